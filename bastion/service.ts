@@ -1,0 +1,185 @@
+import type { Actor, AuditEvent, AuditQuery } from '../shared/audit/event.ts';
+
+/** The gate as users see it. */
+export interface AccessStatus {
+  readonly state: 'on' | 'off';
+  /** ISO time of the last change. */
+  readonly since: string;
+  readonly by: string;
+  readonly reason?: string;
+  /** ISO time at which it turns itself off. */
+  readonly until?: string;
+}
+
+/** What to change the gate to. */
+export interface AccessChange {
+  readonly state: 'on' | 'off';
+  /** Turn off by itself after so many milliseconds; only with `on`. */
+  readonly forMs?: number;
+  readonly reason?: string;
+}
+
+/** How a session stands. */
+export type SessionState = 'live' | 'ended' | 'interrupted';
+
+/** One recorded channel of a session. */
+export interface RecordingSummary {
+  /** Number of the channel in its session, from 1. */
+  readonly channel: number;
+  readonly kind: 'shell' | 'exec' | 'subsystem';
+  readonly command?: string;
+  readonly startedAt: string;
+  readonly durationMs?: number;
+  readonly sizeBytes: number;
+  /** SHA-256 (hex) of the finished file. */
+  readonly sha256?: string;
+  /** Absolute path of the `.cast` file. */
+  readonly path: string;
+  readonly state: 'recording' | 'closed' | 'interrupted';
+}
+
+/** One SSH session of an operator on a host. */
+export interface SessionSummary {
+  readonly id: string;
+  readonly operator: string;
+  readonly host: string;
+  readonly login: string;
+  /** Address of the operator as the proxy reports it. */
+  readonly source?: string;
+  readonly state: SessionState;
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly endReason?: string;
+  /** Bytes from the operator to the host and back, over all channels. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly recordings: readonly RecordingSummary[];
+}
+
+/** Which sessions to list; newest first. */
+export interface SessionQuery {
+  readonly live?: boolean;
+  readonly operator?: string;
+  readonly host?: string;
+  /** Only sessions that started before this ISO time (for paging). */
+  readonly before?: string;
+  /** 1 to 500. */
+  readonly limit: number;
+}
+
+/** A piece of a live recording: the lines of the asciicast file as they are written. */
+export type LiveRecordingEvent =
+  | { readonly kind: 'header'; readonly header: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'event'; readonly time: number; readonly code: string; readonly data: string }
+  | { readonly kind: 'end' };
+
+/** A host that operators can reach, or could. */
+export interface HostSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly online: boolean;
+  readonly via: 'agent' | 'direct';
+  readonly target: 'builtin' | 'sshd';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version?: string;
+  readonly platform?: string;
+  /** ISO time. */
+  readonly joinedAt: string;
+  /** ISO time of the last sign of life. */
+  readonly lastSeenAt?: string;
+}
+
+/** A tunnel to the vendor's proxy. */
+export interface UplinkSummary {
+  readonly proxy: string;
+  readonly state: 'connected' | 'connecting' | 'waiting' | 'off';
+  readonly since: string;
+  readonly rttMs?: number;
+  readonly streams: number;
+  /** Why it is not connected. */
+  readonly problem?: string;
+}
+
+/** All that the overview shows. */
+export interface BastionStatus {
+  readonly name: string;
+  readonly id: string;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly access: AccessStatus;
+  readonly liveSessions: number;
+  readonly hosts: { readonly online: number; readonly total: number };
+  readonly uplinks: readonly UplinkSummary[];
+  readonly evidence: {
+    readonly auditEvents: number;
+    readonly auditHead: string;
+    readonly lastCheckpointAt?: string;
+    readonly recordingsBytes: number;
+    readonly diskFreeBytes: number;
+    /** A sentence when evidence can't be written: then no session is admitted. */
+    readonly problem?: string;
+  };
+}
+
+/** A join token as it is shown, once. */
+export interface CreatedToken {
+  readonly token: string;
+  readonly name: string;
+  readonly expiresAt: string;
+  /** The line to paste on the host. */
+  readonly command: string;
+}
+
+/** The policy as it is in force. */
+export interface PolicySummary {
+  readonly version: number;
+  readonly appliedAt: string;
+  readonly appliedBy: string;
+  readonly sha256: string;
+  readonly text: string;
+}
+
+/**
+ * All that an administrator can do, by whatever way they come (page, API, control socket). Every method that
+ * changes or reveals something writes its audit event before it acts.
+ */
+export interface BastionService {
+  status(): Promise<BastionStatus>;
+  /** @throws `access.not_stored` when the state could not be stored; off takes effect all the same. */
+  setAccess(actor: Actor, change: AccessChange): Promise<AccessStatus>;
+
+  listSessions(query: SessionQuery): Promise<readonly SessionSummary[]>;
+  getSession(id: string): Promise<SessionSummary | undefined>;
+  /** @throws `session.not_found`, `session.not_live`. */
+  endSession(actor: Actor, id: string, message?: string): Promise<void>;
+  /**
+   * Path and number of bytes of a recording that are whole lines now. Audited as `recording.viewed`.
+   * @throws `recording.not_found`.
+   */
+  openRecording(
+    actor: Actor,
+    sessionId: string,
+    channel?: number,
+  ): Promise<{ path: string; sizeBytes: number }>;
+  /** A live recording from its start, then as it grows; ends with the recording or with `signal`. Audited. */
+  watchSession(actor: Actor, id: string, signal: AbortSignal): Promise<AsyncIterable<LiveRecordingEvent>>;
+
+  queryAudit(query: AuditQuery): Promise<readonly AuditEvent[]>;
+  /** The whole log. Audited as `audit.exported`. */
+  exportAudit(actor: Actor): Promise<AsyncIterable<AuditEvent>>;
+  /** Called after each stored event. Returns how to stop. */
+  onAudit(listener: (event: AuditEvent) => void): () => void;
+
+  listHosts(): Promise<readonly HostSummary[]>;
+  /** Ends the agent's tunnel at once and refuses it from then on. @throws `host.not_found`. */
+  revokeHost(actor: Actor, name: string): Promise<void>;
+  createJoinToken(
+    actor: Actor,
+    options: { name: string; labels?: Record<string, string> },
+  ): Promise<CreatedToken>;
+
+  policy(): Promise<PolicySummary>;
+  /** @throws `policy.invalid` with all faults, line and column. */
+  checkPolicy(text: string): Promise<void>;
+  applyPolicy(actor: Actor, text: string): Promise<PolicySummary>;
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { Clock } from '../clock.ts';
+import { PASS_LIFETIME_S, type PassClaims } from './claims.ts';
+import type { PublicJwk } from './keys.ts';
+import type { NodeIdentity } from './node-identity.ts';
+import type { SeenOnce } from './seen-once.ts';
+import {
+  readStatement,
+  refusal,
+  rememberUntilMs,
+  type StatementKind,
+  signStatement,
+  verifyStatement,
+} from './statement.ts';
+
+type PassBody = Omit<PassClaims, 'iat' | 'exp'>;
+
+const text = z.string().min(1).max(256);
+
+const PASS: StatementKind<PassBody> = {
+  typ: 'drawbridge-pass+jwt',
+  what: 'pass',
+  code: (reason) => `pass.${reason}`,
+  lifetimeS: PASS_LIFETIME_S,
+  claims: z.object({
+    iss: text,
+    sub: text,
+    aud: text,
+    jti: text,
+    groups: z.array(text).max(512),
+    amr: z.array(text).max(32),
+    auth_time: z.int().nonnegative(),
+    device: text.exactOptional(),
+    cnf: z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/),
+  }),
+  limitBytes: 64 * 1024,
+};
+
+/** The proxy's statement of who an operator is, for one stream to one bastion. Valid for 60 s and once. */
+export function signPass(
+  identity: NodeIdentity,
+  claims: Omit<PassClaims, 'iss' | 'iat' | 'exp' | 'jti'>,
+  clock: Clock,
+): Promise<string> {
+  const jti = randomBytes(16).toString('base64url');
+  return signStatement(PASS, { ...claims, iss: identity.id, jti }, identity.privateKey, clock);
+}
+
+/**
+ * The claims of a pass that the pinned `issuer` made for `audience`, here seen for the first time.
+ * @throws `pass.malformed`, `pass.too_large`, `pass.wrong_type`, `pass.wrong_issuer`, `pass.bad_signature`,
+ * `pass.wrong_audience`, `pass.too_long`, `pass.not_yet_valid`, `pass.expired`, `pass.replayed`
+ */
+export async function verifyPass(
+  token: string,
+  options: {
+    readonly issuer: { readonly id: string; readonly publicJwk: PublicJwk };
+    /** Id of the bastion. */
+    readonly audience: string;
+    readonly seen: SeenOnce;
+    readonly clock: Clock;
+  },
+): Promise<PassClaims> {
+  const statement = readStatement(PASS, token);
+  if (statement.claims.iss !== options.issuer.id) throw refusal(PASS, 'wrong_issuer');
+  const claims = await verifyStatement(statement, options.issuer.publicJwk, options.clock);
+  if (claims.aud !== options.audience) throw refusal(PASS, 'wrong_audience');
+  if (!options.seen.add(`${claims.iss} ${claims.jti}`, rememberUntilMs(claims)))
+    throw refusal(PASS, 'replayed');
+  return claims;
+}

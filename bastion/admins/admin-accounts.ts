@@ -1,0 +1,202 @@
+import type { Actor, AuditSink } from '../../shared/audit/event.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import type { Database } from '../../shared/store/database.ts';
+import { ApiTokens } from './api-tokens.ts';
+import { AttemptLimiter, type AttemptLimits, type AttemptVerdict } from './attempt-limiter.ts';
+import { codeStep, createTotpSecret, totpUri } from './one-time-code.ts';
+import { generatePassword, PasswordHasher } from './password-hasher.ts';
+import { ADMIN_ROLES, type AdminRole } from './role.ts';
+import { WebSessions } from './web-sessions.ts';
+
+/** Sign-ins that may fail for one account: ten at once, then two a minute. */
+const ACCOUNT_LIMITS: AttemptLimits = { burst: 10, refillMs: 30_000, keyLimit: 10_000 };
+/** Sign-ins that may fail from one address: thirty at once, then six a minute. */
+const ADDRESS_LIMITS: AttemptLimits = { burst: 30, refillMs: 10_000, keyLimit: 10_000 };
+
+const USERNAME_PATTERN = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
+const PASSWORD_MIN_CHARACTERS = 12;
+
+/** An administrator, as the rest of the bastion knows them. */
+export interface Admin {
+  readonly username: string;
+  readonly role: AdminRole;
+}
+
+/** What a new administrator needs to sign in. Shown once. */
+export interface NewAdminCredentials {
+  readonly password: string;
+  readonly totpSecret: string;
+  readonly totpUri: string;
+}
+
+interface AdminRow {
+  readonly username: string;
+  readonly role: AdminRole;
+  readonly password_hash: string;
+  readonly totp_secret: string;
+}
+
+type RefusalReason = 'unknown_account' | 'wrong_password' | 'wrong_code' | 'spent_code' | 'too_many_attempts';
+
+/**
+ * The customer's administrators: their accounts, sign-ins and API tokens.
+ *
+ * A sign-in needs name, password and a one-time code that was not used before. Whichever is wrong, the refusal reads
+ * and takes the same; the audit log tells the customer which it was.
+ */
+export class AdminAccounts {
+  readonly sessions: WebSessions;
+  readonly tokens: ApiTokens;
+  readonly #database: Database;
+  readonly #audit: AuditSink;
+  readonly #clock: Clock;
+  readonly #issuer: string;
+  readonly #passwords = new PasswordHasher();
+  readonly #byAccount: AttemptLimiter;
+  readonly #byAddress: AttemptLimiter;
+  /** Stands in for an unknown account's secret, so that checking its code takes as long. */
+  readonly #decoySecret = createTotpSecret();
+
+  constructor(options: {
+    readonly database: Database;
+    readonly audit: AuditSink;
+    readonly clock: Clock;
+    /** The bastion's name, as authenticator apps show it. */
+    readonly bastionName: string;
+  }) {
+    this.#database = options.database;
+    this.#audit = options.audit;
+    this.#clock = options.clock;
+    this.#issuer = `Drawbridge ${options.bastionName}`;
+    this.sessions = new WebSessions(options.database, options.clock);
+    this.tokens = new ApiTokens(options.database, options.clock);
+    this.#byAccount = new AttemptLimiter(ACCOUNT_LIMITS, options.clock);
+    this.#byAddress = new AttemptLimiter(ADDRESS_LIMITS, options.clock);
+  }
+
+  /**
+   * Makes an account; the password is generated when none is given. Audited as `user.added`.
+   * @throws `admin.invalid_name`, `admin.invalid_password`, `admin.invalid_role`, `admin.exists`.
+   */
+  async create(
+    account: { readonly username: string; readonly role: AdminRole; readonly password?: string },
+    actor: Actor = 'system',
+  ): Promise<NewAdminCredentials> {
+    const password = account.password ?? generatePassword();
+    checkNewAccount(account.username, account.role, password);
+    const taken = () =>
+      new DrawbridgeError('admin.exists', `There is an administrator named "${account.username}" already.`);
+    if ((await this.#row(account.username)) !== undefined) throw taken();
+    const passwordHash = await this.#passwords.hash(password);
+    const totpSecret = createTotpSecret();
+    await this.#audit.append({
+      type: 'user.added',
+      actor,
+      username: account.username,
+      role: account.role,
+    });
+    const { changes } = await this.#database.run(
+      `INSERT INTO admins (username, role, password_hash, totp_secret, created_at) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (username) DO NOTHING`,
+      [account.username, account.role, passwordHash, totpSecret, this.#clock.nowMs()],
+    );
+    if (changes === 0) throw taken();
+    return { password, totpSecret, totpUri: totpUri(totpSecret, account.username, this.#issuer) };
+  }
+
+  /** All accounts by name. */
+  async list(): Promise<readonly Admin[]> {
+    return this.#database.all<Admin>('SELECT username, role FROM admins ORDER BY username');
+  }
+
+  /**
+   * Checks a sign-in and spends its code. `address` is where it comes from. Audited as `admin.signed_in` or
+   * `admin.refused`, the latter with the true reason.
+   * @throws `login.refused` whatever was wrong, `login.too_many_attempts`, `login.busy`.
+   */
+  async verify(username: string, password: string, code: string, address: string): Promise<Admin> {
+    const name = username.trim().toLowerCase();
+    for (const verdict of [this.#byAddress.take(address), this.#byAccount.take(name)]) {
+      if (!verdict.allowed) await this.#refuseFlood(verdict, name, address);
+    }
+    const row = await this.#row(name);
+    const passwordIsRight = await this.#passwords.verify(password, row?.password_hash);
+    const step = codeStep(row?.totp_secret ?? this.#decoySecret, code, this.#clock.nowMs());
+    if (row === undefined) return this.#refuse('unknown_account', undefined, address);
+    if (!passwordIsRight) return this.#refuse('wrong_password', name, address);
+    if (step === undefined) return this.#refuse('wrong_code', name, address);
+    if (!(await this.#spendCode(name, step))) return this.#refuse('spent_code', name, address);
+    await this.#audit.append({ type: 'admin.signed_in', actor: `admin:${name}`, source: address });
+    this.#byAccount.giveBack(name);
+    this.#byAddress.giveBack(address);
+    return { username: row.username, role: row.role };
+  }
+
+  /** One statement decides, so that of two sign-ins with the same code only one gets in. */
+  async #spendCode(username: string, step: number): Promise<boolean> {
+    const { changes } = await this.#database.run(
+      'UPDATE admins SET last_code_step = ? WHERE username = ? AND last_code_step < ?',
+      [step, username, step],
+    );
+    return changes === 1;
+  }
+
+  /** An unknown name stays out of the log: people type passwords into the wrong field. */
+  async #refuse(reason: RefusalReason, username: string | undefined, address: string): Promise<never> {
+    await this.#audit.append({
+      type: 'admin.refused',
+      actor: username === undefined ? 'system' : `admin:${username}`,
+      source: address,
+      reason,
+    });
+    throw new DrawbridgeError('login.refused', 'The name, the password or the code is not right.', {
+      hint: 'A code works once: wait until your authenticator app shows a new one, then try again.',
+    });
+  }
+
+  async #refuseFlood(
+    verdict: Extract<AttemptVerdict, { allowed: false }>,
+    name: string,
+    address: string,
+  ): Promise<never> {
+    if (verdict.first) {
+      const known = (await this.#row(name)) !== undefined;
+      await this.#audit.append({
+        type: 'admin.refused',
+        actor: known ? `admin:${name}` : 'system',
+        source: address,
+        reason: 'too_many_attempts' satisfies RefusalReason,
+      });
+    }
+    const waitS = Math.ceil(verdict.retryAfterMs / 1000);
+    throw new DrawbridgeError('login.too_many_attempts', 'There were too many attempts to sign in.', {
+      hint: `Try again in ${waitS} seconds.`,
+    });
+  }
+
+  #row(username: string): Promise<AdminRow | undefined> {
+    return this.#database.get<AdminRow>(
+      'SELECT username, role, password_hash, totp_secret FROM admins WHERE username = ?',
+      [username],
+    );
+  }
+}
+
+function checkNewAccount(username: string, role: string, password: string): void {
+  if (!USERNAME_PATTERN.test(username)) {
+    throw new DrawbridgeError('admin.invalid_name', `"${username}" can not be a user name.`, {
+      hint: 'Use lower-case letters, digits and . _ @ -, at most 64, with a letter or digit first.',
+    });
+  }
+  if (!ADMIN_ROLES.some((known) => known === role)) {
+    throw new DrawbridgeError('admin.invalid_role', `"${role}" is no role of an administrator.`, {
+      hint: `Use one of: ${ADMIN_ROLES.join(', ')}.`,
+    });
+  }
+  if ([...password].length < PASSWORD_MIN_CHARACTERS) {
+    throw new DrawbridgeError('admin.invalid_password', 'The password is too short.', {
+      hint: `Use at least ${PASSWORD_MIN_CHARACTERS} characters, or leave it out to have one made.`,
+    });
+  }
+}

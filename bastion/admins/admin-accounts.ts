@@ -2,7 +2,7 @@ import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Database } from '../../shared/store/database.ts';
-import { ApiTokens } from './api-tokens.ts';
+import { type ApiTokenInfo, ApiTokens } from './api-tokens.ts';
 import { AttemptLimiter, type AttemptLimits, type AttemptVerdict } from './attempt-limiter.ts';
 import { codeStep, createTotpSecret, totpUri } from './one-time-code.ts';
 import { generatePassword, PasswordHasher } from './password-hasher.ts';
@@ -131,6 +131,24 @@ export class AdminAccounts {
     this.#byAccount.giveBack(name);
     this.#byAddress.giveBack(address);
     return { username: row.username, role: row.role };
+  }
+
+  /** Ends a sign-in by its cookie's secret. Audited as `admin.signed_out`. */
+  async signOut(username: string, secret: string): Promise<void> {
+    await this.sessions.close(secret);
+    await this.#audit.append({ type: 'admin.signed_out', actor: `admin:${username}` });
+  }
+
+  /** Makes an API token. Audited as `token.created`. @throws `api_token.exists`, `api_token.too_many`. */
+  async createToken(actor: Actor, name: string, role: AdminRole): Promise<ApiTokenInfo & { secret: string }> {
+    await this.#audit.append({ type: 'token.created', actor, kind: 'api', name, role });
+    return this.tokens.create(name, role, actor);
+  }
+
+  /** Revokes an API token. Audited as `user.changed`. @throws `api_token.not_found`. */
+  async revokeToken(actor: Actor, name: string): Promise<void> {
+    await this.#audit.append({ type: 'user.changed', actor, kind: 'api_token', name, change: 'revoked' });
+    await this.tokens.revoke(name);
   }
 
   /** One statement decides, so that of two sign-ins with the same code only one gets in. */

@@ -1,0 +1,127 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../shared/clock.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import type { AccessGuard, Caller } from './access-guard.ts';
+
+/** Streams of server-sent events at once, over all callers. */
+export const EVENT_STREAM_LIMIT = 128;
+/** A comment goes out this often: it keeps middleboxes from closing the stream and finds dead viewers. */
+const HEARTBEAT_MS = 15_000;
+/** What a browser waits before it connects again. */
+const RETRY_MS = 2_000;
+
+/** One message of a stream (WHATWG HTML, 9.2). */
+export interface ServerSentEvent {
+  /** `message` when left out. */
+  readonly event?: string;
+  readonly data: unknown;
+}
+
+const STREAM_ENDED = Symbol('the server closes');
+
+/** All running streams of server-sent events: their number is bounded, and they end with the server or the sign-in. */
+export class EventStreams {
+  readonly #clock: Clock;
+  readonly #guard: AccessGuard;
+  readonly #running = new Set<AbortController>();
+
+  constructor(options: { readonly clock: Clock; readonly guard: AccessGuard }) {
+    this.#clock = options.clock;
+    this.#guard = options.guard;
+  }
+
+  /**
+   * Reserves a stream for `request` and starts its source, which must end when its signal aborts. What `start` throws
+   * reaches the caller as an ordinary refusal. Backpressure is the socket's: a slow viewer slows its own source.
+   * @throws `request.too_many_streams`.
+   */
+  async send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    start: (signal: AbortSignal) => AsyncIterable<ServerSentEvent> | Promise<AsyncIterable<ServerSentEvent>>,
+  ): Promise<FastifyReply> {
+    if (this.#running.size >= EVENT_STREAM_LIMIT) {
+      throw new DrawbridgeError('request.too_many_streams', 'Too many pages follow this bastion at once.', {
+        hint: 'Close some of them and try again.',
+      });
+    }
+    const controller = new AbortController();
+    const caller = this.#guard.callerOf(request);
+    this.#running.add(controller);
+    reply.raw.once('close', () => {
+      this.#running.delete(controller);
+      controller.abort();
+    });
+    try {
+      const source = await start(controller.signal);
+      reply
+        .header('content-type', 'text/event-stream; charset=utf-8')
+        .header('cache-control', 'no-store')
+        .header('x-accel-buffering', 'no');
+      return reply.send(Readable.from(this.#frames(source, caller, controller), { objectMode: false }));
+    } catch (error) {
+      this.#running.delete(controller);
+      controller.abort();
+      throw error;
+    }
+  }
+
+  /** Ends every stream. */
+  close(): void {
+    for (const controller of this.#running) controller.abort();
+  }
+
+  async *#frames(
+    source: AsyncIterable<ServerSentEvent>,
+    caller: Caller,
+    controller: AbortController,
+  ): AsyncGenerator<string, void, void> {
+    yield `retry: ${RETRY_MS}\n\n`;
+    const iterator = source[Symbol.asyncIterator]();
+    const ended = whenAborted(controller.signal);
+    let next = iterator.next();
+    try {
+      for (;;) {
+        const heartbeat = this.#heartbeat();
+        const winner = await Promise.race([next, heartbeat.due, ended]);
+        heartbeat.cancel();
+        if (winner === STREAM_ENDED) return;
+        if (winner === undefined) {
+          if (!(await this.#guard.isStillIn(caller))) return;
+          yield ': still here\n\n';
+          continue;
+        }
+        if (winner.done === true) return;
+        yield frameOf(winner.value);
+        next = iterator.next();
+      }
+    } finally {
+      controller.abort();
+      next.catch(() => undefined);
+      iterator.return?.().catch(() => undefined);
+    }
+  }
+
+  #heartbeat(): { due: Promise<undefined>; cancel(): void } {
+    let cancel = () => {};
+    const due = new Promise<undefined>((resolve) => {
+      const timer = this.#clock.after(HEARTBEAT_MS, () => resolve(undefined));
+      cancel = () => timer.cancel();
+    });
+    return { due, cancel };
+  }
+}
+
+function whenAborted(signal: AbortSignal): Promise<typeof STREAM_ENDED> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(STREAM_ENDED);
+    else signal.addEventListener('abort', () => resolve(STREAM_ENDED), { once: true });
+  });
+}
+
+/** JSON has no raw line break, so the data is always one line. */
+function frameOf(event: ServerSentEvent): string {
+  const name = event.event === undefined ? '' : `event: ${event.event}\n`;
+  return `${name}data: ${JSON.stringify(event.data)}\n\n`;
+}

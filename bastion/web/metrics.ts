@@ -1,0 +1,81 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { BastionStatus } from '../service.ts';
+
+/** The bastion's figures in Prometheus' text format, from its own registry. */
+export class BastionMetrics {
+  readonly #registry = new Registry();
+  readonly #status: () => Promise<BastionStatus>;
+  readonly #requests: Counter<'method' | 'status'>;
+  readonly #gauges: readonly { readonly gauge: Gauge; readonly value: (status: BastionStatus) => number }[];
+
+  constructor(status: () => Promise<BastionStatus>) {
+    this.#status = status;
+    this.#requests = new Counter({
+      name: 'drawbridge_http_requests_total',
+      help: 'Requests to the page and its API',
+      labelNames: ['method', 'status'],
+      registers: [this.#registry],
+    });
+    this.#gauges = GAUGES.map(({ name, help, value }) => ({
+      gauge: new Gauge({ name, help, registers: [this.#registry] }),
+      value,
+    }));
+  }
+
+  /** Counts one answered request; `status` by its class (`2xx`), so that the number of series is bounded. */
+  countRequest(method: string, status: number): void {
+    this.#requests.inc({ method, status: `${Math.floor(status / 100)}xx` });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The exposition text as of now. */
+  async text(): Promise<string> {
+    const status = await this.#status();
+    for (const { gauge, value } of this.#gauges) gauge.set(value(status));
+    return this.#registry.metrics();
+  }
+}
+
+const GAUGES: readonly { name: string; help: string; value: (status: BastionStatus) => number }[] = [
+  {
+    name: 'drawbridge_access_on',
+    help: '1 while remote access is on',
+    value: (status) => (status.access.state === 'on' ? 1 : 0),
+  },
+  { name: 'drawbridge_sessions_live', help: 'Sessions that run', value: (status) => status.liveSessions },
+  { name: 'drawbridge_hosts_online', help: 'Hosts that are connected', value: (status) => status.hosts.online },
+  { name: 'drawbridge_hosts_total', help: 'Hosts that are known', value: (status) => status.hosts.total },
+  {
+    name: 'drawbridge_uplinks_connected',
+    help: "Tunnels to the vendor's proxy that stand",
+    value: (status) => status.uplinks.filter((uplink) => uplink.state === 'connected').length,
+  },
+  {
+    name: 'drawbridge_evidence_ok',
+    help: '1 while evidence can be written',
+    value: (status) => (status.evidence.problem === undefined ? 1 : 0),
+  },
+  {
+    name: 'drawbridge_audit_events_total',
+    help: 'Events in the audit log',
+    value: (status) => status.evidence.auditEvents,
+  },
+  {
+    name: 'drawbridge_recordings_bytes',
+    help: 'Size of all recordings',
+    value: (status) => status.evidence.recordingsBytes,
+  },
+  {
+    name: 'drawbridge_disk_free_bytes',
+    help: 'Room that is left for evidence',
+    value: (status) => status.evidence.diskFreeBytes,
+  },
+  {
+    name: 'process_resident_memory_bytes',
+    help: 'Resident memory of the bastion',
+    value: () => process.memoryUsage().rss,
+  },
+];

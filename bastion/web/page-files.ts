@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import { nothingHere } from './http-error.ts';
+import type { WebApp } from './web-app.ts';
+
+/** Names under assets/ carry a hash of their content, so what was fetched once is right for ever. */
+const ASSET_MAX_AGE_MS = 365 * 24 * 3_600_000;
+
+/** Serves the built page in `pageDir`. Each of its views is an address that answers with the same index.html. */
+export async function servePage(app: WebApp, pageDir: string): Promise<void> {
+  const index = await readFile(join(pageDir, 'index.html'), 'utf8').catch(() => undefined);
+  if (index !== undefined) {
+    await app.register(fastifyStatic, {
+      root: join(pageDir, 'assets'),
+      prefix: '/assets/',
+      immutable: true,
+      maxAge: ASSET_MAX_AGE_MS,
+      index: false,
+      dotfiles: 'deny',
+    });
+  }
+  app.setNotFoundHandler(async (request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const isView = request.method === 'GET' && !/^\/(api|assets|\.well-known|tunnel)(\/|$)/.test(path);
+    if (!isView || /\.\w+$/.test(path)) throw nothingHere();
+    if (index === undefined) {
+      throw new DrawbridgeError('page.not_built', 'The page is not part of this build of Drawbridge.', {
+        hint: 'Run "npm run build" and start the bastion again.',
+      });
+    }
+    return reply.header('cache-control', 'no-cache').type('text/html; charset=utf-8').send(index);
+  });
+}

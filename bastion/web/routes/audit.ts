@@ -1,0 +1,80 @@
+import { Readable } from 'node:stream';
+import type { AuditEvent } from '../../../shared/audit/event.ts';
+import { auditListSchema, auditQuerySchema, problemSchema } from '../api.ts';
+import { BoundedFeed } from '../bounded-feed.ts';
+import type { RouteContext, WebApp } from '../web-app.ts';
+
+/** Events that a page may lag behind; one more ends its stream, and it connects and reads anew. */
+export const PAGE_LAG_LIMIT = 1_000;
+
+/** The audit log: read, follow, take away. */
+export function auditRoutes(app: WebApp, context: RouteContext): void {
+  const { guard, service, streams } = context;
+
+  app.get(
+    '/api/audit',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'Audit events, newest first; with `after`, oldest first',
+        tags: ['audit'],
+        querystring: auditQuerySchema,
+        response: { 200: auditListSchema, '4xx': problemSchema },
+      },
+    },
+    async (request) => {
+      const { limit, ...rest } = request.query;
+      const conditions = Object.fromEntries(
+        Object.entries(rest).filter(([, value]) => value !== undefined && value !== ''),
+      );
+      const newestFirst = rest.after === undefined;
+      return { events: await service.queryAudit({ ...conditions, newestFirst, limit }) };
+    },
+  );
+
+  app.get(
+    '/api/audit/export',
+    {
+      onRequest: guard.require('viewer'),
+      schema: { summary: 'The whole log as JSON lines, oldest first; audited', tags: ['audit'] },
+    },
+    async (request, reply) => {
+      const events = await service.exportAudit(guard.callerOf(request).actor);
+      const day = new Date(context.clock.nowMs()).toISOString().slice(0, 10);
+      return reply
+        .header('content-type', 'application/jsonl; charset=utf-8')
+        .header('content-disposition', `attachment; filename="drawbridge-audit-${day}.jsonl"`)
+        .send(Readable.from(jsonLines(events), { objectMode: false }));
+    },
+  );
+
+  app.get(
+    '/api/events',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'Audit events as they are stored, as server-sent events',
+        description: 'Each is named `audit`. A reader that lags too far behind is disconnected.',
+        tags: ['audit'],
+      },
+    },
+    (request, reply) =>
+      streams.send(request, reply, (signal) => {
+        const feed = new BoundedFeed<AuditEvent>(PAGE_LAG_LIMIT);
+        const stop = service.onAudit((event) => feed.push(event));
+        signal.addEventListener('abort', () => {
+          stop();
+          feed.end();
+        });
+        return named('audit', feed);
+      }),
+  );
+}
+
+async function* named(event: string, feed: AsyncIterable<AuditEvent>) {
+  for await (const data of feed) yield { event, data };
+}
+
+async function* jsonLines(events: AsyncIterable<AuditEvent>): AsyncGenerator<string> {
+  for await (const event of events) yield `${JSON.stringify(event)}\n`;
+}

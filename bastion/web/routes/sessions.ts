@@ -1,0 +1,166 @@
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { DrawbridgeError } from '../../../shared/errors.ts';
+import type { LiveRecordingEvent } from '../../service.ts';
+import {
+  channelQuerySchema,
+  doneSchema,
+  endSessionSchema,
+  problemSchema,
+  searchQuerySchema,
+  searchResultSchema,
+  sessionIdSchema,
+  sessionListSchema,
+  sessionQuerySchema,
+  sessionSchema,
+} from '../api.ts';
+import type { ServerSentEvent } from '../event-streams.ts';
+import { searchSessions } from '../session-search.ts';
+import type { RouteContext, WebApp } from '../web-app.ts';
+
+/** Sessions: list, look at, watch, replay, end, find. */
+export function sessionRoutes(app: WebApp, context: RouteContext): void {
+  const { guard, service, streams } = context;
+  const noSession = () => new DrawbridgeError('session.not_found', 'There is no such session.');
+
+  app.get(
+    '/api/sessions',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'Sessions, newest first',
+        tags: ['sessions'],
+        querystring: sessionQuerySchema,
+        response: { 200: sessionListSchema, '4xx': problemSchema },
+      },
+    },
+    async (request) => {
+      const { live, operator, host, before, limit } = request.query;
+      const sessions = await service.listSessions({
+        limit,
+        ...(live === undefined || live === '' ? {} : { live: live === 'true' || live === '1' }),
+        ...(operator === undefined ? {} : { operator }),
+        ...(host === undefined ? {} : { host }),
+        ...(before === undefined ? {} : { before }),
+      });
+      return { sessions };
+    },
+  );
+
+  app.get(
+    '/api/sessions/:id',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'One session',
+        tags: ['sessions'],
+        params: sessionIdSchema,
+        response: { 200: sessionSchema, '4xx': problemSchema },
+      },
+    },
+    async (request) => {
+      const session = await service.getSession(request.params.id);
+      if (session === undefined) throw noSession();
+      return session;
+    },
+  );
+
+  app.post(
+    '/api/sessions/:id/end',
+    {
+      onRequest: guard.require('approver'),
+      schema: {
+        summary: 'End a live session at once',
+        tags: ['sessions'],
+        params: sessionIdSchema,
+        body: endSessionSchema,
+        response: { 200: doneSchema, '4xx': problemSchema },
+      },
+    },
+    async (request) => {
+      await service.endSession(guard.callerOf(request).actor, request.params.id, request.body?.message);
+      return { ok: true as const };
+    },
+  );
+
+  app.get(
+    '/api/sessions/:id/recording',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'The recording of a channel as an asciicast v2 file, up to its last whole line; audited',
+        tags: ['sessions'],
+        params: sessionIdSchema,
+        querystring: channelQuerySchema,
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { channel } = request.query;
+      const { path, sizeBytes } = await service.openRecording(guard.callerOf(request).actor, id, channel);
+      const body = sizeBytes === 0 ? Readable.from([]) : createReadStream(path, { end: sizeBytes - 1 });
+      return reply
+        .header('content-type', 'application/x-asciicast')
+        .header('content-length', sizeBytes)
+        .header('content-disposition', `attachment; filename="${fileNameOf(id, channel)}"`)
+        .send(body);
+    },
+  );
+
+  app.get(
+    '/api/sessions/:id/live',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'A live session as server-sent events; audited',
+        description:
+          'First the header of the asciicast file, then its events as `[seconds, code, data]`, from the start of ' +
+          'the recording; at its end one event named `done`.',
+        tags: ['sessions'],
+        params: sessionIdSchema,
+      },
+    },
+    (request, reply) =>
+      streams.send(request, reply, async (signal) => {
+        const { id } = request.params;
+        return liveEvents(await service.watchSession(guard.callerOf(request).actor, id, signal));
+      }),
+  );
+
+  app.get(
+    '/api/search',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'Find sessions by operator, host, login, address, id or command',
+        description: 'Searches what the sessions are and which commands they ran, not yet what their screens showed.',
+        tags: ['sessions'],
+        querystring: searchQuerySchema,
+        response: { 200: searchResultSchema, '4xx': problemSchema },
+      },
+    },
+    (request) => searchSessions(service, request.query.q, request.query.limit),
+  );
+}
+
+async function* liveEvents(source: AsyncIterable<LiveRecordingEvent>): AsyncGenerator<ServerSentEvent> {
+  for await (const item of source) {
+    switch (item.kind) {
+      case 'header':
+        yield { data: item.header };
+        break;
+      case 'event':
+        yield { data: [item.time, item.code, item.data] };
+        break;
+      case 'end':
+        yield { event: 'done', data: {} };
+        return;
+    }
+  }
+}
+
+/** Ids come from the bastion itself; all the same nothing but plain characters goes into a header. */
+function fileNameOf(id: string, channel: number | undefined): string {
+  const suffix = channel === undefined ? '' : `-${channel}`;
+  return `${id.replaceAll(/[^\w-]/g, '_')}${suffix}.cast`;
+}

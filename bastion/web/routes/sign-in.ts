@@ -1,0 +1,120 @@
+import type { FastifyRequest } from 'fastify';
+import { DrawbridgeError } from '../../../shared/errors.ts';
+import { WEB_SESSION_LIFETIME_MS } from '../../admins/web-sessions.ts';
+import { refuseOtherSites, SESSION_COOKIE } from '../access-guard.ts';
+import {
+  doneSchema,
+  meSchema,
+  problemSchema,
+  signInSchema,
+  webSessionIdSchema,
+  webSessionListSchema,
+} from '../api.ts';
+import type { RouteContext, WebApp } from '../web-app.ts';
+
+const COOKIE_OPTIONS = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' } as const;
+/** Requests to sign in per minute and address, before the accounts' own limits count failures. */
+const SIGN_INS_PER_MINUTE = 60;
+
+/** Signing in and out, and who one is. */
+export function signInRoutes(app: WebApp, context: RouteContext): void {
+  const { admins, guard } = context;
+
+  app.post(
+    '/api/login',
+    {
+      config: { rateLimit: { max: SIGN_INS_PER_MINUTE, timeWindow: '1 minute' } },
+      onRequest: async (request: FastifyRequest) => refuseOtherSites(request),
+      schema: {
+        summary: 'Sign in with password and one-time code; sets the session cookie',
+        tags: ['sign-in'],
+        security: [],
+        body: signInSchema,
+        response: { 200: meSchema, '4xx': problemSchema },
+      },
+    },
+    async (request, reply) => {
+      const { username, password, code } = request.body;
+      const admin = await admins.verify(username, password, code, request.ip);
+      const { secret, expiresAtMs } = await admins.sessions.open(admin.username, request.ip);
+      reply.setCookie(SESSION_COOKIE, secret, { ...COOKIE_OPTIONS, maxAge: WEB_SESSION_LIFETIME_MS / 1000 });
+      return { ...admin, expiresAt: new Date(expiresAtMs).toISOString() };
+    },
+  );
+
+  app.post(
+    '/api/logout',
+    {
+      onRequest: guard.require('viewer'),
+      schema: { summary: 'Sign out', tags: ['sign-in'], response: { 200: doneSchema, '4xx': problemSchema } },
+    },
+    async (request, reply) => {
+      const caller = guard.callerOf(request);
+      if (caller.via.kind === 'cookie') await admins.signOut(caller.name, caller.via.secret);
+      reply.clearCookie(SESSION_COOKIE, COOKIE_OPTIONS);
+      return { ok: true as const };
+    },
+  );
+
+  app.get(
+    '/api/me',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'Who is signed in',
+        tags: ['sign-in'],
+        response: { 200: meSchema, '4xx': problemSchema },
+      },
+    },
+    async (request) => {
+      const { name, role, via } = guard.callerOf(request);
+      const expiry = via.kind === 'cookie' ? { expiresAt: new Date(via.expiresAtMs).toISOString() } : {};
+      return { username: name, role, ...expiry };
+    },
+  );
+
+  app.get(
+    '/api/me/sessions',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'Your own sign-ins that are still good',
+        tags: ['sign-in'],
+        response: { 200: webSessionListSchema, '4xx': problemSchema },
+      },
+    },
+    async (request) => {
+      const { name, via } = guard.callerOf(request);
+      const current = via.kind === 'cookie' ? via.sessionId : undefined;
+      const sessions = via.kind === 'cookie' ? await admins.sessions.list(name) : [];
+      return {
+        sessions: sessions.map((session) => ({
+          id: session.id,
+          address: session.address,
+          createdAt: new Date(session.createdAtMs).toISOString(),
+          lastSeenAt: new Date(session.lastSeenAtMs).toISOString(),
+          current: session.id === current,
+        })),
+      };
+    },
+  );
+
+  app.delete(
+    '/api/me/sessions/:id',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'End one of your own sign-ins',
+        tags: ['sign-in'],
+        params: webSessionIdSchema,
+        response: { 200: doneSchema, '4xx': problemSchema },
+      },
+    },
+    async (request) => {
+      const { name, via } = guard.callerOf(request);
+      const ended = via.kind === 'cookie' && (await admins.sessions.revoke(name, request.params.id));
+      if (!ended) throw new DrawbridgeError('login.not_found', 'There is no such sign-in.');
+      return { ok: true as const };
+    },
+  );
+}

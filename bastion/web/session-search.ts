@@ -1,0 +1,85 @@
+import type { AuditEvent } from '../../shared/audit/event.ts';
+import type { BastionService, SessionSummary } from '../service.ts';
+import type { SearchResult } from './api.ts';
+
+/** Sessions that one search reads, newest first; beyond it the answer says that it is not complete. */
+export const SEARCH_SESSION_LIMIT = 5_000;
+/** `exec.started` events that one search reads, newest first. */
+export const SEARCH_EVENT_LIMIT = 5_000;
+const SESSION_PAGE = 500;
+const EVENT_PAGE = 1_000;
+
+type Match = SearchResult['results'][number]['matches'][number];
+
+/**
+ * Sessions in which every word of `text` occurs, without regard to case, in operator, host, login, address, id or a
+ * command. Commands come from the recordings and from the audit log, since not every command is recorded as text.
+ */
+export async function searchSessions(
+  service: BastionService,
+  text: string,
+  limit: number,
+): Promise<SearchResult> {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const commands = await readCommands(service);
+  const results: { session: SessionSummary; matches: Match[] }[] = [];
+  let before: string | undefined;
+  for (let read = 0; read < SEARCH_SESSION_LIMIT; read += SESSION_PAGE) {
+    const page = await service.listSessions({
+      limit: SESSION_PAGE,
+      ...(before === undefined ? {} : { before }),
+    });
+    for (const session of page) {
+      const matches = matchesOf(session, commands.bySession.get(session.id) ?? [], words);
+      if (matches !== undefined) results.push({ session, matches });
+      if (results.length === limit) return { results, complete: false };
+    }
+    if (page.length < SESSION_PAGE) return { results, complete: commands.complete };
+    before = page.at(-1)?.startedAt;
+  }
+  return { results, complete: false };
+}
+
+async function readCommands(
+  service: BastionService,
+): Promise<{ bySession: ReadonlyMap<string, readonly string[]>; complete: boolean }> {
+  const bySession = new Map<string, string[]>();
+  let before: number | undefined;
+  for (let read = 0; read < SEARCH_EVENT_LIMIT; read += EVENT_PAGE) {
+    const page: readonly AuditEvent[] = await service.queryAudit({
+      type: 'exec.started',
+      newestFirst: true,
+      limit: EVENT_PAGE,
+      ...(before === undefined ? {} : { before }),
+    });
+    for (const event of page) {
+      const command = event['command'];
+      if (event.session === undefined || typeof command !== 'string') continue;
+      const known = bySession.get(event.session);
+      if (known === undefined) bySession.set(event.session, [command]);
+      else known.push(command);
+    }
+    if (page.length < EVENT_PAGE) return { bySession, complete: true };
+    before = page.at(-1)?.seq;
+  }
+  return { bySession, complete: false };
+}
+
+function matchesOf(
+  session: SessionSummary,
+  auditCommands: readonly string[],
+  words: readonly string[],
+): Match[] | undefined {
+  const recorded = session.recordings.flatMap(({ command }) => (command === undefined ? [] : [command]));
+  const fields: Match[] = [
+    { field: 'operator', text: session.operator },
+    { field: 'host', text: session.host },
+    { field: 'login', text: session.login },
+    { field: 'session', text: session.id },
+    ...(session.source === undefined ? [] : [{ field: 'source' as const, text: session.source }]),
+    ...[...new Set([...recorded, ...auditCommands])].map((text) => ({ field: 'command' as const, text })),
+  ];
+  const lower = fields.map((field) => field.text.toLowerCase());
+  if (!words.every((word) => lower.some((text) => text.includes(word)))) return undefined;
+  return fields.filter((_, index) => words.some((word) => lower[index]?.includes(word)));
+}

@@ -1,0 +1,78 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+/**
+ * A file that only grows, by whole commits: what was written since the last {@link commit} can be taken back.
+ *
+ * Writes are synchronous on purpose: the caller may release bytes as soon as {@link write} has returned, because they
+ * then outlive the process. That is also faster than waiting for the thread pool (see the decision on recordings).
+ */
+export class CastFile {
+  readonly path: string;
+  readonly #fd: number;
+  #committedBytes = 0;
+  #writtenBytes = 0;
+  #open = true;
+
+  private constructor(filePath: string, fd: number) {
+    this.path = filePath;
+    this.#fd = fd;
+  }
+
+  /** Makes the file (0600) and, where needed, its folder (0700). Fails when the file exists. */
+  static create(filePath: string): CastFile {
+    fs.mkdirSync(path.dirname(filePath), { recursive: true, mode: 0o700 });
+    return new CastFile(filePath, fs.openSync(filePath, 'ax+', 0o600));
+  }
+
+  /** Bytes up to the last commit. */
+  get committedBytes(): number {
+    return this.#committedBytes;
+  }
+
+  /** Bytes up to the last write. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Appends all of `bytes`. A disk that fills up writes a part first and fails at the next try. */
+  write(bytes: Buffer): void {
+    let offset = 0;
+    while (offset < bytes.length) {
+      const written = fs.writeSync(this.#fd, bytes, offset, bytes.length - offset);
+      offset += written;
+      this.#writtenBytes += written;
+    }
+  }
+
+  commit(): void {
+    this.#committedBytes = this.#writtenBytes;
+  }
+
+  /** Cuts the file back to the last commit. */
+  rollback(): void {
+    if (this.#writtenBytes === this.#committedBytes) return;
+    fs.ftruncateSync(this.#fd, this.#committedBytes);
+    this.#writtenBytes = this.#committedBytes;
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    fs.closeSync(this.#fd);
+  }
+}
+
+/** Makes a folder's new entries durable: without it, a power cut can lose a file that was itself synchronised. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await fs.promises.open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,161 @@
+/** Where encoded bytes go. It must be done with `bytes` when it returns. */
+export type EncodedSink = (bytes: Buffer) => void;
+
+/** The encoder's buffer starts at this size and doubles when an event needs more. */
+const BUFFER_MIN_BYTES = 4 * 1024;
+
+/** The encoder's buffer grows no further; what does not fit goes to the sink in several writes. */
+const BUFFER_MAX_BYTES = 128 * 1024;
+
+/** A byte takes at most so many in a JSON string (`\u001b`). */
+const ESCAPED_MAX_BYTES = 6;
+
+/** Base64 is encoded in steps of so many bytes; a multiple of 3, so that no padding comes in between. */
+const BASE64_STEP_BYTES = 48 * 1024;
+
+const BACKSLASH = 0x5c;
+const LETTER_U = 0x75;
+const DIGIT_ZERO = 0x30;
+const HEX_DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+
+/** Control characters, quote and backslash with the letter that stands behind the backslash in JSON (RFC 8259). */
+const SHORT_ESCAPES: readonly (readonly [number, string])[] = [
+  [0x08, 'b'],
+  [0x09, 't'],
+  [0x0a, 'n'],
+  [0x0c, 'f'],
+  [0x0d, 'r'],
+  [0x22, '"'],
+  [BACKSLASH, '\\'],
+];
+
+/** In {@link createEscapeTable}: the byte is written as `\u00xx`. */
+const LONG_ESCAPE = 1;
+
+/** For each byte: 0 when it stands for itself, {@link LONG_ESCAPE}, or the letter of its short escape. */
+function createEscapeTable(): Uint8Array {
+  const table = new Uint8Array(256).fill(LONG_ESCAPE, 0, 0x20);
+  for (const [byte, letter] of SHORT_ESCAPES) table[byte] = letter.charCodeAt(0);
+  return table;
+}
+
+const ESCAPES = createEscapeTable();
+
+/**
+ * Writes asciicast events, `[time, "code", "data"]` and a newline, into a buffer of its own that it hands on when
+ * full or flushed.
+ *
+ * It escapes UTF-8 bytes as they are, without making a string of them: decoding, `JSON.stringify` and encoding again
+ * take more than twice as long, and this is the cost of recording.
+ */
+export class EventEncoder {
+  readonly #sink: EncodedSink;
+  #buffer = Buffer.allocUnsafeSlow(BUFFER_MIN_BYTES);
+  #used = 0;
+
+  constructor(sink: EncodedSink) {
+    this.#sink = sink;
+  }
+
+  /** An event whose data are `text`: valid UTF-8 bytes. */
+  text(time: string, code: string, text: Uint8Array): void {
+    this.#begin(time, code);
+    this.#escaped(text);
+    this.#end();
+  }
+
+  /** An event whose data are the Base64 of `bytes`. */
+  base64(time: string, code: string, bytes: Buffer): void {
+    this.#begin(time, code);
+    for (let at = 0; at < bytes.length; at += BASE64_STEP_BYTES) {
+      this.#ascii(bytes.toString('base64', at, Math.min(at + BASE64_STEP_BYTES, bytes.length)));
+    }
+    this.#end();
+  }
+
+  /** A line as it is. */
+  line(text: string): void {
+    this.flush();
+    this.#sink(Buffer.from(`${text}\n`));
+  }
+
+  /** Hands on what is in the buffer. */
+  flush(): void {
+    if (this.#used === 0) return;
+    const bytes = this.#buffer.subarray(0, this.#used);
+    this.#used = 0;
+    this.#sink(bytes);
+  }
+
+  /** Forgets what has not been handed on. */
+  discard(): void {
+    this.#used = 0;
+  }
+
+  #begin(time: string, code: string): void {
+    this.#ascii(`[${time}, "${code}", "`);
+  }
+
+  #end(): void {
+    this.#ascii('"]\n');
+  }
+
+  #ascii(text: string): void {
+    this.#reserve(text.length);
+    this.#used += this.#buffer.write(text, this.#used, 'latin1');
+  }
+
+  #escaped(bytes: Uint8Array): void {
+    const step = Math.floor(BUFFER_MAX_BYTES / ESCAPED_MAX_BYTES);
+    for (let start = 0; start < bytes.length; start += step) {
+      const end = Math.min(start + step, bytes.length);
+      // Twice the length is enough for what programs print; the worst case is asked for only where it is met.
+      this.#reserve(Math.min((end - start) * 2, BUFFER_MAX_BYTES));
+      this.#escapedStep(bytes, start, end);
+    }
+  }
+
+  #escapedStep(bytes: Uint8Array, start: number, end: number): void {
+    let buffer = this.#buffer;
+    let used = this.#used;
+    for (let at = start; at < end; at++) {
+      if (buffer.length - used < ESCAPED_MAX_BYTES) {
+        this.#used = used;
+        this.#reserve((end - at) * ESCAPED_MAX_BYTES);
+        buffer = this.#buffer;
+        used = this.#used;
+      }
+      const byte = bytes[at] ?? 0;
+      const escaped = ESCAPES[byte] ?? 0;
+      if (escaped === 0) {
+        buffer[used++] = byte;
+      } else {
+        buffer[used++] = BACKSLASH;
+        if (escaped === LONG_ESCAPE) {
+          buffer[used++] = LETTER_U;
+          buffer[used++] = DIGIT_ZERO;
+          buffer[used++] = DIGIT_ZERO;
+          buffer[used++] = DIGIT_ZERO + (byte >> 4);
+          buffer[used++] = HEX_DIGITS[byte & 0x0f] ?? DIGIT_ZERO;
+        } else {
+          buffer[used++] = escaped;
+        }
+      }
+    }
+    this.#used = used;
+  }
+
+  /** Makes room for `bytes` more, at most {@link BUFFER_MAX_BYTES}: by growing first, then by handing on. */
+  #reserve(bytes: number): void {
+    const wanted = this.#used + bytes;
+    if (wanted <= this.#buffer.length) return;
+    if (this.#buffer.length < BUFFER_MAX_BYTES) {
+      let size = this.#buffer.length;
+      while (size < wanted && size < BUFFER_MAX_BYTES) size *= 2;
+      const grown = Buffer.allocUnsafeSlow(size);
+      this.#buffer.copy(grown, 0, 0, this.#used);
+      this.#buffer = grown;
+    }
+    if (this.#used + bytes > this.#buffer.length) this.flush();
+  }
+}

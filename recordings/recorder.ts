@@ -1,0 +1,373 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { Clock, Timer } from '../shared/clock.ts';
+import { DrawbridgeError } from '../shared/errors.ts';
+import { CastFile, syncFolder } from './cast-file.ts';
+import { type FileDigest, GrowingDigest } from './digest.ts';
+import { EventEncoder } from './event-encoder.ts';
+import { type CastHeader, EVENT_CODE, LINE_LIMIT_BYTES, NO_EXIT_STATUS } from './format.ts';
+import { encodeTerminalOutput, StreamTrack } from './output-track.ts';
+import { SyncSchedule } from './sync-schedule.ts';
+import { incompleteTailLength } from './utf8.ts';
+
+/** A recording ends the session when it has grown so large, unless the caller sets another limit. */
+export const RECORDING_LIMIT_BYTES = 64 * 1024 ** 3;
+
+/** How long the beginning of a character is held back on a terminal, waiting for its rest. */
+export const HELD_TAIL_MS = 20;
+
+/** Live viewers of one recording. */
+export const LIVE_VIEWERS_LIMIT = 64;
+
+/** A marker's label is cut to so many UTF-16 code units. */
+const LABEL_LIMIT = 1024;
+
+const fdatasync = promisify(fs.fdatasync);
+
+/** What {@link Recorder.create} needs besides path and header. */
+export interface RecorderOptions {
+  readonly clock: Clock;
+  /** True when the channel has a terminal: then incomplete characters are held back for {@link HELD_TAIL_MS}. */
+  readonly pty: boolean;
+  /** Bytes that were held back and are recorded now: send them to the operator at once. Must not throw. */
+  readonly onHeldRelease?: (chunk: Buffer) => void;
+  /** The recording failed outside a call (a timer, the disk): end the session. Called at most once. */
+  readonly onFailure?: (error: DrawbridgeError) => void;
+  /** Defaults to {@link RECORDING_LIMIT_BYTES}. */
+  readonly limitBytes?: number;
+  /** Shared by all recordings of a process; one of its own when left out. */
+  readonly sync?: SyncSchedule;
+}
+
+/** What became of a closed recording. */
+export interface RecordingDigest extends FileDigest {
+  readonly durationMs: number;
+  /** False when the recording failed: then the file ends at the last event that could be written. */
+  readonly complete: boolean;
+  /** Why it is not complete. */
+  readonly failure?: DrawbridgeError;
+}
+
+/** How far a recording has come: whole lines up to `sizeBytes` can be read from its file. */
+export interface LiveLine {
+  readonly sizeBytes: number;
+  /** True for the last one: the recording is closed or has failed. */
+  readonly ended: boolean;
+}
+
+/**
+ * Records one channel of a session as an asciicast v2 file (see {@link CastHeader}, {@link EVENT_CODE}).
+ *
+ * The rule that it keeps: what {@link output} gives back has been written to the file before, so that nobody can have
+ * seen what is not recorded, even when the process is killed at once. When writing fails, the file is cut back to the
+ * events of completed calls, so that it holds exactly what was released.
+ */
+export class Recorder {
+  readonly #file: CastFile;
+  readonly #options: RecorderOptions;
+  readonly #limitBytes: number;
+  readonly #startMs: number;
+  readonly #encoder: EventEncoder;
+  readonly #stdout = new StreamTrack(EVENT_CODE.output, EVENT_CODE.outputBytes, 'count');
+  readonly #stderr = new StreamTrack(EVENT_CODE.output, EVENT_CODE.outputBytes, 'count');
+  readonly #input = new StreamTrack(EVENT_CODE.input, EVENT_CODE.inputBytes, 'replacement');
+  readonly #digest = new GrowingDigest();
+  readonly #viewers = new Set<(line: LiveLine) => void>();
+  readonly #stopSync: () => void;
+  #held: { readonly bytes: Buffer; readonly timer: Timer } | undefined;
+  #exitStatus: string = NO_EXIT_STATUS;
+  #syncedBytes = 0;
+  #folderSynced = false;
+  #syncing: Promise<void> = Promise.resolve();
+  #failure: DrawbridgeError | undefined;
+  #closed: Promise<RecordingDigest> | undefined;
+
+  private constructor(file: CastFile, options: RecorderOptions) {
+    this.#file = file;
+    this.#options = options;
+    this.#limitBytes = options.limitBytes ?? RECORDING_LIMIT_BYTES;
+    this.#startMs = options.clock.monotonicMs();
+    this.#encoder = new EventEncoder((bytes) => this.#write(bytes));
+    const sync = options.sync ?? new SyncSchedule(options.clock);
+    const recorder = this;
+    this.#stopSync = sync.add({
+      get due() {
+        return recorder.sizeBytes > recorder.#syncedBytes;
+      },
+      run: () => recorder.#sync(),
+    });
+  }
+
+  /**
+   * Makes the file at `path` (0600, in a folder of 0700; it must not exist) and writes the header.
+   * @throws `recording.failed`: then refuse the channel.
+   */
+  static create(filePath: string, header: CastHeader, options: RecorderOptions): Recorder {
+    let file: CastFile | undefined;
+    try {
+      const line = headerLine(header, options.pty);
+      file = CastFile.create(filePath);
+      const recorder = new Recorder(file, options);
+      recorder.#record((encoder) => encoder.line(line));
+      return recorder;
+    } catch (error) {
+      file?.close();
+      throw failed('The recording could not be started, so nothing was opened.', filePath, error);
+    }
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  /** Size of the file in whole lines. */
+  get sizeBytes(): number {
+    return this.#file.committedBytes;
+  }
+
+  /** Digest of the beginning of the file that was on the disk about a second ago. */
+  get partialDigest(): FileDigest {
+    return this.#digest.current();
+  }
+
+  /**
+   * Records `chunk`, then gives back the bytes that may go to the operator now: without a terminal `chunk` itself,
+   * with one possibly fewer (see {@link RecorderOptions.onHeldRelease}) or those held back before, in front.
+   * @throws `recording.failed`: then release nothing and end the session.
+   */
+  output(chunk: Buffer): Buffer {
+    if (!this.#options.pty) {
+      this.#record((encoder, time) => this.#stdout.encode(encoder, time, chunk));
+      return chunk;
+    }
+    this.#assertOpen();
+    const held = this.#takeHeld();
+    const bytes = held === undefined ? chunk : Buffer.concat([held, chunk]);
+    const tailLength = incompleteTailLength(bytes);
+    const whole = tailLength === 0 ? bytes : bytes.subarray(0, bytes.length - tailLength);
+    if (tailLength > 0) this.#hold(bytes.subarray(whole.length));
+    if (whole.length > 0) this.#record((encoder, time) => encodeTerminalOutput(encoder, time, whole));
+    return whole;
+  }
+
+  /**
+   * Like {@link output} for the error output of a channel without a terminal: recorded in the order of arrival, with
+   * characters of its own.
+   * @throws `recording.failed`
+   */
+  stderr(chunk: Buffer): Buffer {
+    this.#record((encoder, time) => this.#stderr.encode(encoder, time, chunk));
+    return chunk;
+  }
+
+  /** Records what was typed; only where the policy says so, since it holds passwords. @throws `recording.failed` */
+  input(chunk: Buffer): void {
+    this.#record((encoder, time) => this.#input.encode(encoder, time, chunk));
+  }
+
+  /** @throws `recording.failed` */
+  resize(columns: number, rows: number): void {
+    const size = `${terminalSize(columns, 80)}x${terminalSize(rows, 24)}`;
+    this.#record((encoder, time) => encoder.text(time, EVENT_CODE.resize, Buffer.from(size)));
+  }
+
+  /** @throws `recording.failed` */
+  marker(label: string): void {
+    const text = Buffer.from(label.slice(0, LABEL_LIMIT));
+    this.#record((encoder, time) => encoder.text(time, EVENT_CODE.marker, text));
+  }
+
+  /** Notes how the channel ended; {@link close} writes it as the last event. `signal` without or with `SIG`. */
+  exit(status: { readonly code?: number; readonly signal?: string }): void {
+    if (status.signal !== undefined) {
+      this.#exitStatus = status.signal.startsWith('SIG') ? status.signal : `SIG${status.signal}`;
+    } else if (status.code !== undefined) {
+      this.#exitStatus = String(status.code);
+    }
+  }
+
+  /**
+   * Releases what is held back, writes the exit event, brings all to the disk and closes the file. Every call gives
+   * the same result. A recording that failed is closed too, with `complete: false` in its digest.
+   * @throws `recording.failed` when not even the digest could be taken.
+   */
+  close(): Promise<RecordingDigest> {
+    this.#closed ??= this.#finish();
+    return this.#closed;
+  }
+
+  /**
+   * Calls `viewer` after each write, until the recording ends. It is called on the session's own path: it must only
+   * take note. Returns how to stop.
+   * @throws `recording.too_many_viewers`
+   */
+  subscribe(viewer: (line: LiveLine) => void): () => void {
+    if (this.#viewers.size >= LIVE_VIEWERS_LIMIT) {
+      throw new DrawbridgeError('recording.too_many_viewers', 'Too many people watch this session already.', {
+        hint: `At most ${LIVE_VIEWERS_LIMIT} can; close a window that shows it, or replay it when it has ended.`,
+      });
+    }
+    if (this.#ended) viewer({ sizeBytes: this.sizeBytes, ended: true });
+    else this.#viewers.add(viewer);
+    return () => this.#viewers.delete(viewer);
+  }
+
+  get #ended(): boolean {
+    return this.#failure !== undefined || this.#closed !== undefined;
+  }
+
+  #record(encode: (encoder: EventEncoder, time: string) => void): void {
+    this.#assertOpen();
+    this.#append(encode);
+  }
+
+  #append(encode: (encoder: EventEncoder, time: string) => void): void {
+    try {
+      encode(this.#encoder, this.#time());
+      this.#encoder.flush();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#file.commit();
+    for (const viewer of this.#viewers) viewer({ sizeBytes: this.sizeBytes, ended: false });
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#file.writtenBytes + bytes.length > this.#limitBytes) {
+      throw new DrawbridgeError('recording.too_large', `A recording may have ${this.#limitBytes} bytes.`);
+    }
+    this.#file.write(bytes);
+  }
+
+  #time(): string {
+    return ((this.#options.clock.monotonicMs() - this.#startMs) / 1000).toFixed(6);
+  }
+
+  #hold(tail: Buffer): void {
+    const timer = this.#options.clock.after(HELD_TAIL_MS, () => this.#releaseHeldLate());
+    this.#held = { bytes: Buffer.from(tail), timer };
+  }
+
+  #takeHeld(): Buffer | undefined {
+    const held = this.#held;
+    this.#held = undefined;
+    held?.timer.cancel();
+    return held?.bytes;
+  }
+
+  #releaseHeld(): void {
+    const held = this.#takeHeld();
+    if (held === undefined) return;
+    this.#append((encoder, time) => encodeTerminalOutput(encoder, time, held));
+    this.#options.onHeldRelease?.(held);
+  }
+
+  #releaseHeldLate(): void {
+    if (this.#ended) return;
+    try {
+      this.#releaseHeld();
+    } catch (error) {
+      if (this.#failure === undefined) throw error;
+      this.#options.onFailure?.(this.#failure);
+    }
+  }
+
+  /** Brings the file to the disk and takes the new part into the digest. */
+  #sync(): Promise<void> {
+    this.#syncing = this.#syncOnce().catch((error: unknown) => {
+      if (this.#failure === undefined) this.#options.onFailure?.(this.#fail(error));
+    });
+    return this.#syncing;
+  }
+
+  async #syncOnce(): Promise<void> {
+    const endBytes = this.sizeBytes;
+    if (!this.#folderSynced) {
+      await syncFolder(path.dirname(this.path));
+      this.#folderSynced = true;
+    }
+    await fdatasync(this.#file.fd);
+    this.#syncedBytes = endBytes;
+    await this.#digest.advance(this.#file.fd, endBytes);
+  }
+
+  async #finish(): Promise<RecordingDigest> {
+    this.#stopSync();
+    try {
+      if (this.#failure === undefined) {
+        this.#releaseHeld();
+        this.#append((encoder, time) => encoder.text(time, EVENT_CODE.exit, Buffer.from(this.#exitStatus)));
+      }
+    } catch (error) {
+      // `#append` has kept its own failure, which the digest tells.
+      if (this.#failure === undefined) throw error;
+    }
+    const durationMs = this.#options.clock.monotonicMs() - this.#startMs;
+    this.#tellEnded();
+    await this.#syncing;
+    try {
+      if (this.#failure === undefined) await this.#sync();
+      await this.#digest.advance(this.#file.fd, this.sizeBytes);
+    } catch (error) {
+      throw failed('The recording could not be read back for its digest.', this.path, error);
+    } finally {
+      this.#file.close();
+    }
+    const failure = this.#failure;
+    const digest = { ...this.#digest.current(), durationMs };
+    return failure === undefined ? { ...digest, complete: true } : { ...digest, complete: false, failure };
+  }
+
+  #assertOpen(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closed !== undefined) {
+      throw failed('The recording is closed, so nothing more can be shown.', this.path, undefined);
+    }
+  }
+
+  #fail(error: unknown): DrawbridgeError {
+    const failure = failed('The recording could not be written, so the session ends here.', this.path, error);
+    this.#failure = failure;
+    this.#takeHeld();
+    this.#encoder.discard();
+    this.#stopSync();
+    try {
+      this.#file.rollback();
+    } catch {
+      // The file then ends in lines that nobody was shown, or in half a line, which readers and recovery cut off.
+    }
+    this.#tellEnded();
+    return failure;
+  }
+
+  #tellEnded(): void {
+    for (const viewer of this.#viewers) viewer({ sizeBytes: this.sizeBytes, ended: true });
+    this.#viewers.clear();
+  }
+}
+
+function headerLine(header: CastHeader, pty: boolean): string {
+  const { width, height, drawbridge, ...rest } = header;
+  const line = JSON.stringify({
+    version: 2,
+    width: terminalSize(width, 80),
+    height: terminalSize(height, 24),
+    ...rest,
+    drawbridge: { ...drawbridge, pty },
+  });
+  if (Buffer.byteLength(line) < LINE_LIMIT_BYTES) return line;
+  throw new DrawbridgeError('recording.header_too_large', `A header may have ${LINE_LIMIT_BYTES} bytes.`);
+}
+
+/** Clients without a terminal of known size say 0; players need something to draw on. */
+function terminalSize(cells: number, fallback: number): number {
+  return Number.isInteger(cells) && cells >= 1 && cells <= 0xffff ? cells : fallback;
+}
+
+function failed(sentence: string, filePath: string, cause: unknown): DrawbridgeError {
+  return new DrawbridgeError('recording.failed', sentence, {
+    hint: `Check free space and permissions of ${path.dirname(filePath)}.`,
+    cause,
+  });
+}

@@ -1,0 +1,135 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { DrawbridgeError } from '../errors.ts';
+import { isNodeName } from '../identity/node-identity.ts';
+import { LOG_LEVELS } from '../log.ts';
+import { parseByteSize } from './byte-size.ts';
+import { configFolder } from './config-folder.ts';
+import { parseDurationMs } from './duration.ts';
+
+export { parseByteSize } from './byte-size.ts';
+export { parseDurationMs } from './duration.ts';
+
+/**
+ * Pieces that the config files of the roles are put together from. Sections are strict objects: a key that is not
+ * known is a fault, since a misspelt key would otherwise leave a default in force without a word.
+ */
+
+/** `30s`, `8h`, … as milliseconds. */
+export const durationMs = z
+  .string('must be a duration with a unit, such as 30s or 8h')
+  .transform((text, context) => parsed(() => parseDurationMs(text), context));
+
+/** A duration within bounds, both of which are allowed. `bounds` is how to say them: `1s to 24h`. */
+export function durationBetween(minMs: number, maxMs: number, bounds: string) {
+  return durationMs.refine((ms) => ms >= minMs && ms <= maxMs, `must be from ${bounds}`);
+}
+
+/** `16 MiB`, … as a number of bytes. */
+export const byteSize = z
+  .string('must be a size with a unit, such as 16 MiB')
+  .transform((text, context) => parsed(() => parseByteSize(text), context));
+
+/** A TCP port to dial. */
+export const port = z.int('must be a port number, 1 to 65535').min(1).max(65_535);
+
+/** A DNS name or IP address. */
+export const hostName = z.string().refine(isHostName, 'must be a DNS name or an IP address without a port');
+
+/** Where to listen. Port 0 takes any free one. */
+export const listenAddress = z.strictObject({
+  host: hostName.default('0.0.0.0'),
+  port: z.int('must be a port number, 0 to 65535').min(0).max(65_535),
+});
+
+/** Where to dial. */
+export const dialAddress = z.strictObject({ host: hostName, port });
+
+/** A file or directory. Relative ones start from the folder of the config file; the result is absolute. */
+export const filePath = z
+  .string()
+  .min(1, 'must name a file or directory')
+  .refine((path) => !path.includes('\0'), 'must not hold a NUL character')
+  .transform((path) => configFolder.resolve(path));
+
+/** The public address of a role: `https://name[:port]`, nothing behind it. */
+export const httpsUrl = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const bare =
+    url?.pathname === '/' &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === '' &&
+    url.password === '';
+  if (url?.protocol === 'https:' && bare) return url.origin;
+  context.addIssue('must be an address such as https://bastion.example.com:8443, with nothing behind it');
+  return z.NEVER;
+});
+
+/** Name of a proxy, bastion or host. */
+export const nodeName = z
+  .string()
+  .refine(isNodeName, 'must be 1 to 63 letters, digits, dots, underscores and hyphens');
+
+/** Labels of a host: `environment: production`. */
+export const labels = z.record(
+  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'must be 1 to 63 letters, digits and . _ / -'),
+  z.string().max(256),
+);
+
+/** `log:` */
+export const logSection = z
+  .strictObject({
+    level: z.enum(LOG_LEVELS).default('info'),
+    format: z.enum(['auto', 'pretty', 'json']).default('auto'),
+  })
+  .prefault({});
+
+/** `egress:` — how connections go out: through an HTTP proxy, past which hosts, trusting which CAs besides. */
+export const egressSection = z
+  .strictObject({
+    proxy: z
+      .string()
+      .refine(isHttpProxyUrl, 'must be an address such as http://user:password@proxy.example.com:3128')
+      .exactOptional(),
+    noProxy: z
+      .union([z.string(), z.array(z.string())], 'must be a list of hosts')
+      .transform((hosts) => (typeof hosts === 'string' ? hosts : hosts.join(',')))
+      .exactOptional(),
+    caBundle: filePath.exactOptional(),
+  })
+  .prefault({});
+
+/** `tls:` — certificate with its chain, its key without a password, and the CA's certificate if it is a private one. */
+export const tlsSection = z.strictObject({
+  certificate: filePath,
+  key: filePath,
+  ca: filePath.exactOptional(),
+});
+
+/** What every config file begins with. */
+export function commonFields<R extends 'proxy' | 'bastion' | 'agent'>(role: R) {
+  return { role: z.literal(role), name: nodeName, dataDir: filePath, log: logSection };
+}
+
+function parsed<T>(parse: () => T, context: z.RefinementCtx): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof DrawbridgeError)) throw error;
+    context.addIssue(error.hint === undefined ? error.message : `${error.message} ${error.hint}`);
+    return z.NEVER;
+  }
+}
+
+function isHostName(text: string): boolean {
+  if (isIP(text) !== 0) return true;
+  return (
+    text.length <= 253 &&
+    text.split('.').every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label))
+  );
+}
+
+function isHttpProxyUrl(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
+}

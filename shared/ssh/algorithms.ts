@@ -1,0 +1,42 @@
+import type { Algorithms } from 'ssh2';
+
+/*
+ * Only what is sound today and what OpenSSH, PuTTY, dropbear, paramiko and AsyncSSH of the last years all have.
+ * AES-GCM stands first because it is the fastest by far where AES is in the processor; ChaCha20 stays, last, for
+ * clients that have nothing else. No compression: it leaks lengths and costs a bastion its processor. The host key
+ * is Ed25519 alone, since an RSA host key brings SHA-1 signatures back. A post-quantum exchange would be put in
+ * front of `kex` here.
+ */
+const KEX = ['curve25519-sha256', 'curve25519-sha256@libssh.org'] as const;
+const CIPHERS = [
+  'aes128-gcm@openssh.com',
+  'aes256-gcm@openssh.com',
+  'aes256-ctr',
+  'chacha20-poly1305@openssh.com',
+] as const;
+const MACS = ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com'] as const;
+
+/** What our SSH servers offer. */
+export const SERVER_ALGORITHMS: Algorithms = {
+  kex: [...KEX],
+  cipher: [...CIPHERS],
+  hmac: [...MACS],
+  compress: ['none'],
+  serverHostKey: ['ssh-ed25519'],
+};
+
+/** What we offer as a client, to our own servers and to a host's sshd (which may have an RSA or ECDSA host key). */
+export const CLIENT_ALGORITHMS: Algorithms = {
+  kex: [...KEX, 'ecdh-sha2-nistp256', 'ecdh-sha2-nistp384', 'diffie-hellman-group16-sha512'],
+  cipher: [...CIPHERS],
+  hmac: [...MACS],
+  compress: ['none'],
+  serverHostKey: [
+    'ssh-ed25519',
+    'ecdsa-sha2-nistp256',
+    'ecdsa-sha2-nistp384',
+    'ecdsa-sha2-nistp521',
+    'rsa-sha2-512',
+    'rsa-sha2-256',
+  ],
+};

@@ -1,0 +1,211 @@
+import type { Duplex } from 'node:stream';
+import ssh2 from 'ssh2';
+import { type Clock, systemClock } from '../clock.ts';
+import { DrawbridgeError, messageOf } from '../errors.ts';
+import { CLIENT_ALGORITHMS } from './algorithms.ts';
+import type { SshChannel } from './channel.ts';
+import type { IncomingChannel } from './channel-table.ts';
+import type { ChannelTarget } from './channel-target.ts';
+import { ConnectionProtocol } from './connection-protocol.ts';
+import { DISCONNECT } from './messages.ts';
+import { prepareTransport } from './transport-stream.ts';
+
+/** How to be a client on one connection. */
+export interface ConnectSshOptions {
+  readonly username: string;
+  /** Unencrypted private key in OpenSSH format. */
+  readonly privateKey: string;
+  /** Whether the server's key (its blob) is the one that is expected. A rejection counts as no. */
+  verifyHostKey(blob: Buffer): boolean | Promise<boolean>;
+  /** Aborting it destroys the connection, also after it is established. */
+  readonly signal?: AbortSignal;
+  /** Limit for key exchange and authentication together. */
+  readonly timeoutMs: number;
+  /** Receive window of each channel; default 2 MiB. */
+  readonly windowBytes?: number;
+  readonly rekeyBytes?: number;
+  readonly rekeyMs?: number;
+  readonly keepaliveMs?: number;
+  readonly clock?: Clock;
+  /** Channels that the server opens (agent forwarding, `-R`). Not given: refused. */
+  onIncoming?(incoming: IncomingChannel): void;
+}
+
+/** An authenticated connection to an SSH server. */
+export interface SshClientConnection {
+  /** A channel for a shell, a command or a subsystem. @throws see {@link ChannelTable.open}. */
+  openSession(signal?: AbortSignal): Promise<SshChannel>;
+  /** A channel from the server's machine to an address. @throws see {@link ChannelTable.open}. */
+  openForward(
+    to: { host: string; port: number },
+    from?: { host: string; port: number },
+    signal?: AbortSignal,
+  ): Promise<SshChannel>;
+  open(target: ChannelTarget, signal?: AbortSignal): Promise<SshChannel>;
+  /** Sends a global request; resolves with the answer's payload, or undefined when refused. */
+  globalRequest(name: string, payload?: Buffer): Promise<Buffer | undefined>;
+  /** Ends the connection in order. */
+  end(): void;
+  destroy(): void;
+  /** Aborted when the connection is gone; `reason` is a DrawbridgeError `ssh.closed` that says why. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Signs in to the SSH server at the other end of `stream`.
+ *
+ * @throws `ssh.host_key_refused`, `ssh.auth_failed`, `ssh.timeout`, `ssh.handshake_failed`, `ssh.closed`, or the
+ * signal's reason. The stream is destroyed then.
+ */
+export function connectSsh(stream: Duplex, options: ConnectSshOptions): Promise<SshClientConnection> {
+  return new Promise((resolve, reject) => {
+    const attempt = new ClientConnection(stream, options, {
+      ready: () => resolve(attempt),
+      failed: reject,
+    });
+  });
+}
+
+class ClientConnection implements SshClientConnection {
+  readonly #stream: Duplex;
+  readonly #protocol: ConnectionProtocol;
+  readonly #gone = new AbortController();
+  readonly #failed: (error: unknown) => void;
+  #problem: DrawbridgeError | undefined;
+  #hostKeyRefused = false;
+
+  constructor(
+    stream: Duplex,
+    options: ConnectSshOptions,
+    outcome: { ready(): void; failed(error: unknown): void },
+  ) {
+    const clock = options.clock ?? systemClock;
+    this.#stream = stream;
+    this.#failed = outcome.failed;
+    const timer = clock.after(options.timeoutMs, () => {
+      this.#fail(new DrawbridgeError('ssh.timeout', 'The SSH server did not answer in time.'));
+    });
+    const onAbort = (): void => {
+      outcome.failed(options.signal?.reason);
+      this.#fail(new DrawbridgeError('ssh.closed', 'The SSH connection was ended from here.'));
+    };
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    prepareTransport(stream, clock, ({ error }) => {
+      timer.cancel();
+      options.signal?.removeEventListener('abort', onAbort);
+      this.#closed(error);
+    });
+
+    const client = new ssh2.Client();
+    client.on('error', (error) => this.#fail(this.#explain(error)));
+    client.on('ready', () => {
+      timer.cancel();
+      this.#protocol.establish();
+      outcome.ready();
+    });
+    client.connect({
+      sock: stream,
+      username: options.username,
+      privateKey: options.privateKey,
+      authHandler: ['publickey'],
+      algorithms: CLIENT_ALGORITHMS,
+      ident: 'Drawbridge',
+      readyTimeout: 0,
+      keepaliveInterval: 0,
+      hostVerifier: (blob: Buffer, verify: (valid: boolean) => void) => {
+        void this.#verifyHostKey(blob, options).then(verify);
+      },
+    });
+    this.#protocol = new ConnectionProtocol(client, stream, {
+      clock,
+      ...(options.windowBytes === undefined ? {} : { windowBytes: options.windowBytes }),
+      ...(options.rekeyBytes === undefined ? {} : { rekeyBytes: options.rekeyBytes }),
+      ...(options.rekeyMs === undefined ? {} : { rekeyMs: options.rekeyMs }),
+      ...(options.keepaliveMs === undefined ? {} : { keepaliveMs: options.keepaliveMs }),
+      onIncoming: options.onIncoming ?? ((incoming) => incoming.refuse('This client takes no channels.')),
+      onFault: (error) => this.#fail(this.#explain(error)),
+    });
+    if (options.signal?.aborted) onAbort();
+  }
+
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  openSession(signal?: AbortSignal): Promise<SshChannel> {
+    return this.open({ kind: 'session' }, signal);
+  }
+
+  openForward(
+    to: { host: string; port: number },
+    from: { host: string; port: number } = { host: '127.0.0.1', port: 0 },
+    signal?: AbortSignal,
+  ): Promise<SshChannel> {
+    const target = { host: to.host, port: to.port, originHost: from.host, originPort: from.port };
+    return this.open({ kind: 'direct-tcpip', ...target }, signal);
+  }
+
+  open(target: ChannelTarget, signal?: AbortSignal): Promise<SshChannel> {
+    return this.#protocol.open(target, signal);
+  }
+
+  globalRequest(name: string, payload?: Buffer): Promise<Buffer | undefined> {
+    return this.#protocol.globalRequest(name, payload);
+  }
+
+  end(): void {
+    this.#problem ??= new DrawbridgeError('ssh.closed', 'The SSH connection was ended from here.');
+    this.#protocol.port.sendDisconnect(DISCONNECT.BY_APPLICATION, '');
+    if (!this.#stream.writableEnded) this.#stream.end();
+  }
+
+  destroy(): void {
+    this.#fail(new DrawbridgeError('ssh.closed', 'The SSH connection was ended from here.'));
+  }
+
+  async #verifyHostKey(blob: Buffer, options: ConnectSshOptions): Promise<boolean> {
+    try {
+      this.#hostKeyRefused = !(await options.verifyHostKey(blob));
+    } catch {
+      // Whoever verifies logs why it could not; here it only counts that the key is not known to be right.
+      this.#hostKeyRefused = true;
+    }
+    return !this.#hostKeyRefused;
+  }
+
+  #explain(error: unknown): DrawbridgeError {
+    if (error instanceof DrawbridgeError) return error;
+    if (this.#hostKeyRefused)
+      return new DrawbridgeError(
+        'ssh.host_key_refused',
+        "The host's SSH key is not the one that is expected.",
+        {
+          hint: 'If the host was set up anew, let the customer check its key and enrol it again.',
+          cause: error,
+        },
+      );
+    const level = typeof error === 'object' && error !== null && 'level' in error ? error.level : undefined;
+    if (level === 'client-authentication')
+      return new DrawbridgeError('ssh.auth_failed', 'The SSH server did not accept the login.', {
+        cause: error,
+      });
+    return new DrawbridgeError('ssh.handshake_failed', `The SSH connection failed: ${messageOf(error)}.`, {
+      cause: error,
+    });
+  }
+
+  #fail(problem: DrawbridgeError): void {
+    this.#problem ??= problem;
+    this.#failed(this.#problem);
+    this.#stream.destroy();
+  }
+
+  #closed(error: string | undefined): void {
+    const text =
+      error === undefined ? 'The SSH server closed the connection.' : `The SSH connection broke: ${error}.`;
+    const problem = this.#problem ?? new DrawbridgeError('ssh.closed', text);
+    this.#failed(problem);
+    this.#gone.abort(problem);
+    this.#protocol.end();
+  }
+}

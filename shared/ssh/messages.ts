@@ -1,0 +1,40 @@
+/** Message numbers of RFC 4253 (transport), 4252 (authentication) and 4254 (connection) that we handle ourselves. */
+export const MESSAGE = {
+  DISCONNECT: 1,
+  SERVICE_REQUEST: 5,
+  USERAUTH_BANNER: 53,
+  GLOBAL_REQUEST: 80,
+  REQUEST_SUCCESS: 81,
+  REQUEST_FAILURE: 82,
+  CHANNEL_OPEN: 90,
+  CHANNEL_OPEN_CONFIRMATION: 91,
+  CHANNEL_OPEN_FAILURE: 92,
+  CHANNEL_WINDOW_ADJUST: 93,
+  CHANNEL_DATA: 94,
+  CHANNEL_EXTENDED_DATA: 95,
+  CHANNEL_EOF: 96,
+  CHANNEL_CLOSE: 97,
+  CHANNEL_REQUEST: 98,
+  CHANNEL_SUCCESS: 99,
+  CHANNEL_FAILURE: 100,
+} as const;
+
+/** Reason codes of SSH_MSG_DISCONNECT (RFC 4253, section 11.1). */
+export const DISCONNECT = {
+  PROTOCOL_ERROR: 2,
+  CONNECTION_LOST: 10,
+  BY_APPLICATION: 11,
+  TOO_MANY_CONNECTIONS: 12,
+  NO_MORE_AUTH_METHODS: 14,
+} as const;
+
+/** Reason codes of SSH_MSG_CHANNEL_OPEN_FAILURE (RFC 4254, section 5.1). */
+export const OPEN_FAILURE = {
+  ADMINISTRATIVELY_PROHIBITED: 1,
+  CONNECT_FAILED: 2,
+  UNKNOWN_CHANNEL_TYPE: 3,
+  RESOURCE_SHORTAGE: 4,
+} as const;
+
+/** The only type of extended data that RFC 4254 defines: standard error. */
+export const EXTENDED_DATA_STDERR = 1;

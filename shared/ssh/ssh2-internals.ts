@@ -1,0 +1,181 @@
+import { createRequire } from 'node:module';
+import { DrawbridgeError } from '../errors.ts';
+import { EXTENDED_DATA_STDERR, MESSAGE } from './messages.ts';
+import type { DataStream } from './ordered-queue.ts';
+import { WireWriter } from './wire.ts';
+
+/*
+ * The only file that touches private fields of ssh2, whose version is pinned exactly.
+ *
+ * We use ssh2 for the transport (key exchange, ciphers) and for authentication. The connection protocol above them
+ * (RFC 4254) is ours, since ssh2's channels lose exit statuses and window changes, send refusals without text,
+ * cannot be told their window, ignore the socket's backpressure and let stderr and stdout block each other. For that
+ * we need what ssh2 has no public name for: packets as they come in after decryption, and a way to send our own.
+ */
+
+interface PacketWriter {
+  readonly allocStart: number;
+  readonly allocStartKEX: number;
+  alloc(lengthBytes: number, evenDuringKeyExchange?: boolean): Buffer;
+  finalize(packet: Buffer, evenDuringKeyExchange?: boolean): Buffer;
+}
+
+interface Protocol {
+  /** Called with each decrypted payload; every key exchange hands the current value on to its new decipher. */
+  _onPayload: (payload: Buffer) => unknown;
+  /** Our KEXINIT while keys are being exchanged, else undefined. */
+  readonly _kexinit: unknown;
+  /** Undefined once ssh2 has given the connection up; every send would throw then. */
+  readonly _destruct: unknown;
+  readonly _packetRW: { readonly write: PacketWriter };
+  rekey(): void;
+  serviceAccept?(name: string): void;
+}
+
+type SendPacket = (protocol: Protocol, packet: Buffer, evenDuringKeyExchange?: boolean) => boolean;
+
+/** Packets that {@link attachPackets} takes away from ssh2. */
+export interface PacketHandler {
+  /** A packet of the connection protocol (80 to 100). What it throws goes to `onFault`. */
+  onPacket(type: number, payload: Buffer): void;
+  /** The peer broke the rules. */
+  onFault(error: unknown): void;
+  /** Called with the size of every packet that came in. */
+  onReceived(sizeBytes: number): void;
+}
+
+/** What can be sent on a connection of ssh2 beside what ssh2 sends itself. All of it is silent once it has ended. */
+export interface PacketPort {
+  send(payload: Buffer): void;
+  sendData(remoteChannel: number, stream: DataStream, chunk: Buffer): void;
+  /** SSH_MSG_DISCONNECT with a description, at any time. */
+  sendDisconnect(reason: number, description: string): void;
+  /** SSH_MSG_USERAUTH_BANNER; only before authentication has ended. */
+  sendBanner(text: string): void;
+  /** Starts a key exchange, unless one is going on. */
+  rekey(): void;
+  /** True while keys are being exchanged; packets would pile up in ssh2. */
+  readonly exchangingKeys: boolean;
+  readonly ended: boolean;
+}
+
+/**
+ * Takes over the connection protocol of `connection` (an ssh2 Client behind `connect`, or a server's connection).
+ * @throws `ssh.unsupported_library` when this is not the ssh2 that we know.
+ */
+export function attachPackets(connection: object, handler: PacketHandler): PacketPort {
+  const protocol = protocolOf(connection);
+  const sendPacket = loadSendPacket();
+  takePackets(protocol, handler);
+
+  const isEnded = (): boolean => protocol._destruct === undefined;
+  const send = (parts: readonly Buffer[], evenDuringKeyExchange = false): void => {
+    if (isEnded()) return;
+    const lengthBytes = parts.reduce((sum, part) => sum + part.length, 0);
+    // Each key exchange makes a new writer. Its `allocStart` leaves room for the packet's header, or none while the
+    // packet has to wait for the new keys.
+    const write = protocol._packetRW.write;
+    const packet = write.alloc(lengthBytes, evenDuringKeyExchange);
+    let position = evenDuringKeyExchange ? write.allocStartKEX : write.allocStart;
+    for (const part of parts) {
+      packet.set(part, position);
+      position += part.length;
+    }
+    sendPacket(protocol, write.finalize(packet, evenDuringKeyExchange), evenDuringKeyExchange);
+  };
+
+  return {
+    send: (payload) => send([payload]),
+    sendData(remoteChannel, stream, chunk) {
+      const isStderr = stream === 'stderr';
+      const head = Buffer.allocUnsafe(isStderr ? 13 : 9);
+      head[0] = isStderr ? MESSAGE.CHANNEL_EXTENDED_DATA : MESSAGE.CHANNEL_DATA;
+      head.writeUInt32BE(remoteChannel, 1);
+      if (isStderr) head.writeUInt32BE(EXTENDED_DATA_STDERR, 5);
+      head.writeUInt32BE(chunk.length, head.length - 4);
+      send([head, chunk]);
+    },
+    sendDisconnect(reason, description) {
+      const message = new WireWriter().byte(MESSAGE.DISCONNECT).uint32(reason);
+      send([message.string(description).string('').finish()], true);
+    },
+    sendBanner(text) {
+      send([new WireWriter().byte(MESSAGE.USERAUTH_BANNER).string(text).string('').finish()]);
+    },
+    rekey() {
+      if (!isEnded()) protocol.rekey();
+    },
+    get exchangingKeys() {
+      return protocol._kexinit !== undefined;
+    },
+    get ended() {
+      return isEnded();
+    },
+  };
+}
+
+/** Gives packets 80 to 100 to `handler`, all others to ssh2. */
+function takePackets(protocol: Protocol, handler: PacketHandler): void {
+  const toSsh2 = protocol._onPayload;
+  let serviceRequests = 0;
+  protocol._onPayload = (payload) => {
+    handler.onReceived(payload.length);
+    const type = payload[0];
+    // paramiko before version 3 repeats the service request for a second factor; ssh2 would hang up on it.
+    if (type === MESSAGE.SERVICE_REQUEST && protocol.serviceAccept !== undefined) {
+      serviceRequests += 1;
+      if (serviceRequests === 2) {
+        protocol.serviceAccept('ssh-userauth');
+        return undefined;
+      }
+    }
+    if (type === undefined || type < MESSAGE.GLOBAL_REQUEST || type > MESSAGE.CHANNEL_FAILURE)
+      return toSsh2(payload);
+    try {
+      handler.onPacket(type, payload);
+    } catch (error) {
+      handler.onFault(error);
+    }
+    return undefined;
+  };
+}
+
+function protocolOf(connection: object): Protocol {
+  const protocol: unknown = '_protocol' in connection ? connection._protocol : undefined;
+  if (!isProtocol(protocol)) throw unsupportedLibrary();
+  return protocol;
+}
+
+function isProtocol(value: unknown): value is Protocol {
+  if (typeof value !== 'object' || value === null) return false;
+  if (!('_onPayload' in value) || typeof value._onPayload !== 'function') return false;
+  if (!('_kexinit' in value) || !('_destruct' in value)) return false;
+  if (!('rekey' in value) || typeof value.rekey !== 'function') return false;
+  if (!('_packetRW' in value) || typeof value._packetRW !== 'object' || value._packetRW === null)
+    return false;
+  if (!('write' in value._packetRW)) return false;
+  const write = value._packetRW.write;
+  if (typeof write !== 'object' || write === null) return false;
+  return 'alloc' in write && 'finalize' in write && 'allocStart' in write && 'allocStartKEX' in write;
+}
+
+function loadSendPacket(): SendPacket {
+  // No public entry sends a packet; importing the file by its path is all there is, and it has no types.
+  const internals: unknown = createRequire(import.meta.url)('ssh2/lib/protocol/utils.js');
+  if (typeof internals !== 'object' || internals === null || !('sendPacket' in internals))
+    throw unsupportedLibrary();
+  const { sendPacket } = internals;
+  if (typeof sendPacket !== 'function') throw unsupportedLibrary();
+  return (protocol, packet, evenDuringKeyExchange) =>
+    sendPacket(protocol, packet, evenDuringKeyExchange) === true;
+}
+
+function unsupportedLibrary(): DrawbridgeError {
+  return new DrawbridgeError(
+    'ssh.unsupported_library',
+    'The installed ssh2 is not the one Drawbridge knows.',
+    {
+      hint: 'Install the exact version that package-lock.json names with `npm ci`.',
+    },
+  );
+}

@@ -13,6 +13,9 @@ const ESCAPED_MAX_BYTES = 6;
 /** Base64 is encoded in steps of so many bytes; a multiple of 3, so that no padding comes in between. */
 const BASE64_STEP_BYTES = 48 * 1024;
 
+/** Text is escaped in steps of so many bytes, each with room for its worst case. */
+const ESCAPE_STEP_BYTES = 2 * 1024;
+
 const BACKSLASH = 0x5c;
 const LETTER_U = 0x75;
 const DIGIT_ZERO = 0x30;
@@ -106,43 +109,11 @@ export class EventEncoder {
   }
 
   #escaped(bytes: Uint8Array): void {
-    const step = Math.floor(BUFFER_MAX_BYTES / ESCAPED_MAX_BYTES);
-    for (let start = 0; start < bytes.length; start += step) {
-      const end = Math.min(start + step, bytes.length);
-      // Twice the length is enough for what programs print; the worst case is asked for only where it is met.
-      this.#reserve(Math.min((end - start) * 2, BUFFER_MAX_BYTES));
-      this.#escapedStep(bytes, start, end);
+    for (let start = 0; start < bytes.length; start += ESCAPE_STEP_BYTES) {
+      const end = Math.min(start + ESCAPE_STEP_BYTES, bytes.length);
+      this.#reserve((end - start) * ESCAPED_MAX_BYTES);
+      this.#used = escapeInto(this.#buffer, this.#used, bytes, start, end);
     }
-  }
-
-  #escapedStep(bytes: Uint8Array, start: number, end: number): void {
-    let buffer = this.#buffer;
-    let used = this.#used;
-    for (let at = start; at < end; at++) {
-      if (buffer.length - used < ESCAPED_MAX_BYTES) {
-        this.#used = used;
-        this.#reserve((end - at) * ESCAPED_MAX_BYTES);
-        buffer = this.#buffer;
-        used = this.#used;
-      }
-      const byte = bytes[at] ?? 0;
-      const escaped = ESCAPES[byte] ?? 0;
-      if (escaped === 0) {
-        buffer[used++] = byte;
-      } else {
-        buffer[used++] = BACKSLASH;
-        if (escaped === LONG_ESCAPE) {
-          buffer[used++] = LETTER_U;
-          buffer[used++] = DIGIT_ZERO;
-          buffer[used++] = DIGIT_ZERO;
-          buffer[used++] = DIGIT_ZERO + (byte >> 4);
-          buffer[used++] = HEX_DIGITS[byte & 0x0f] ?? DIGIT_ZERO;
-        } else {
-          buffer[used++] = escaped;
-        }
-      }
-    }
-    this.#used = used;
   }
 
   /** Makes room for `bytes` more, at most {@link BUFFER_MAX_BYTES}: by growing first, then by handing on. */
@@ -158,4 +129,31 @@ export class EventEncoder {
     }
     if (this.#used + bytes > this.#buffer.length) this.flush();
   }
+}
+
+/**
+ * Puts `bytes` from `start` to `end`, escaped, into `buffer` at `used`, and gives back where it ends. There must be
+ * room. A plain loop, without checks of the room, is faster here than copying runs or `JSON.stringify`.
+ */
+function escapeInto(buffer: Uint8Array, used: number, bytes: Uint8Array, start: number, end: number): number {
+  let next = used;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] ?? 0;
+    const letter = ESCAPES[byte] ?? 0;
+    if (letter === 0) {
+      buffer[next++] = byte;
+      continue;
+    }
+    buffer[next++] = BACKSLASH;
+    if (letter !== LONG_ESCAPE) {
+      buffer[next++] = letter;
+      continue;
+    }
+    buffer[next++] = LETTER_U;
+    buffer[next++] = DIGIT_ZERO;
+    buffer[next++] = DIGIT_ZERO;
+    buffer[next++] = DIGIT_ZERO + (byte >> 4);
+    buffer[next++] = HEX_DIGITS[byte & 0x0f] ?? DIGIT_ZERO;
+  }
+  return next;
 }

@@ -1,0 +1,132 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Recorder } from '../recordings/recorder.ts';
+import { recoverRecordings } from '../recordings/recover.ts';
+import { systemClock } from '../shared/clock.ts';
+
+/** One measured figure. `ours` and what it is compared with have the same unit. */
+export interface Row {
+  readonly figure: string;
+  readonly ours: number;
+  readonly unit: string;
+  readonly rival?: number;
+  readonly goal?: number;
+}
+
+const CHUNK_BYTES = 32 * 1024;
+const RECORDING_MIB = 128;
+const ROUNDS = 3;
+const MIB = 1024 ** 2;
+const INTERRUPTED_RECORDINGS = 1000;
+
+/** Less than the last line of a recording. */
+const TORN_BYTES = 10;
+
+/** What recording costs: throughput by kind of output, time of a small chunk, and closing many after a crash. */
+export async function runRecordingBench(): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'drawbridge-bench-'));
+  try {
+    const listing = Buffer.alloc(
+      CHUNK_BYTES,
+      'drwxr-xr-x  5 root root   4096 Nov 20 18:53 \x1b[01;34magent\x1b[0m\r\n',
+    );
+    const log = Buffer.alloc(
+      CHUNK_BYTES,
+      '2030-01-01T12:00:00Z web-1 nginx[812]: GET /index.html 200 1532 bytes\n',
+    );
+    return [
+      await throughput(folder, 'recording, 32 KiB of coloured listing in a terminal', true, listing, 300),
+      await throughput(folder, 'recording, 32 KiB of log lines without a terminal', false, log, 300),
+      await throughput(
+        folder,
+        'recording, 32 KiB of binary without a terminal',
+        false,
+        randomBytes(CHUNK_BYTES),
+        600,
+      ),
+      await perChunk(folder, 'recording, one keystroke echoed', Buffer.from('x')),
+      await perChunk(folder, 'recording, a line of 200 bytes', Buffer.alloc(200, 'ls -la; ')),
+      await recovery(folder),
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function throughput(
+  folder: string,
+  figure: string,
+  pty: boolean,
+  chunk: Buffer,
+  goal: number,
+): Promise<Row> {
+  let best = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const recorder = startRecording(folder, pty);
+    const chunks = (RECORDING_MIB * MIB) / chunk.length;
+    const startMs = performance.now();
+    for (let n = 0; n < chunks; n++) recorder.output(chunk);
+    best = Math.max(best, (RECORDING_MIB * 1000) / (performance.now() - startMs));
+    await finish(recorder);
+  }
+  return { figure, ours: Math.round(best), unit: 'MiB/s', goal };
+}
+
+async function perChunk(folder: string, figure: string, chunk: Buffer): Promise<Row> {
+  const recorder = startRecording(folder, true);
+  const chunks = 100_000;
+  const startMs = performance.now();
+  for (let n = 0; n < chunks; n++) recorder.output(chunk);
+  const ours = ((performance.now() - startMs) * 1000) / chunks;
+  await finish(recorder);
+  return { figure, ours: Math.round(ours * 100) / 100, unit: 'µs', goal: 100 };
+}
+
+async function recovery(folder: string): Promise<Row> {
+  const crashed = join(folder, 'crashed');
+  for (let n = 0; n < INTERRUPTED_RECORDINGS; n++) {
+    const recorder = startRecording(crashed, true);
+    recorder.output(Buffer.alloc(10_000, 'some output\r\n'));
+    const { path } = recorder;
+    await recorder.close();
+    tearLastLine(path);
+  }
+  const startMs = performance.now();
+  await recoverRecordings(crashed);
+  const ours = Math.round(performance.now() - startMs) / 1000;
+  return { figure: `closing ${INTERRUPTED_RECORDINGS} interrupted recordings`, ours, unit: 's', goal: 5 };
+}
+
+function startRecording(folder: string, pty: boolean): Recorder {
+  return Recorder.create(
+    join(folder, `${randomUUID()}.cast`),
+    {
+      width: 80,
+      height: 24,
+      timestamp: Math.floor(systemClock.nowMs() / 1000),
+      drawbridge: {
+        session: 'bench',
+        channel: 1,
+        operator: 'bench',
+        host: 'bench',
+        login: 'bench',
+        bastion: 'bench',
+        kind: 'shell',
+      },
+    },
+    { clock: systemClock, pty },
+  );
+}
+
+async function finish(recorder: Recorder): Promise<void> {
+  const { path } = recorder;
+  await recorder.close();
+  rmSync(path);
+}
+
+/** As a killed writer leaves it: without its end event, in the middle of a line. */
+function tearLastLine(path: string): void {
+  truncateSync(path, statSync(path).size - TORN_BYTES);
+}

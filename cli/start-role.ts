@@ -1,0 +1,109 @@
+import { writeSync } from 'node:fs';
+import type { Command } from 'commander';
+import { systemClock } from '../shared/clock.ts';
+import { DrawbridgeError, messageOf } from '../shared/errors.ts';
+import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
+import type { RunningRole } from '../shared/role.ts';
+import type { Cli } from './cli.ts';
+import { configPathOf } from './role-config.ts';
+
+/** The options of every `start`. */
+export interface StartOptions {
+  readonly config?: string;
+  readonly untilInputCloses?: boolean;
+}
+
+/** The part of every role's configuration that starting it needs. */
+interface CommonConfig {
+  readonly name: string;
+  readonly log: { readonly level: LogLevel; readonly format: 'auto' | 'pretty' | 'json' };
+}
+
+/** How one role is loaded and started. */
+export interface StartableRole<Config extends CommonConfig> {
+  readonly role: 'proxy' | 'bastion' | 'agent';
+  readonly defaultConfig: string;
+  load(configPath: string): Promise<Config>;
+  start(config: Config, deps: { clock: typeof systemClock; log: Logger }): Promise<RunningRole>;
+}
+
+/** How long an orderly stop may take before the process ends all the same. */
+const STOP_LIMIT_MS = 10_000;
+
+/** Adds the options of `start` to a command. */
+export function withStartOptions(command: Command, defaultConfig: string): Command {
+  return command
+    .option('--config <file>', `configuration file (env DRAWBRIDGE_CONFIG; ${defaultConfig})`)
+    .option(
+      '--until-input-closes',
+      'also stop when standard input closes, for a supervisor that holds its other end',
+    );
+}
+
+/**
+ * Runs a role in the foreground until SIGTERM or SIGINT, or until it ends by itself.
+ * @throws every fault of the start as a plain sentence; `role.ended` when the role ended by itself
+ */
+export async function startRole<Config extends CommonConfig>(
+  cli: Cli,
+  options: StartOptions,
+  role: StartableRole<Config>,
+): Promise<void> {
+  const interrupted = cli.untilInterrupted();
+  const inputClosed = options.untilInputCloses === true ? inputClosing() : new AbortController().signal;
+  const config = await role.load(configPathOf(options, cli, role.defaultConfig));
+  const log = createLogger({ role: role.role, level: config.log.level, format: config.log.format });
+  endOnDefect(log);
+  const running = await role.start(config, { clock: systemClock, log });
+  const asked = AbortSignal.any([interrupted, inputClosed]);
+  cli.terminal.line(readyLine(role.role, config.name, running));
+  const endedAlone = await Promise.race([running.stopped, aborted(asked)]);
+  if (endedAlone !== undefined) {
+    throw new DrawbridgeError('role.ended', `The ${role.role} has ended: ${endedAlone}.`);
+  }
+  const reason = interrupted.aborted ? String(interrupted.reason) : 'standard input closed';
+  const limit = setTimeout(() => {
+    log.fatal(`stopping took longer than ${STOP_LIMIT_MS / 1000} s; ending now`);
+    process.exit(1);
+  }, STOP_LIMIT_MS);
+  process.once('SIGINT', () => process.exit(1));
+  process.once('SIGTERM', () => process.exit(1));
+  await running.stop(reason);
+  clearTimeout(limit);
+  cli.terminal.line(`drawbridge ${role.role}: stopped`);
+  // Whatever a library still holds must not keep a stopped role alive.
+  process.exit(0);
+}
+
+function readyLine(role: string, name: string, running: RunningRole): string {
+  const places = Object.entries(running.addresses).map(([what, where]) => `${what} ${where}`);
+  return [`drawbridge ${role}: ready: ${name}`, ...places].join(', ');
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+function inputClosing(): AbortSignal {
+  const controller = new AbortController();
+  process.stdin.resume();
+  for (const event of ['end', 'close', 'error'] as const) process.stdin.once(event, () => controller.abort());
+  return controller.signal;
+}
+
+/**
+ * An exception that nobody caught is a defect: nothing is known about the state any more, so the process says so and
+ * ends, and whoever supervises it starts a clean one. Evidence is written before release and survives this.
+ */
+function endOnDefect(log: Logger): void {
+  const end = (error: unknown): void => {
+    log.fatal({ err: error }, `defect: ${messageOf(error)}`);
+    writeSync(2, `drawbridge: error: a defect ended this process: ${messageOf(error)}\n`);
+    process.exit(1);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}

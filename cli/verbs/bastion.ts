@@ -1,0 +1,107 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { type Cli, examples, portNumber, type RegisterVerb } from '../cli.ts';
+import { configPathOf, DEFAULT_BASTION_CONFIG } from '../role-config.ts';
+import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
+import { writeFacts } from '../table.ts';
+
+interface InitOptions {
+  readonly dir: string;
+  readonly name: string;
+  readonly host: string;
+  readonly httpsPort: number;
+  readonly publicHost?: string;
+  readonly admin: string;
+  readonly json?: boolean;
+}
+
+interface JoinOptions {
+  readonly config?: string;
+}
+
+/** `drawbridge bastion init|join|start`. */
+export const registerBastion: RegisterVerb = (program, cli) => {
+  const bastion = program
+    .command('bastion')
+    .description("The customer's authority: it decides, records, and can cut everything.");
+  registerInit(bastion, cli);
+  const join = bastion
+    .command('join')
+    .argument('<proxy>', "address of the vendor's proxy, such as https://proxy.example.com")
+    .argument('<token>', 'join token that the vendor gave you')
+    .description("Enrol this bastion at the vendor's proxy. Remote access stays off until you turn it on.")
+    .option('--config <file>', `configuration file (env DRAWBRIDGE_CONFIG; ${DEFAULT_BASTION_CONFIG})`)
+    .action((proxy: string, token: string, options: JoinOptions) => joinVendor(cli, proxy, token, options));
+  examples(join, ['drawbridge bastion join https://proxy.example.com dbj1.… --config bastion.yaml']);
+  const start = bastion
+    .command('start')
+    .description('Run the bastion in the foreground until SIGTERM or Ctrl-C.')
+    .action((options: StartOptions) => startBastionRole(cli, options));
+  examples(withStartOptions(start, DEFAULT_BASTION_CONFIG), [
+    'drawbridge bastion start --config bastion.yaml',
+  ]);
+};
+
+function registerInit(bastion: Command, cli: Cli): void {
+  const init = bastion
+    .command('init')
+    .description('Write a configuration, keys, a private CA, a first policy and a first administrator.')
+    .requiredOption('--dir <dir>', 'folder for configuration and data; made if missing')
+    .requiredOption('--name <name>', 'name of this site: hosts will be HOST.NAME for the operators')
+    .option('--host <address>', 'address to listen on', '0.0.0.0')
+    .option('--https-port <port>', 'port of the page and for the tunnels of agents', portNumber, 443)
+    .option('--public-host <name>', 'DNS name or IP address under which agents and browsers reach it')
+    .option('--admin <name>', 'user name of the first administrator', 'admin')
+    .option('--json', 'print the result as JSON')
+    .action((options: InitOptions) => initialise(cli, options));
+  examples(init, [
+    'drawbridge bastion init --dir /var/lib/drawbridge --name acme --public-host bastion.acme.example',
+  ]);
+}
+
+async function initialise(cli: Cli, options: InitOptions): Promise<void> {
+  const { initBastion } = await import('../../bastion/setup/init.ts');
+  const made = await initBastion({
+    dir: resolve(options.dir),
+    name: options.name,
+    host: options.host,
+    httpsPort: options.httpsPort,
+    admin: { username: options.admin },
+    ...(options.publicHost === undefined ? {} : { publicHost: options.publicHost }),
+  });
+  if (options.json === true) {
+    cli.terminal.json(made);
+    return;
+  }
+  writeFacts(cli.terminal, [
+    ['Configuration', made.configPath],
+    ['CA', made.ca],
+    ['Page', made.publicUrl],
+    ['Administrator', made.admin.username],
+    ['Password', made.admin.password],
+    ['Authenticator', made.admin.totpUri],
+  ]);
+  cli.terminal.note('The password and the authenticator secret are shown only now. Next:');
+  cli.terminal.note(`  drawbridge bastion join https://PROXY TOKEN --config ${made.configPath}`);
+  cli.terminal.note(`  drawbridge bastion start --config ${made.configPath}`);
+}
+
+async function joinVendor(cli: Cli, proxy: string, token: string, options: JoinOptions): Promise<void> {
+  const { loadBastionConfig } = await import('../../bastion/config.ts');
+  const { joinProxy } = await import('../../bastion/setup/join.ts');
+  const configPath = configPathOf(options, cli);
+  await joinProxy({ config: await loadBastionConfig(configPath), url: proxy, token });
+  cli.terminal.line(`Joined the proxy at ${proxy}.`);
+  cli.terminal.note(`Next: drawbridge bastion start --config ${configPath}`);
+}
+
+async function startBastionRole(cli: Cli, options: StartOptions): Promise<void> {
+  const { loadBastionConfig } = await import('../../bastion/config.ts');
+  const { startBastion } = await import('../../bastion/main.ts');
+  await startRole(cli, options, {
+    role: 'bastion',
+    defaultConfig: DEFAULT_BASTION_CONFIG,
+    load: loadBastionConfig,
+    start: startBastion,
+  });
+}

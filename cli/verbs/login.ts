@@ -1,0 +1,179 @@
+import { readFile } from 'node:fs/promises';
+import { openHome } from '../../operator/home.ts';
+import { type Login, readLogin, requireLogin } from '../../operator/login-file.ts';
+import { DrawbridgeError, isDrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
+import { type Cli, examples, type RegisterVerb } from '../cli.ts';
+import { formatDuration, formatTime } from '../format.ts';
+import { writeFacts } from '../table.ts';
+import { printable } from '../terminal.ts';
+
+interface HomeOption {
+  readonly home?: string;
+}
+
+interface LoginOptions extends HomeOption {
+  readonly username?: string;
+  readonly passwordFile?: string;
+  readonly code?: string;
+  readonly ca?: string;
+}
+
+const HOME_HELP = 'where the login is kept (env DRAWBRIDGE_HOME; ~/.drawbridge)';
+const HOW_ELSE = 'In scripts give --username, --password-file and --code.';
+
+/** `drawbridge login`. */
+export const registerLogin: RegisterVerb = (program, cli) => {
+  const login = program
+    .command('login')
+    .argument('[proxy]', "the proxy's address, such as https://proxy.example.com (the last one, if left out)")
+    .description(
+      "Sign in at the vendor's proxy with password and one-time code. It makes a fresh key that lives at most\n" +
+        '8 hours, and an ssh configuration; after that ssh asks for nothing.',
+    )
+    .option('--username <name>', 'your user name (env DRAWBRIDGE_USERNAME; asked if left out)')
+    .option(
+      '--password-file <file>',
+      'file with the password, - for standard input (env DRAWBRIDGE_PASSWORD)',
+    )
+    .option('--code <code>', 'code of your authenticator (env DRAWBRIDGE_CODE; asked if left out)')
+    .option('--ca <file>', "PEM file with the CA of the proxy's certificate, if it is not a public one")
+    .option('--home <dir>', HOME_HELP)
+    .action((proxy: string | undefined, options: LoginOptions) => logIn(cli, proxy, options));
+  examples(login, [
+    'drawbridge login https://proxy.example.com --username alice',
+    'drawbridge login https://proxy.example.com --ca ca.pem --username alice --password-file - --code 123456',
+  ]);
+};
+
+/** `drawbridge logout`. */
+export const registerLogout: RegisterVerb = (program, cli) => {
+  const logout = program
+    .command('logout')
+    .description('Give the login back to the proxy and remove its key, host keys and ssh configuration.')
+    .option('--home <dir>', HOME_HELP)
+    .action((options: HomeOption) => logOut(cli, options));
+  examples(logout, ['drawbridge logout']);
+};
+
+/** `drawbridge status`. */
+export const registerStatus: RegisterVerb = (program, cli) => {
+  const status = program
+    .command('status')
+    .description('Say who you are signed in as, where, and for how long. Exit code 1 when you are not.')
+    .option('--home <dir>', HOME_HELP)
+    .option('--json', 'print it as JSON')
+    .action((options: HomeOption & { json?: boolean }) => showStatus(cli, options));
+  examples(status, ['drawbridge status', 'drawbridge status --json']);
+};
+
+async function logIn(cli: Cli, proxy: string | undefined, options: LoginOptions): Promise<void> {
+  const { ask, askSecret } = await import('../../operator/prompt.ts');
+  const { signIn } = await import('../../operator/sign-in.ts');
+  const { env, terminal } = cli;
+  const home = openHome(options.home, env);
+  const before = await earlierLogin(cli, options);
+  const proxyUrl = proxy ?? before?.proxy.url;
+  if (proxyUrl === undefined) {
+    throw new DrawbridgeError('usage.proxy_url', "Name the proxy's address.", {
+      hint: 'drawbridge login https://proxy.example.com',
+    });
+  }
+  const ca = await readCa(
+    options.ca,
+    before?.proxy.ownCa === true && proxyUrl === before.proxy.url,
+    home.caPath,
+  );
+  const prompt = { input: process.stdin, output: process.stderr };
+  const username =
+    options.username ?? env['DRAWBRIDGE_USERNAME'] ?? (await ask(prompt, 'User name: ', HOW_ELSE));
+  const password = (await givenPassword(options, env)) ?? (await askSecret(prompt, 'Password: ', HOW_ELSE));
+  const code = options.code ?? env['DRAWBRIDGE_CODE'] ?? (await ask(prompt, 'One-time code: ', HOW_ELSE));
+  const login = await signIn({
+    proxyUrl,
+    username: username.trim(),
+    password,
+    code: code.trim(),
+    home,
+    env,
+    command: [process.execPath, cli.entryPath],
+    ...(ca === undefined ? {} : { ca }),
+  });
+  const leftMs = Date.parse(login.key.expiresAt) - Date.now();
+  terminal.line(`Signed in as ${printable(login.operator.username)} for ${formatDuration(leftMs)}.`);
+  const bastion = login.bastions[0]?.name ?? 'BASTION';
+  terminal.note(`Try: drawbridge ssh LOGIN@HOST.${printable(bastion)}`);
+  terminal.note(
+    `Or put this line first in ~/.ssh/config, and use ssh, scp, rsync as ever: Include ${home.sshConfigPath}`,
+  );
+}
+
+/** What an earlier login, even an expired one, still tells: its proxy and CA. */
+async function earlierLogin(cli: Cli, options: HomeOption): Promise<Login | undefined> {
+  try {
+    return await readLogin(openHome(options.home, cli.env));
+  } catch (error) {
+    if (isDrawbridgeError(error)) return undefined;
+    throw error;
+  }
+}
+
+async function readCa(
+  option: string | undefined,
+  remembered: boolean,
+  caPath: string,
+): Promise<string | undefined> {
+  const path = option ?? (remembered ? caPath : undefined);
+  if (path === undefined) return undefined;
+  return readGivenFile(path, 'CA file');
+}
+
+async function readGivenFile(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new DrawbridgeError(
+      'usage.file',
+      `The ${what} ${path} can't be read (${systemCodeOf(error) ?? 'unknown'}).`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function givenPassword(options: LoginOptions, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  if (options.passwordFile === undefined) return env['DRAWBRIDGE_PASSWORD'];
+  const text = await readGivenFile(
+    options.passwordFile === '-' ? '/dev/stdin' : options.passwordFile,
+    'password file',
+  );
+  return text.replace(/\r?\n$/, '');
+}
+
+async function logOut(cli: Cli, options: HomeOption): Promise<void> {
+  const { signOut } = await import('../../operator/sign-in.ts');
+  const problem = await signOut(openHome(options.home, cli.env), cli.env);
+  cli.terminal.line('Signed out.');
+  if (problem === undefined || isDrawbridgeError(problem, 'login.expired')) return;
+  cli.terminal.note(
+    `The proxy could not be told (${printable(messageOf(problem))}); the login ends there by itself.`,
+  );
+}
+
+async function showStatus(cli: Cli, options: HomeOption & { json?: boolean }): Promise<void> {
+  const nowMs = Date.now();
+  const login = await requireLogin(openHome(options.home, cli.env), nowMs);
+  if (options.json === true) {
+    cli.terminal.json(login);
+    return;
+  }
+  const leftMs = Date.parse(login.key.expiresAt) - nowMs;
+  writeFacts(cli.terminal, [
+    ['Operator', login.operator.username],
+    ['Groups', login.operator.groups.join(', ')],
+    ['Proxy', login.proxy.url],
+    ['Until', `${formatTime(login.key.expiresAt)} (${formatDuration(leftMs)} left)`],
+    ['Bastions', login.bastions.map((bastion) => bastion.name).join(', ')],
+    ['Key', login.key.fingerprint],
+  ]);
+}

@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { type Cli, examples } from '../cli.ts';
+import { createdToken } from '../control.ts';
+import { formatTime } from '../format.ts';
+import { callProxy, withProxyPlace } from '../proxy-administration.ts';
+import type { PlaceOptions } from '../role-config.ts';
+import { writeTable } from '../table.ts';
+import { printable } from '../terminal.ts';
+
+interface BastionOptions extends PlaceOptions {
+  readonly json?: boolean;
+}
+
+const bastion = z.looseObject({
+  name: z.string(),
+  id: z.string(),
+  online: z.boolean().optional(),
+  tunnels: z.number().optional(),
+  revoked: z.boolean().optional(),
+});
+
+/** `drawbridge proxy bastion ls|token|revoke`. They work with the proxy running and without. */
+export function registerProxyBastions(proxy: Command, cli: Cli): void {
+  const bastions = proxy.command('bastion').description("Invite customers' bastions, list and revoke them.");
+  const list = bastions
+    .command('ls')
+    .description('List the bastions and whether they are connected.')
+    .option('--json', 'print them as JSON')
+    .action((options: BastionOptions) => listBastions(cli, options));
+  examples(withProxyPlace(list), ['drawbridge proxy bastion ls']);
+  const token = bastions
+    .command('token')
+    .argument('<name>', 'name of the site, as operators will write it behind the host: web-1.NAME')
+    .description(
+      'Create a token with which one bastion joins, once, within 30 minutes. It is shown only now.',
+    )
+    .option('--json', 'print it as JSON')
+    .action((name: string, options: BastionOptions) => createToken(cli, name, options));
+  examples(withProxyPlace(token), ['drawbridge proxy bastion token acme']);
+  const revoke = bastions
+    .command('revoke')
+    .argument('<name>', 'name of the site')
+    .description('Cut this bastion at once and never let it back in with its present key.')
+    .action(async (name: string, options: BastionOptions) => {
+      await callProxy(cli, options, 'bastion.revoke', { name }, z.unknown());
+      cli.terminal.line(`Bastion ${printable(name)} is revoked.`);
+    });
+  examples(withProxyPlace(revoke), ['drawbridge proxy bastion revoke acme']);
+}
+
+async function listBastions(cli: Cli, options: BastionOptions): Promise<void> {
+  const found = await callProxy(cli, options, 'bastion.list', {}, z.array(bastion));
+  if (options.json === true) {
+    cli.terminal.json(found);
+    return;
+  }
+  const { styles } = cli.terminal;
+  const stateOf = (row: z.infer<typeof bastion>): string => {
+    if (row.revoked === true) return 'revoked';
+    return row.online === true || (row.tunnels ?? 0) > 0 ? 'online' : 'offline';
+  };
+  writeTable(
+    cli.terminal,
+    found,
+    [
+      { heading: 'NAME', value: (row) => row.name },
+      {
+        heading: 'STATE',
+        value: stateOf,
+        paint: (text, row) => (stateOf(row) === 'online' ? styles.good(text) : styles.bad(text)),
+      },
+      { heading: 'ID', value: (row) => row.id },
+    ],
+    'There is no bastion yet. Invite one with `drawbridge proxy bastion token NAME`.',
+  );
+}
+
+async function createToken(cli: Cli, name: string, options: BastionOptions): Promise<void> {
+  const created = await callProxy(
+    cli,
+    options,
+    'bastion.token',
+    { name },
+    createdToken.partial({ name: true }),
+  );
+  if (options.json === true) {
+    cli.terminal.json(created);
+    return;
+  }
+  cli.terminal.note(`Give this line to the customer before ${formatTime(created.expiresAt)}; it works once:`);
+  cli.terminal.line(created.command);
+}

@@ -1,0 +1,96 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { WebSocket } from 'ws';
+import { DrawbridgeError, messageOf } from '../shared/errors.ts';
+import { rawWebSocketStream } from '../shared/tunnel/raw-websocket.ts';
+import type { OperatorHome } from './home.ts';
+import { requireLogin } from './login-file.ts';
+import { loginEgress, operatorToken, refusalOf } from './proxy-api.ts';
+
+/** Alias ending under which the generated ssh configuration reaches a host by this way. */
+const ALIAS_ENDING = '.wss';
+const HANDSHAKE_TIMEOUT_MS = 20_000;
+const REFUSAL_LIMIT_BYTES = 64 * 1024;
+const FRAME_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/** What {@link connectHost} needs. */
+export interface ConnectOptions {
+  readonly home: OperatorHome;
+  readonly env: NodeJS.ProcessEnv;
+  /** `web-1.acme`, or the alias `web-1.acme.wss`. */
+  readonly host: string;
+  readonly input: Readable;
+  readonly output: Writable;
+}
+
+/**
+ * Joins input and output to the SSH server that the bastion runs for this host, over one WebSocket to the proxy: what
+ * ssh's ProxyCommand has to do. Resolves when the connection has ended.
+ * @throws `login.none`, `login.expired`, `egress.*`, what the proxy refuses with, `connect.cut`
+ */
+export async function connectHost(options: ConnectOptions): Promise<void> {
+  const { home, env } = options;
+  const login = await requireLogin(home, Date.now());
+  const [egress, token] = await Promise.all([loginEgress(home, login, env), operatorToken(home, login)]);
+  const host = options.host.endsWith(ALIAS_ENDING)
+    ? options.host.slice(0, -ALIAS_ENDING.length)
+    : options.host;
+  const url = new URL('/connect', login.proxy.url);
+  url.searchParams.set('host', host);
+  const agentUrl = new URL(url);
+  url.protocol = 'wss:';
+  const socket = new WebSocket(url, {
+    agent: egress.agentFor(agentUrl),
+    headers: { authorization: `Bearer ${token}` },
+    perMessageDeflate: false,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    maxPayload: FRAME_LIMIT_BYTES,
+    followRedirects: false,
+    // Over TLS masking protects nobody and costs a copy on both ends; an all-zero key makes it a no-op.
+    generateMask: (mask) => mask.fill(0),
+  });
+  // Made at once: a message that arrives with the upgrade would be lost without its listener.
+  const stream = rawWebSocketStream(socket);
+  await opened(socket);
+  await Promise.all([
+    pipeline(options.input, stream, { end: true }),
+    pipeline(stream, options.output, { end: false }),
+  ]);
+}
+
+function opened(socket: WebSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('error', (error) => {
+      reject(
+        new DrawbridgeError('connect.failed', `The proxy can't be reached: ${messageOf(error)}.`, {
+          cause: error,
+        }),
+      );
+    });
+    socket.once('unexpected-response', (_request, response) => {
+      void readRefusal(response).then((refusal) => {
+        reject(refusal);
+        socket.terminate();
+      }, reject);
+    });
+  });
+}
+
+async function readRefusal(response: IncomingMessage): Promise<DrawbridgeError> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    size += chunk.length;
+    if (size > REFUSAL_LIMIT_BYTES) break;
+    chunks.push(chunk);
+  }
+  const status = response.statusCode ?? 0;
+  try {
+    return refusalOf(status, JSON.parse(Buffer.concat(chunks).toString('utf8')));
+  } catch {
+    return refusalOf(status, undefined);
+  }
+}

@@ -1,0 +1,64 @@
+import type { KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Json } from '../shared/audit/event.ts';
+import { systemClock } from '../shared/clock.ts';
+import { createEgress, type Egress } from '../shared/egress/egress.ts';
+import { fetchJson } from '../shared/egress/fetch-json.ts';
+import { DrawbridgeError } from '../shared/errors.ts';
+import { signOperatorToken } from '../shared/identity/operator-token.ts';
+import type { OperatorHome } from './home.ts';
+import type { Login } from './login-file.ts';
+import { readLoginKey } from './login-key.ts';
+
+const REQUEST_TIMEOUT_MS = 20_000;
+
+/** The way to the proxy: through the environment's HTTP proxy if there is one, trusting `ca` as well when given. */
+export function operatorEgress(env: NodeJS.ProcessEnv, ca: string | undefined): Egress {
+  return createEgress({}, { env, extraCa: ca === undefined ? [] : [ca] });
+}
+
+/** The way to the proxy of a login. */
+export async function loginEgress(home: OperatorHome, login: Login, env: NodeJS.ProcessEnv): Promise<Egress> {
+  return operatorEgress(env, login.proxy.ownCa ? await readFile(home.caPath, 'utf8') : undefined);
+}
+
+/** A fresh proof that the caller holds the login's key; good for one request. */
+export async function operatorToken(home: OperatorHome, login: Login): Promise<string> {
+  const privateKey: KeyObject = await readLoginKey(home.keyPath);
+  return signOperatorToken({ privateKey, fingerprint: login.key.fingerprint }, login.proxy.id, systemClock);
+}
+
+/**
+ * A request to the proxy's API.
+ * @returns the body of a 2xx answer
+ * @throws the proxy's own code and sentence when it refuses, `egress.*` when it can't be reached
+ */
+export async function requestProxy(
+  egress: Egress,
+  baseUrl: string,
+  path: string,
+  options: { readonly method: 'GET' | 'POST'; readonly body?: Json; readonly token?: string },
+): Promise<unknown> {
+  const { status, body } = await fetchJson(egress, new URL(path, baseUrl), {
+    method: options.method,
+    timeoutMs: REQUEST_TIMEOUT_MS,
+    ...(options.body === undefined ? {} : { body: options.body }),
+    ...(options.token === undefined ? {} : { headers: { authorization: `Bearer ${options.token}` } }),
+  });
+  if (status >= 200 && status < 300) return body;
+  throw refusalOf(status, body);
+}
+
+/** The error that a refusing answer stands for. */
+export function refusalOf(status: number, body: unknown): DrawbridgeError {
+  if (typeof body === 'object' && body !== null && 'code' in body && 'message' in body) {
+    const { code, message } = body;
+    const hint = 'hint' in body && typeof body.hint === 'string' ? body.hint : undefined;
+    if (typeof code === 'string' && typeof message === 'string') {
+      return new DrawbridgeError(code, message, hint === undefined ? {} : { hint });
+    }
+  }
+  return new DrawbridgeError('proxy.unexpected', `The proxy answered with HTTP status ${status}.`, {
+    hint: 'Check that the address is that of a Drawbridge proxy.',
+  });
+}

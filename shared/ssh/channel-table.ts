@@ -117,11 +117,20 @@ export class ChannelTable {
   /** Takes one message with a number from CHANNEL_OPEN to CHANNEL_FAILURE. @throws `ssh.protocol`. */
   receive(type: number, payload: Buffer): void {
     const reader = new WireReader(payload, 1);
-    if (type === MESSAGE.CHANNEL_OPEN) return this.#receiveOpen(reader);
+    if (type === MESSAGE.CHANNEL_OPEN) {
+      this.#receiveOpen(reader);
+      return;
+    }
     const localId = reader.uint32();
     const slot = this.#slots.get(localId);
-    if (slot?.kind === 'open') return slot.channel.receive(type, reader);
-    if (slot?.kind === 'opening') return this.#receiveAnswer(type, localId, slot.pending, reader);
+    if (slot?.kind === 'open') {
+      slot.channel.receive(type, reader);
+      return;
+    }
+    if (slot?.kind === 'opening') {
+      this.#receiveAnswer(type, localId, slot.pending, reader);
+      return;
+    }
     throw protocolFault('A message was sent to an SSH channel that is not open.');
   }
 

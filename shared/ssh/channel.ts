@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts';
 import { type ChannelRequest, decodeChannelRequest, encodeChannelRequest } from './channel-request.ts';
 import { MESSAGE } from './messages.ts';
-import { type DataStream, OrderedQueue } from './ordered-queue.ts';
+import { type DataStream, OrderedQueue, type QueueItem } from './ordered-queue.ts';
 import { protocolFault, type WireReader, WireWriter } from './wire.ts';
 
 /** `write` says false from here on, until the queue is below {@link QUEUE_LOW_BYTES}. */
@@ -22,7 +22,10 @@ const CREDIT_STEP_BYTES = 128 * 1024;
 
 /** What the owner of a channel wants to hear. All calls come in the order of the wire. */
 export interface ChannelHandlers {
-  /** Data of the peer. It counts against the receive window until {@link SshChannel.consumed} was called for it. */
+  /**
+   * Data of the peer. It counts against the receive window until {@link SshChannel.consumed} was called for it.
+   * Not given: data, and what comes behind it, waits until somebody attaches who takes it.
+   */
   onData?(chunk: Buffer, stream: DataStream): void;
   /** The peer will send no more data; requests may still come. */
   onEof?(): void;
@@ -230,29 +233,34 @@ export class SshChannel {
   receive(type: number, reader: WireReader): void {
     switch (type) {
       case MESSAGE.CHANNEL_DATA:
-        return this.#receiveData(reader.string(), 'stdout');
+        this.#receiveData(reader.string(), 'stdout');
+        return;
       case MESSAGE.CHANNEL_EXTENDED_DATA: {
         // Other data types than 1 do not exist; RFC 4254 leaves them undefined, so they go the way of stderr.
         reader.uint32();
-        return this.#receiveData(reader.string(), 'stderr');
+        this.#receiveData(reader.string(), 'stderr');
+        return;
       }
       case MESSAGE.CHANNEL_WINDOW_ADJUST: {
         this.#sendWindowBytes += reader.uint32();
         if (this.#sendWindowBytes > 0xffff_ffff) throw protocolFault('The window of a channel is too large.');
-        return this.pump();
+        this.pump();
+        return;
       }
       case MESSAGE.CHANNEL_EOF:
         if (this.#theirs !== 'open') return;
         this.#theirs = 'eof';
         this.#inbox.pushMark('eof');
-        return this.#deliver();
+        this.#deliver();
+        return;
       case MESSAGE.CHANNEL_REQUEST: {
         const name = reader.text();
         const wantReply = reader.boolean();
         if (this.#inbox.marks >= MAX_WAITING_REQUESTS)
           throw protocolFault('Too many requests wait on one channel.');
         this.#inbox.pushMark({ request: decodeChannelRequest(name, reader), wantReply });
-        return this.#deliver();
+        this.#deliver();
+        return;
       }
       case MESSAGE.CHANNEL_SUCCESS:
       case MESSAGE.CHANNEL_FAILURE:
@@ -261,7 +269,8 @@ export class SshChannel {
       case MESSAGE.CHANNEL_CLOSE:
         this.#theirs = 'closed';
         this.#sendClose();
-        return this.release();
+        this.release();
+        return;
       default:
         throw protocolFault('An unknown message was sent to a channel.');
     }
@@ -288,7 +297,7 @@ export class SshChannel {
     if (chunk.length > this.#receiveWindowBytes) throw protocolFault('More data came than a window allows.');
     this.#receiveWindowBytes -= chunk.length;
     if (this.#ours === 'closed') return;
-    if (this.#attached && !this.#deciding && this.#inbox.isEmpty) {
+    if (this.#attached && !this.#deciding && !this.#holdsStream && this.#inbox.isEmpty) {
       if (chunk.length > 0) this.#handData(chunk, stream);
       return;
     }
@@ -297,12 +306,13 @@ export class SshChannel {
   }
 
   #handData(chunk: Buffer, stream: DataStream): void {
-    if (this.#handlers.onData === undefined) this.consumed(chunk.length);
-    else this.#handlers.onData(chunk, stream);
+    this.#handlers.onData?.(chunk, stream);
   }
 
   #deliver(): void {
     while (this.#attached && !this.#deciding) {
+      const next = this.#inbox.peek();
+      if (next === undefined || (this.#isStreamItem(next) && this.#holdsStream)) return;
       const item = this.#inbox.shift();
       if (item === undefined) return;
       if (item.kind === 'data') this.#handData(item.chunk, item.stream);
@@ -310,6 +320,15 @@ export class SshChannel {
       else if (item.mark === 'closed') this.#handOutClosed();
       else this.#decide(item.mark.request, item.mark.wantReply);
     }
+  }
+
+  #isStreamItem(item: QueueItem<Arrival>): boolean {
+    return item.kind === 'data' || item.mark === 'eof';
+  }
+
+  /** Data and EOF wait for a listener that takes data: a command may start after its input has come. */
+  get #holdsStream(): boolean {
+    return this.#handlers.onData === undefined && !this.#gone.signal.aborted;
   }
 
   #handOutClosed(): void {
@@ -355,8 +374,14 @@ export class SshChannel {
   }
 
   #sendMark(mark: Mark): void {
-    if (mark === 'close') return this.#sendClose();
-    if (mark !== 'eof') return this.#transport.send(mark.request);
+    if (mark === 'close') {
+      this.#sendClose();
+      return;
+    }
+    if (mark !== 'eof') {
+      this.#transport.send(mark.request);
+      return;
+    }
     this.#ours = 'eof';
     this.#transport.send(new WireWriter().byte(MESSAGE.CHANNEL_EOF).uint32(this.#numbers.remoteId).finish());
   }

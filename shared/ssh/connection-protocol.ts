@@ -161,8 +161,14 @@ export class ConnectionProtocol {
   #receive(type: number, payload: Buffer): void {
     if (this.#ended) return;
     if (!this.#established) throw protocolFault('A channel was asked for before authentication.');
-    if (type >= MESSAGE.CHANNEL_OPEN) return this.channels.receive(type, payload);
-    if (type === MESSAGE.GLOBAL_REQUEST) return this.#receiveGlobalRequest(new WireReader(payload, 1));
+    if (type >= MESSAGE.CHANNEL_OPEN) {
+      this.channels.receive(type, payload);
+      return;
+    }
+    if (type === MESSAGE.GLOBAL_REQUEST) {
+      this.#receiveGlobalRequest(new WireReader(payload, 1));
+      return;
+    }
     this.#globalAnswers.shift()?.(type === MESSAGE.REQUEST_SUCCESS ? payload.subarray(1) : undefined);
   }
 

@@ -239,17 +239,21 @@ class ServerConnection implements SshServerConnection {
     const { onSession, onDirectTcpip, onDirectStreamlocal } = this.#options;
     switch (target.kind) {
       case 'session':
-        return this.#offer(onSession, { ...incoming, target }, 'This server offers no sessions.');
+        this.#offer(onSession, { ...incoming, target }, 'This server offers no sessions.');
+        return;
       case 'direct-tcpip':
-        return this.#offer(onDirectTcpip, { ...incoming, target }, 'Forwarding is not allowed here.');
+        this.#offer(onDirectTcpip, { ...incoming, target }, 'Forwarding is not allowed here.');
+        return;
       case 'direct-streamlocal':
-        return this.#offer(
+        this.#offer(
           onDirectStreamlocal,
           { ...incoming, target },
           'Forwarding to sockets is not allowed here.',
         );
+        return;
       default:
-        return incoming.refuse('This kind of channel is not known here.', OPEN_FAILURE.UNKNOWN_CHANNEL_TYPE);
+        incoming.refuse('This kind of channel is not known here.', OPEN_FAILURE.UNKNOWN_CHANNEL_TYPE);
+        return;
     }
   }
 
@@ -260,7 +264,10 @@ class ServerConnection implements SshServerConnection {
     incoming: IncomingChannel<T>,
     refusal: string,
   ): void {
-    if (handler === undefined) return incoming.refuse(refusal);
+    if (handler === undefined) {
+      incoming.refuse(refusal);
+      return;
+    }
     const run = async (): Promise<void> => {
       try {
         await handler(incoming, this);

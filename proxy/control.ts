@@ -1,0 +1,69 @@
+import { type ZodType, z } from 'zod';
+import type { Json } from '../shared/audit/event.ts';
+import type { ControlHandler } from '../shared/control/server.ts';
+import { DrawbridgeError } from '../shared/errors.ts';
+import type { ProxyAdministration } from './administration.ts';
+
+const name = z.string().min(1).max(253);
+
+const addUserSchema = z.strictObject({
+  username: name,
+  groups: z.array(z.string()).default([]),
+  password: z.string().exactOptional(),
+});
+const usernameSchema = z.strictObject({ username: name });
+const addKeySchema = z.strictObject({ username: name, publicKey: z.string().max(16_384) });
+const listKeysSchema = z.strictObject({ username: name.optional() }).nullish();
+const bastionSchema = z.strictObject({ name });
+const auditQuerySchema = z.strictObject({
+  after: z.int().min(0).exactOptional(),
+  before: z.int().min(1).exactOptional(),
+  type: name.exactOptional(),
+  session: name.exactOptional(),
+  operator: name.exactOptional(),
+  host: name.exactOptional(),
+  newestFirst: z.boolean().exactOptional(),
+  limit: z.int().min(1).max(1000).default(100),
+});
+
+/** What the control socket offers, by method. */
+export function controlHandlers(
+  administration: ProxyAdministration,
+  status: () => Promise<Json>,
+): Readonly<Record<string, ControlHandler>> {
+  return {
+    'user.add': async (params, { actor }) =>
+      json(await administration.addUser(actor, parsed(addUserSchema, params))),
+    'user.list': async () => json(await administration.listUsers()),
+    'user.disable': async (params, { actor }) =>
+      json(await administration.disableUser(actor, parsed(usernameSchema, params).username)),
+    'user.reset-mfa': async (params, { actor }) =>
+      json(await administration.resetMfa(actor, parsed(usernameSchema, params).username)),
+    'user.key.add': async (params, { actor }) => {
+      const { username, publicKey } = parsed(addKeySchema, params);
+      return json(await administration.addKey(actor, username, publicKey));
+    },
+    'user.key.list': async (params) =>
+      json(await administration.listKeys(parsed(listKeysSchema, params)?.username)),
+    'bastion.list': async () => json(await administration.listBastions()),
+    'bastion.token': async (params, { actor }) =>
+      json(await administration.createBastionToken(actor, parsed(bastionSchema, params).name)),
+    'bastion.revoke': async (params, { actor }) =>
+      json(await administration.revokeBastion(actor, parsed(bastionSchema, params).name)),
+    'audit.ls': async (params) =>
+      json(await administration.queryAudit(parsed(auditQuerySchema, params ?? {}))),
+    status: () => status(),
+  };
+}
+
+function parsed<T>(schema: ZodType<T>, params: Json): T {
+  const result = schema.safeParse(params);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) => [...path, message].join(': '));
+  throw new DrawbridgeError('control.invalid', `The request is not well formed: ${faults.join('; ')}.`);
+}
+
+/** Plain data (strings, numbers, lists, objects of them) as JSON; what is undefined is left out. */
+function json(value: object): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
+}

@@ -1,0 +1,276 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AuditLog } from '../shared/audit/log.ts';
+import type { Clock } from '../shared/clock.ts';
+import { ControlServer } from '../shared/control/server.ts';
+import { DrawbridgeError, messageOf } from '../shared/errors.ts';
+import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
+import type { Logger } from '../shared/log.ts';
+import type { RunningRole } from '../shared/role.ts';
+import { loadSshKeyFile } from '../shared/ssh/keys.ts';
+import { listenSsh } from '../shared/ssh/listener.ts';
+import { lockDirectory } from '../shared/store/directory-lock.ts';
+import { loadServerTls } from '../shared/tls/server-tls.ts';
+import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
+import { Logins } from './accounts/logins.ts';
+import { OperatorTokens } from './accounts/operator-tokens.ts';
+import { Operators } from './accounts/operators.ts';
+import { PasswordHasher } from './accounts/password.ts';
+import { Refusals } from './accounts/refusals.ts';
+import { SignIn } from './accounts/sign-in.ts';
+import { SignInLimit } from './accounts/sign-in-limit.ts';
+import { ProxyAdministration } from './administration.ts';
+import type { ProxyConfig } from './config.ts';
+import { controlHandlers } from './control.ts';
+import { Enrolments } from './enrolment/enrolment.ts';
+import { frontDoor } from './ssh/front-door.ts';
+import { MemoryDirectory } from './store/directory.ts';
+import { openSqliteStore } from './store/sqlite-store.ts';
+import { Admission } from './tunnels/admission.ts';
+import { BastionTunnels } from './tunnels/bastion-tunnels.ts';
+import { Relays } from './tunnels/relays.ts';
+import { ProxyApi, type PublicPlace } from './web/api.ts';
+import { createProxyWebServer } from './web/server.ts';
+import { Upgrades } from './web/upgrades.ts';
+
+/** What ends with the role, in the reverse order of its beginning. */
+class Teardown {
+  readonly #steps: (() => Promise<void>)[] = [];
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  add(step: () => Promise<void> | void): void {
+    this.#steps.push(async () => step());
+  }
+
+  /** Runs every step, also when one fails. */
+  async run(): Promise<void> {
+    for (const step of this.#steps.splice(0).reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        this.#log.error({ err: error }, `a part of the proxy did not end in order: ${messageOf(error)}`);
+      }
+    }
+  }
+}
+
+/**
+ * Starts the vendor's role: HTTPS for bastions and operators, SSH for `ssh -J`, and the control socket.
+ * @throws `store.locked`, `identity.*`, `store.*`, `tls.*`, `ssh.*`, `listen.*`; then nothing is left running.
+ */
+export async function startProxy(
+  config: ProxyConfig,
+  deps: { readonly clock: Clock; readonly log: Logger },
+): Promise<RunningRole> {
+  const teardown = new Teardown(deps.log);
+  try {
+    return await start(config, deps, teardown);
+  } catch (error) {
+    await teardown.run();
+    throw error;
+  }
+}
+
+async function start(
+  config: ProxyConfig,
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+  teardown: Teardown,
+): Promise<RunningRole> {
+  const { dataDir } = config;
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(dataDir);
+  teardown.add(() => lock.release());
+  const identity = await loadNodeIdentity(dataDir);
+  const tls = await loadServerTls(config.tls);
+  const ca = config.tls.ca === undefined ? undefined : await readCa(config.tls.ca);
+  const hostKey = await loadSshKeyFile(join(dataDir, 'ssh_host_ed25519_key'));
+  const store = await openSqliteStore(dataDir);
+  teardown.add(() => store.close());
+  const audit = await AuditLog.open(dataDir, { identity, clock, log });
+  teardown.add(() => audit.close());
+
+  const stopping = new AbortController();
+  const directory = new MemoryDirectory();
+  const relays = new Relays();
+  const passwords = new PasswordHasher();
+  const operators = new Operators(store, clock);
+  const refusals = new Refusals(audit, clock);
+  const signIn = new SignIn({ accounts: store.accounts, passwords, limit: new SignInLimit(clock), clock });
+  const logins = new Logins({ store, signIn, refusals, audit, clock, lifetimeMs: config.logins.lifetime });
+  const tokens = new OperatorTokens({ operators, refusals, audience: identity.id, clock });
+  const { enrolments: enrolmentStore } = store;
+  const enrolments = new Enrolments({ identity, store: enrolmentStore, refusals, audit, clock });
+  const admission = new Admission({
+    identity,
+    operators,
+    enrolments: enrolmentStore,
+    directory,
+    refusals,
+    audit,
+    clock,
+    stopping: stopping.signal,
+  });
+  const tunnels = new BastionTunnels({ enrolments: enrolmentStore, directory, refusals, audit, log });
+  teardown.add(() => tunnels.settled());
+  const acceptor = new TunnelAcceptor({
+    identity,
+    findPeer: (id) => tunnels.findPeer(id),
+    onTunnel: (tunnel, peer, from) => tunnels.connected(tunnel, peer, from.address),
+    onStream: (incoming) => tunnels.incoming(incoming),
+    onRefused: (event) => tunnels.refused(event),
+    clock,
+    log,
+  });
+  teardown.add(() => acceptor.close());
+
+  const bound = { https: config.https.port, ssh: config.ssh.port };
+  const place = (): PublicPlace => publicPlace(config, bound, hostKey.publicLine);
+  const administration = new ProxyAdministration({
+    identity,
+    publicUrl: () => place().url,
+    store,
+    directory,
+    relays,
+    passwords,
+    audit,
+    clock,
+  });
+  const web = await createProxyWebServer({
+    api: new ProxyApi({
+      identity,
+      ca,
+      place,
+      store,
+      directory,
+      logins,
+      tokens,
+      enrolments,
+      admission,
+      stopping: stopping.signal,
+      clock,
+    }),
+    upgrades: new Upgrades({ acceptor, tokens, admission, relays, stopping: stopping.signal, clock, log }),
+    tls,
+    log,
+  });
+  teardown.add(() => web.close());
+  bound.https = await web.listen(config.https.host, config.https.port);
+
+  const ssh = await listenSsh({
+    host: config.ssh.host,
+    port: config.ssh.port,
+    serve: (from) =>
+      frontDoor(
+        {
+          hostKey: hostKey.privateKey,
+          jumpLine: () => jumpLine(place()),
+          operators,
+          signIn,
+          refusals,
+          admission,
+          relays,
+          audit,
+          clock,
+          log,
+        },
+        from,
+      ),
+    onRefused: ({ address, reason }) => log.warn({ address, reason }, 'an SSH connection was closed at once'),
+  });
+  teardown.add(() => ssh.close('The proxy is stopping. Connect again in a minute.'));
+  bound.ssh = ssh.port;
+
+  const startedAt = new Date(clock.nowMs()).toISOString();
+  const control = await ControlServer.listen(
+    join(dataDir, 'control.sock'),
+    controlHandlers(administration, async () => ({
+      name: identity.name,
+      id: identity.id,
+      startedAt,
+      url: place().url,
+      ssh: `${place().sshHost}:${place().sshPort}`,
+      tunnels: acceptor.tunnels.size,
+      connections: relays.count,
+    })),
+    log,
+  );
+  teardown.add(() => control.close());
+  await audit.append({ type: 'proxy.started', actor: 'system', proxy: identity.id });
+
+  return runningRole({
+    addresses: {
+      https: `${hostInUrl(config.https.host)}:${bound.https}`,
+      ssh: `${hostInUrl(config.ssh.host)}:${bound.ssh}`,
+      control: join(dataDir, 'control.sock'),
+    },
+    async stop(reason) {
+      log.info({ reason }, 'the proxy is stopping');
+      stopping.abort();
+      try {
+        await Promise.all([...acceptor.tunnels].map((tunnel) => tunnel.drain(config.drain)));
+        await audit.append({ type: 'proxy.stopped', actor: 'system', proxy: identity.id, reason });
+      } finally {
+        await teardown.run();
+      }
+    },
+  });
+}
+
+function runningRole(parts: {
+  readonly addresses: Readonly<Record<string, string>>;
+  stop(reason: string): Promise<void>;
+}): RunningRole {
+  let stop: Promise<void> | undefined;
+  let ended: (reason: string) => void = () => undefined;
+  const stopped = new Promise<string>((resolve) => {
+    ended = resolve;
+  });
+  return {
+    addresses: parts.addresses,
+    stopped,
+    stop(reason) {
+      stop ??= parts.stop(reason).finally(() => ended(reason));
+      return stop;
+    },
+  };
+}
+
+/** How others reach the proxy. A port 0 in the configuration stands for whichever one was free. */
+function publicPlace(
+  config: ProxyConfig,
+  bound: { readonly https: number; readonly ssh: number },
+  sshHostKey: string,
+): PublicPlace {
+  const url = new URL(config.publicUrl);
+  if (url.port === '0') url.port = String(bound.https);
+  return {
+    url: url.origin,
+    sshHost: config.ssh.publicHost ?? url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    sshPort: config.ssh.publicPort ?? bound.ssh,
+    sshHostKey,
+  };
+}
+
+function jumpLine(place: PublicPlace): string {
+  const port = place.sshPort === 22 ? '' : `:${place.sshPort}`;
+  return `ssh -J ${hostInUrl(place.sshHost)}${port} LOGIN@HOST.BASTION`;
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+async function readCa(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new DrawbridgeError('tls.unreadable', `The CA certificate ${path} cannot be read.`, {
+      hint: "Check 'tls.ca' in proxy.yaml, or remove it if the certificate is from a public CA.",
+      cause,
+    });
+  }
+}

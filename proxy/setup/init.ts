@@ -1,0 +1,189 @@
+import { access, chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { isIP, isIPv6 } from 'node:net';
+import { join } from 'node:path';
+import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
+import { createNodeIdentity, loadNodeIdentity } from '../../shared/identity/node-identity.ts';
+import { createSshKeyFile } from '../../shared/ssh/keys.ts';
+import { createPrivateCa } from '../../shared/tls/private-ca.ts';
+
+/** What a new proxy is to be. */
+export interface InitProxyOptions {
+  /** Folder for `proxy.yaml` and `data/`; made if missing. */
+  readonly dir: string;
+  /** The vendor's name, as customers will see it. */
+  readonly name: string;
+  /** Address to listen on; every address unless given. */
+  readonly host?: string;
+  readonly httpsPort: number;
+  readonly sshPort: number;
+  /** DNS name or IP address under which others reach it; `host` unless given, else `localhost`. */
+  readonly publicHost?: string;
+  /** Start over: identity, keys, certificate and configuration are replaced; accounts and audit log stay. */
+  readonly force?: boolean;
+}
+
+/** Where a proxy's things are, and how it is reached. Paths. */
+export interface InitialisedProxy {
+  readonly configPath: string;
+  /** The private CA's certificate (PEM). */
+  readonly ca: string;
+  readonly publicUrl: string;
+}
+
+/**
+ * Makes what a proxy needs to start: `proxy.yaml`, an identity, an SSH host key, and a server certificate from a
+ * private CA of its own. The configuration is written last: an init that was interrupted is completed by the next
+ * one, which keeps the keys that are there, since others may have pinned them.
+ * @throws `init.exists` when there is a proxy already, `init.invalid_host`, `init.failed`, `identity.invalid_name`.
+ */
+export async function initProxy(options: InitProxyOptions): Promise<InitialisedProxy> {
+  const configPath = join(options.dir, 'proxy.yaml');
+  const dataDir = join(options.dir, 'data');
+  if (options.force !== true && (await exists(configPath))) throw alreadyThere(options.dir, configPath);
+  const place = placeOf(options);
+  await makeFolders(options.dir, dataDir);
+  if (options.force === true) await removeKeys(dataDir);
+  await makeIdentity(dataDir, options, configPath);
+  const hostKeyPath = join(dataDir, 'ssh_host_ed25519_key');
+  if (!(await exists(hostKeyPath))) await createSshKeyFile(hostKeyPath, `drawbridge-proxy-${options.name}`);
+  const tlsDir = join(dataDir, 'tls');
+  // Nobody has seen the certificate of a proxy that has no configuration yet.
+  await rm(tlsDir, { recursive: true, force: true });
+  const { ca } = await createPrivateCa(tlsDir, {
+    commonName: `Drawbridge proxy ${options.name}`,
+    hosts: place.certificateHosts,
+  });
+  await writeWhole(configPath, renderConfig(options, place));
+  return { configPath, ca, publicUrl: place.publicUrl };
+}
+
+async function makeIdentity(dataDir: string, options: InitProxyOptions, configPath: string): Promise<void> {
+  if (!(await exists(join(dataDir, 'identity.json')))) {
+    await createNodeIdentity(dataDir, 'proxy', options.name);
+    return;
+  }
+  const { name } = await loadNodeIdentity(dataDir);
+  if (name !== options.name) throw alreadyThere(options.dir, configPath, name);
+}
+
+async function removeKeys(dataDir: string): Promise<void> {
+  for (const name of ['identity.json', 'ssh_host_ed25519_key'])
+    await rm(join(dataDir, name), { force: true });
+}
+
+function alreadyThere(dir: string, configPath: string, name?: string): DrawbridgeError {
+  const named = name === undefined ? '' : ` "${name}"`;
+  return new DrawbridgeError('init.exists', `There is a proxy${named} in ${dir} already.`, {
+    hint: `Start it with \`drawbridge proxy start --config ${configPath}\`, choose another folder, or start over with --force.`,
+  });
+}
+
+interface Place {
+  readonly listenHost: string;
+  readonly publicHost: string;
+  readonly publicUrl: string;
+  readonly certificateHosts: readonly string[];
+}
+
+function placeOf(options: InitProxyOptions): Place {
+  const listenHost = options.host ?? '0.0.0.0';
+  const anywhere = listenHost === '0.0.0.0' || listenHost === '::';
+  const publicHost = options.publicHost ?? (anywhere ? 'localhost' : listenHost);
+  const inUrl = isIPv6(publicHost) ? `[${publicHost}]` : publicHost;
+  const port = options.httpsPort === 443 ? '' : `:${options.httpsPort}`;
+  const url = `https://${inUrl}${port}`;
+  if (!URL.canParse(url) || (isIP(publicHost) === 0 && !/^[A-Za-z0-9.-]+$/.test(publicHost))) {
+    throw new DrawbridgeError(
+      'init.invalid_host',
+      `"${publicHost}" is neither a DNS name nor an IP address.`,
+      {
+        hint: 'Give the name alone, without https:// and without a port.',
+      },
+    );
+  }
+  const certificateHosts = [...new Set([publicHost, 'localhost', '127.0.0.1', '::1'])];
+  return { listenHost, publicHost, publicUrl: url, certificateHosts };
+}
+
+function renderConfig(options: InitProxyOptions, place: Place): string {
+  return `# The vendor's proxy: the meeting point of operators and bastions.
+# Paths are relative to this file. Durations are written 30s, 5m, 8h.
+role: proxy
+name: ${yamlText(options.name)}
+dataDir: data
+
+# Where bastions dial and operators log in.
+https:
+  host: ${yamlText(place.listenHost)}
+  port: ${options.httpsPort}
+# The same, as others reach it. It must be reachable from the customers' networks.
+publicUrl: ${place.publicUrl}
+
+# Where \`ssh -J\` goes. Set publicPort if others reach it under another port.
+ssh:
+  host: ${yamlText(place.listenHost)}
+  port: ${options.sshPort}
+  publicHost: ${yamlText(place.publicHost)}
+
+# A certificate of a private CA. To use your own: name a PEM file with the full chain and its key without a
+# password, and remove 'ca' if the certificate is from a public CA.
+tls:
+  certificate: data/tls/cert.pem
+  key: data/tls/key.pem
+  ca: data/tls/ca.pem
+
+# How long the key of a login lives, at most 8h.
+logins:
+  lifetime: 8h
+
+# How long live sessions may go on when the proxy is told to stop.
+drain: 5s
+
+# level: fatal, error, warn, info, debug or trace; format: auto, pretty or json.
+log:
+  level: info
+  format: auto
+`;
+}
+
+/** A text as a YAML scalar: plain where nothing else can be meant, else quoted. */
+function yamlText(text: string): string {
+  const plain =
+    isIP(text) === 4 || (/^[A-Za-z][A-Za-z0-9._-]*$/.test(text) && !/^(true|false|null)$/i.test(text));
+  return plain ? text : JSON.stringify(text);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function makeFolders(dir: string, dataDir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await chmod(dataDir, 0o700);
+  } catch (error) {
+    throw new DrawbridgeError('init.failed', `The folder ${dir} cannot be made: ${messageOf(error)}.`, {
+      hint: 'Choose a folder that this account may write to.',
+      cause: error,
+    });
+  }
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.new`;
+  try {
+    await writeFile(temporary, text, { mode: 0o600 });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new DrawbridgeError('init.failed', `${path} cannot be written: ${messageOf(error)}.`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,250 @@
+import type { AuditSink } from '../../shared/audit/event.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { SshAuthAttempt } from '../../shared/ssh/server-connection.ts';
+import type { KeyStanding, Operators, ProvenOperator } from '../accounts/operators.ts';
+import type { Refusals } from '../accounts/refusals.ts';
+import { KEY_AND_CODE_AMR, type SignIn, type SignInResult } from '../accounts/sign-in.ts';
+
+/** What a client that is not in yet may try. */
+export const SIGN_IN_METHODS: readonly string[] = ['publickey', 'keyboard-interactive'];
+
+/** Offered keys that are told to the audit log. */
+const TOLD_KEYS_LIMIT = 8;
+
+type OfferedKey = NonNullable<SshAuthAttempt['key']>;
+
+/** How far a client has come. */
+type Progress =
+  | { readonly step: 'outside' }
+  /** It has signed with a registered key; a code must follow under the same SSH user name. */
+  | {
+      readonly step: 'key_proven';
+      readonly sshUser: string;
+      readonly username: string;
+      readonly key: OfferedKey;
+    }
+  | { readonly step: 'inside'; readonly operator: ProvenOperator };
+
+/** What moves a client on. */
+type Step =
+  | { readonly kind: 'login_key_signed'; readonly operator: ProvenOperator }
+  | {
+      readonly kind: 'registered_key_signed';
+      readonly sshUser: string;
+      readonly username: string;
+      readonly key: OfferedKey;
+    }
+  | { readonly kind: 'code_accepted'; readonly operator: ProvenOperator }
+  | { readonly kind: 'refused' };
+
+function next(progress: Progress, step: Step): Progress {
+  if (progress.step === 'inside') return progress;
+  switch (step.kind) {
+    case 'login_key_signed':
+      return { step: 'inside', operator: step.operator };
+    case 'registered_key_signed':
+      return { step: 'key_proven', sshUser: step.sshUser, username: step.username, key: step.key };
+    case 'code_accepted':
+      return progress.step === 'key_proven' ? { step: 'inside', operator: step.operator } : progress;
+    case 'refused':
+      return progress;
+  }
+}
+
+/** What {@link FrontDoorSignIn} asks and tells. */
+export interface FrontDoorSignInParts {
+  readonly operators: Operators;
+  readonly signIn: SignIn;
+  readonly refusals: Refusals;
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+}
+
+/**
+ * Sign-in of one SSH connection. A login's key gets in by itself; a registered key is half the way, and a one-time
+ * code the other half. Who somebody is follows from the key alone: the SSH user name of this hop is not looked at,
+ * since stock clients put the local account there.
+ */
+export class FrontDoorSignIn {
+  readonly #parts: FrontDoorSignInParts;
+  readonly #source: string;
+  readonly #unknownKeys = new Set<string>();
+  #progress: Progress = { step: 'outside' };
+  #refusalTold = false;
+  #adviceGiven = false;
+
+  constructor(parts: FrontDoorSignInParts, source: string) {
+    this.#parts = parts;
+    this.#source = source;
+  }
+
+  /** Who is inside; nobody before the sign-in has succeeded. */
+  get operator(): ProvenOperator | undefined {
+    return this.#progress.step === 'inside' ? this.#progress.operator : undefined;
+  }
+
+  /** Decides one try. `say` shows a text to a client that is not inside yet. */
+  async decide(attempt: SshAuthAttempt, say: (text: string) => void): Promise<void> {
+    if (attempt.method === 'publickey' && attempt.key !== undefined) {
+      const standing = await this.#parts.operators.standingOf(attempt.key.fingerprint);
+      if (attempt.key.signed) await this.#keySigned(attempt, attempt.key, standing, say);
+      else this.#keyOffered(attempt, attempt.key, standing);
+      return;
+    }
+    if (attempt.method === 'keyboard-interactive') {
+      await this.#askCode(attempt, say);
+      return;
+    }
+    attempt.reject(SIGN_IN_METHODS);
+  }
+
+  /** The connection has ended: somebody who had only keys that are not known here is told to the audit log. */
+  async closed(): Promise<void> {
+    if (this.#progress.step === 'outside' && this.#unknownKeys.size > 0) await this.#tellUnknownKeys();
+  }
+
+  #keyOffered(attempt: SshAuthAttempt, key: OfferedKey, standing: KeyStanding): void {
+    if (standing.kind === 'unknown') {
+      this.#noteUnknown(key);
+      attempt.reject(SIGN_IN_METHODS);
+      return;
+    }
+    // Also for a login that has ended: that it has ended is told only to who can sign.
+    attempt.accept();
+  }
+
+  async #keySigned(
+    attempt: SshAuthAttempt,
+    key: OfferedKey,
+    standing: KeyStanding,
+    say: (text: string) => void,
+  ): Promise<void> {
+    switch (standing.kind) {
+      case 'login':
+        this.#move({ kind: 'login_key_signed', operator: standing.operator });
+        attempt.accept();
+        return;
+      case 'registered':
+        this.#move({
+          kind: 'registered_key_signed',
+          sshUser: attempt.username,
+          username: standing.username,
+          key,
+        });
+        attempt.reject(['keyboard-interactive'], true);
+        return;
+      case 'ended':
+        await this.#refuse(`login_${standing.why}`, {
+          operator: standing.username,
+          fingerprint: key.fingerprint,
+        });
+        say(`${ENDED[standing.why]}\r\n`);
+        attempt.reject(SIGN_IN_METHODS);
+        return;
+      case 'unknown':
+        this.#noteUnknown(key);
+        attempt.reject(SIGN_IN_METHODS);
+    }
+  }
+
+  async #askCode(attempt: SshAuthAttempt, say: (text: string) => void): Promise<void> {
+    const progress = this.#progress;
+    if (progress.step !== 'key_proven' || progress.sshUser !== attempt.username) {
+      // Stock clients come here when they have no key left to offer.
+      await this.#tellUnknownKeys();
+      if (!this.#adviceGiven) say(ADVICE);
+      this.#adviceGiven = true;
+      attempt.reject(SIGN_IN_METHODS);
+      return;
+    }
+    const code = await attempt.prompt('Code: ', false);
+    if (code === undefined) {
+      attempt.reject(['keyboard-interactive']);
+      return;
+    }
+    const { username, key } = progress;
+    const result = await this.#parts.signIn.withCode({ username, code, address: this.#source });
+    if (!result.ok) {
+      await this.#refuse(result.reason, { operator: username, fingerprint: key.fingerprint });
+      say(`${sentenceFor(result)}\r\n`);
+      attempt.reject(['keyboard-interactive']);
+      return;
+    }
+    const operator: ProvenOperator = {
+      username,
+      fingerprint: key.fingerprint,
+      amr: amrOf(key),
+      authTimeMs: this.#parts.clock.nowMs(),
+      by: 'code',
+    };
+    await this.#parts.audit.append({
+      type: 'operator.signed_in',
+      actor: `operator:${username}`,
+      operator: username,
+      by: 'code',
+      source: this.#source,
+      amr: operator.amr,
+      fingerprint: key.fingerprint,
+    });
+    this.#move({ kind: 'code_accepted', operator });
+    attempt.accept();
+  }
+
+  #move(step: Step): void {
+    this.#progress = next(this.#progress, step);
+  }
+
+  #noteUnknown(key: OfferedKey): void {
+    if (this.#unknownKeys.size < TOLD_KEYS_LIMIT) this.#unknownKeys.add(key.fingerprint);
+  }
+
+  async #tellUnknownKeys(): Promise<void> {
+    if (this.#refusalTold) return;
+    await this.#refuse(this.#unknownKeys.size > 0 ? 'unknown_key' : 'no_key', {
+      fingerprints: [...this.#unknownKeys],
+    });
+  }
+
+  async #refuse(
+    reason: string,
+    about: { readonly [field: string]: string | readonly string[] },
+  ): Promise<void> {
+    this.#refusalTold = true;
+    await this.#parts.refusals.add({
+      type: 'operator.refused',
+      reason,
+      source: this.#source,
+      by: 'ssh',
+      ...about,
+    });
+  }
+}
+
+const ADVICE =
+  'None of your keys is known here. Run `drawbridge login`, or ask the administrator to register your public key.\r\n';
+
+const ENDED: Readonly<Record<'expired' | 'logged_out' | 'disabled', string>> = {
+  expired: 'Your login has expired. Run `drawbridge login` and try again.',
+  logged_out: 'Your login has ended. Run `drawbridge login` and try again.',
+  disabled: 'Your account is disabled. Ask the administrator of the proxy.',
+};
+
+/** Who reads this has proven a registered key, so it may say what is wrong with the code. */
+function sentenceFor(result: Extract<SignInResult, { ok: false }>): string {
+  switch (result.reason) {
+    case 'spent_code':
+      return 'This code has been used already. Wait for the next one.';
+    case 'limited':
+      return `There were too many failed tries. Try again in ${Math.ceil((result.waitMs ?? 0) / 1000)} seconds.`;
+    case 'disabled':
+      return ENDED.disabled;
+    default:
+      return 'This code is wrong. Type the one that your authenticator shows now.';
+  }
+}
+
+/** RFC 8176: a hardware key says so by its type, and whether it has checked its user (PIN or finger). */
+function amrOf(key: OfferedKey): readonly string[] {
+  if (!key.type.startsWith('sk-')) return KEY_AND_CODE_AMR;
+  return ['hwk', ...(key.userVerified ? ['user'] : []), 'otp', 'mfa'];
+}

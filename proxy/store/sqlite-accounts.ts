@@ -1,0 +1,138 @@
+import { DrawbridgeError } from '../../shared/errors.ts';
+import type { Database } from '../../shared/store/database.ts';
+import type { Account, AccountStore, RegisteredKey } from './store.ts';
+import { stringList } from './stored-json.ts';
+
+interface AccountRow {
+  readonly username: string;
+  readonly groups: string;
+  readonly password_hash: string;
+  readonly totp_secret: string;
+  readonly disabled: number;
+  readonly created_at_ms: number;
+}
+
+interface KeyRow {
+  readonly fingerprint: string;
+  readonly username: string;
+  readonly public_line: string;
+  readonly added_at_ms: number;
+}
+
+const END_LOGINS = 'UPDATE logins SET ended_at_ms = ? WHERE username = ? AND ended_at_ms IS NULL';
+
+/** Accounts and registered keys in SQLite. */
+export class SqliteAccounts implements AccountStore {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  async addAccount(account: Account): Promise<void> {
+    const { changes } = await this.#db.run(
+      `INSERT INTO accounts (username, groups, password_hash, totp_secret, disabled, created_at_ms)
+       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      [
+        account.username,
+        JSON.stringify(account.groups),
+        account.passwordHash,
+        account.totpSecret,
+        account.disabled ? 1 : 0,
+        account.createdAtMs,
+      ],
+    );
+    if (changes === 0) {
+      throw new DrawbridgeError('user.exists', `There is a user "${account.username}" already.`, {
+        hint: 'Choose another name, or see `drawbridge proxy user list`.',
+      });
+    }
+  }
+
+  async findAccount(username: string): Promise<Account | undefined> {
+    const row = await this.#db.get<AccountRow>('SELECT * FROM accounts WHERE username = ?', [username]);
+    return row && accountOf(row);
+  }
+
+  async listAccounts(): Promise<readonly Account[]> {
+    return (await this.#db.all<AccountRow>('SELECT * FROM accounts ORDER BY username')).map(accountOf);
+  }
+
+  disableAccount(username: string, nowMs: number): Promise<boolean> {
+    return this.#db.transaction(async (db) => {
+      const { changes } = await db.run('UPDATE accounts SET disabled = 1 WHERE username = ?', [username]);
+      await db.run(END_LOGINS, [nowMs, username]);
+      return changes === 1;
+    });
+  }
+
+  replaceTotpSecret(username: string, totpSecret: string, nowMs: number): Promise<boolean> {
+    return this.#db.transaction(async (db) => {
+      const { changes } = await db.run(
+        'UPDATE accounts SET totp_secret = ?, totp_spent_step = 0 WHERE username = ?',
+        [totpSecret, username],
+      );
+      await db.run(END_LOGINS, [nowMs, username]);
+      return changes === 1;
+    });
+  }
+
+  async spendTimeStep(username: string, timeStep: number): Promise<boolean> {
+    const { changes } = await this.#db.run(
+      'UPDATE accounts SET totp_spent_step = ? WHERE username = ? AND totp_spent_step < ?',
+      [timeStep, username, timeStep],
+    );
+    return changes === 1;
+  }
+
+  async addKey(key: RegisteredKey): Promise<void> {
+    const { changes } = await this.#db.run(
+      `INSERT INTO registered_keys (fingerprint, username, public_line, added_at_ms)
+       VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      [key.fingerprint, key.username, key.publicLine, key.addedAtMs],
+    );
+    if (changes === 0) {
+      throw new DrawbridgeError('key.exists', `The key ${key.fingerprint} is registered already.`, {
+        hint: 'A key belongs to one user; see `drawbridge proxy user key list`.',
+      });
+    }
+  }
+
+  async findKey(fingerprint: string): Promise<RegisteredKey | undefined> {
+    const row = await this.#db.get<KeyRow>('SELECT * FROM registered_keys WHERE fingerprint = ?', [
+      fingerprint,
+    ]);
+    return row && keyOf(row);
+  }
+
+  async listKeys(username?: string): Promise<readonly RegisteredKey[]> {
+    const rows =
+      username === undefined
+        ? await this.#db.all<KeyRow>('SELECT * FROM registered_keys ORDER BY username, added_at_ms')
+        : await this.#db.all<KeyRow>(
+            'SELECT * FROM registered_keys WHERE username = ? ORDER BY added_at_ms',
+            [username],
+          );
+    return rows.map(keyOf);
+  }
+}
+
+function accountOf(row: AccountRow): Account {
+  return {
+    username: row.username,
+    groups: stringList(row.groups),
+    passwordHash: row.password_hash,
+    totpSecret: row.totp_secret,
+    disabled: row.disabled !== 0,
+    createdAtMs: row.created_at_ms,
+  };
+}
+
+function keyOf(row: KeyRow): RegisteredKey {
+  return {
+    fingerprint: row.fingerprint,
+    username: row.username,
+    publicLine: row.public_line,
+    addedAtMs: row.added_at_ms,
+  };
+}

@@ -1,0 +1,71 @@
+import { DrawbridgeError } from '../../shared/errors.ts';
+import type { Database } from '../../shared/store/database.ts';
+import type { Login, LoginStore } from './store.ts';
+import { stringList } from './stored-json.ts';
+
+interface LoginRow {
+  readonly fingerprint: string;
+  readonly username: string;
+  readonly public_line: string;
+  readonly amr: string;
+  readonly auth_time_ms: number;
+  readonly expires_at_ms: number;
+  readonly ended_at_ms: number | null;
+}
+
+/** Logins in SQLite. */
+export class SqliteLogins implements LoginStore {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  async addLogin(login: Login): Promise<void> {
+    const { changes } = await this.#db.run(
+      `INSERT INTO logins (fingerprint, username, public_line, amr, auth_time_ms, expires_at_ms)
+       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      [
+        login.fingerprint,
+        login.username,
+        login.publicLine,
+        JSON.stringify(login.amr),
+        login.authTimeMs,
+        login.expiresAtMs,
+      ],
+    );
+    if (changes === 0) {
+      throw new DrawbridgeError('key.exists', 'This key has been used for a login before.', {
+        hint: 'Make a fresh key for each login.',
+      });
+    }
+  }
+
+  async findLogin(fingerprint: string): Promise<Login | undefined> {
+    const row = await this.#db.get<LoginRow>('SELECT * FROM logins WHERE fingerprint = ?', [fingerprint]);
+    return row && loginOf(row);
+  }
+
+  async endLogin(fingerprint: string, nowMs: number): Promise<void> {
+    await this.#db.run('UPDATE logins SET ended_at_ms = ? WHERE fingerprint = ? AND ended_at_ms IS NULL', [
+      nowMs,
+      fingerprint,
+    ]);
+  }
+
+  async forgetLogins(beforeMs: number): Promise<number> {
+    return (await this.#db.run('DELETE FROM logins WHERE expires_at_ms < ?', [beforeMs])).changes;
+  }
+}
+
+function loginOf(row: LoginRow): Login {
+  return {
+    fingerprint: row.fingerprint,
+    username: row.username,
+    publicLine: row.public_line,
+    amr: stringList(row.amr),
+    authTimeMs: row.auth_time_ms,
+    expiresAtMs: row.expires_at_ms,
+    ...(row.ended_at_ms === null ? {} : { endedAtMs: row.ended_at_ms }),
+  };
+}

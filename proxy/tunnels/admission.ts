@@ -1,0 +1,234 @@
+import type { AuditSink } from '../../shared/audit/event.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/errors.ts';
+import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
+import { signPass } from '../../shared/identity/pass.ts';
+import type { OpenedStream, PrefaceReply, PrefaceRequest, TunnelStream } from '../../shared/tunnel/tunnel.ts';
+import type { Operators, ProvenOperator } from '../accounts/operators.ts';
+import type { Refusals } from '../accounts/refusals.ts';
+import type { Directory } from '../store/directory.ts';
+import type { EnrolledBastion, EnrolmentStore } from '../store/store.ts';
+import { parseDestination } from './destination.ts';
+import { plainText } from './plain-text.ts';
+
+/** A bastion that has not answered after so long is treated as unreachable. */
+const SSH_REPLY_TIMEOUT_MS = 10_000;
+
+/** What an operator asks for, and from where. */
+export interface Ask {
+  readonly operator: ProvenOperator;
+  /** As the operator wrote it: `web-1.acme`. */
+  readonly destination: string;
+  /** The operator's address. */
+  readonly source: string;
+  /** Aborted when the operator has gone. */
+  readonly signal: AbortSignal;
+}
+
+/** A way to a host that the bastion has opened. */
+export interface Admitted {
+  readonly stream: TunnelStream;
+  readonly host: string;
+  readonly bastion: string;
+}
+
+/** Takes operators to bastions: finds the tunnel, vouches for the operator with a pass, opens the stream. */
+export class Admission {
+  readonly #identity: NodeIdentity;
+  readonly #operators: Operators;
+  readonly #enrolments: EnrolmentStore;
+  readonly #directory: Directory;
+  readonly #refusals: Refusals;
+  readonly #audit: AuditSink;
+  readonly #clock: Clock;
+  readonly #stopping: AbortSignal;
+
+  constructor(parts: {
+    readonly identity: NodeIdentity;
+    readonly operators: Operators;
+    readonly enrolments: EnrolmentStore;
+    readonly directory: Directory;
+    readonly refusals: Refusals;
+    readonly audit: AuditSink;
+    readonly clock: Clock;
+    /** Aborted when the proxy has begun to stop. */
+    readonly stopping: AbortSignal;
+  }) {
+    this.#identity = parts.identity;
+    this.#operators = parts.operators;
+    this.#enrolments = parts.enrolments;
+    this.#directory = parts.directory;
+    this.#refusals = parts.refusals;
+    this.#audit = parts.audit;
+    this.#clock = parts.clock;
+    this.#stopping = parts.stopping;
+  }
+
+  /**
+   * Opens a stream to a host's SSH at its bastion, and gives it once the bastion has agreed. Every refusal is an
+   * audit event and a sentence for the operator.
+   * @throws `destination.invalid`, `operator.login_ended`, `bastion.unknown`, `bastion.offline`, `bastion.silent`,
+   *   `proxy.stopping`, `audit.unavailable`, or the bastion's own code with its own sentence.
+   */
+  async openHost(ask: Ask): Promise<Admitted> {
+    try {
+      return await this.#openHost(ask);
+    } catch (error) {
+      if (ask.signal.aborted) throw gone();
+      const code = isDrawbridgeError(error) ? error.code : 'internal';
+      await this.#refusals.add({
+        type: code === 'destination.invalid' ? 'forward.refused' : 'operator.refused',
+        reason: code,
+        source: ask.source,
+        operator: ask.operator.username,
+        fingerprint: ask.operator.fingerprint,
+        destination: plainText(ask.destination),
+      });
+      throw error;
+    }
+  }
+
+  /**
+   * Asks a bastion something about what the operator may do there, vouching for the operator in the same way.
+   * @throws like {@link openHost}
+   */
+  async ask(
+    operator: ProvenOperator,
+    bastion: EnrolledBastion,
+    kind: string,
+    timeoutMs: number,
+  ): Promise<Extract<PrefaceReply, { ok: true }>> {
+    const opened = await this.#open(operator, bastion, { v: 1, kind });
+    opened.stream.resume();
+    try {
+      return await answered(opened, bastion.name, timeoutMs, undefined, this.#clock);
+    } finally {
+      opened.stream.destroy();
+    }
+  }
+
+  async #openHost({ operator, destination, source, signal }: Ask): Promise<Admitted> {
+    const { host, bastion: name } = parseDestination(destination);
+    const bastion = await this.#enrolments.findBastionByName(name);
+    if (!bastion) {
+      throw new DrawbridgeError('bastion.unknown', `There is no bastion "${name}" here.`, {
+        hint: 'Write HOST.BASTION; `drawbridge hosts` lists what can be reached.',
+      });
+    }
+    const opened = await this.#open(operator, bastion, { v: 1, kind: 'ssh', host, source }, async () => {
+      await this.#audit.append({
+        type: 'operator.admitted',
+        actor: `operator:${operator.username}`,
+        operator: operator.username,
+        host,
+        bastion: name,
+        bastionId: bastion.id,
+        source,
+        by: operator.by,
+        amr: operator.amr,
+        fingerprint: operator.fingerprint,
+      });
+    });
+    try {
+      await answered(opened, name, SSH_REPLY_TIMEOUT_MS, signal, this.#clock);
+    } catch (error) {
+      opened.stream.destroy();
+      throw error;
+    }
+    return { stream: opened.stream, host, bastion: name };
+  }
+
+  async #open(
+    operator: ProvenOperator,
+    bastion: EnrolledBastion,
+    request: PrefaceRequest,
+    beforeOpening: () => Promise<void> = async () => undefined,
+  ): Promise<OpenedStream> {
+    if (this.#stopping.aborted) {
+      throw new DrawbridgeError('proxy.stopping', 'The proxy is stopping.', {
+        hint: 'Try again in a minute.',
+      });
+    }
+    const groups = await this.#operators.groupsOf(operator);
+    if (!(await this.#directory.find(bastion.id))) throw offline(bastion.name);
+    const pass = await signPass(
+      this.#identity,
+      {
+        sub: operator.username,
+        aud: bastion.id,
+        groups,
+        amr: operator.amr,
+        auth_time: Math.floor(operator.authTimeMs / 1000),
+        cnf: operator.fingerprint,
+      },
+      this.#clock,
+    );
+    await beforeOpening();
+    // Looked up again: tunnels come and go while the event is stored.
+    const tunnel = await this.#directory.find(bastion.id);
+    if (!tunnel) throw offline(bastion.name);
+    const opened = tunnel.open({ ...request, pass });
+    // A stream that is cut before anyone pipes it must not end the process; whoever uses it sees `close`.
+    opened.stream.on('error', () => undefined);
+    return opened;
+  }
+}
+
+async function answered(
+  opened: OpenedStream,
+  bastion: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  clock: Clock,
+): Promise<Extract<PrefaceReply, { ok: true }>> {
+  let stopWaiting: () => void = () => undefined;
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    const timer = clock.after(timeoutMs, () => reject(silent(bastion)));
+    const left = (): void => reject(gone());
+    if (signal?.aborted) left();
+    signal?.addEventListener('abort', left, { once: true });
+    stopWaiting = () => {
+      timer.cancel();
+      signal?.removeEventListener('abort', left);
+    };
+  });
+  try {
+    return await Promise.race([opened.reply, interrupted]);
+  } catch (error) {
+    throw shown(error, bastion);
+  } finally {
+    stopWaiting();
+  }
+}
+
+/** A refusal as the operator may see it: the bastion's sentence is a peer's text. */
+function shown(error: unknown, bastion: string): DrawbridgeError {
+  if (!isDrawbridgeError(error)) {
+    return new DrawbridgeError('bastion.failed', `Bastion "${bastion}" could not be asked.`, {
+      cause: error,
+    });
+  }
+  if (error.code === 'tunnel.closed') return offline(bastion, error);
+  const code = /^[a-z][a-z_]*(\.[a-z][a-z_]*)*$/.test(error.code)
+    ? error.code.slice(0, 64)
+    : 'bastion.refused';
+  const hint = error.hint === undefined ? {} : { hint: plainText(error.hint) };
+  return new DrawbridgeError(code, plainText(messageOf(error)), { ...hint, cause: error });
+}
+
+function offline(bastion: string, cause?: unknown): DrawbridgeError {
+  return new DrawbridgeError('bastion.offline', `Bastion "${bastion}" is not connected.`, {
+    hint: 'Remote access may be turned off by the customer, or its network may be down.',
+    cause,
+  });
+}
+
+function silent(bastion: string): DrawbridgeError {
+  return new DrawbridgeError('bastion.silent', `Bastion "${bastion}" did not answer.`, {
+    hint: 'Try again; if it goes on, ask the customer to look at the bastion.',
+  });
+}
+
+function gone(): DrawbridgeError {
+  return new DrawbridgeError('operator.gone', 'The operator has gone.');
+}

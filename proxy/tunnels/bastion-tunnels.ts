@@ -1,0 +1,113 @@
+import type { AuditSink } from '../../shared/audit/event.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { PublicJwk } from '../../shared/identity/keys.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { TunnelPeer } from '../../shared/tunnel/acceptor.ts';
+import type { IncomingStream, Tunnel, TunnelClosed } from '../../shared/tunnel/tunnel.ts';
+import type { Refusals } from '../accounts/refusals.ts';
+import type { Directory } from '../store/directory.ts';
+import type { EnrolmentStore } from '../store/store.ts';
+
+/** What the tunnels of bastions do when they come and go: enter the directory and the audit log. */
+export class BastionTunnels {
+  readonly #enrolments: EnrolmentStore;
+  readonly #directory: Directory;
+  readonly #refusals: Refusals;
+  readonly #audit: AuditSink;
+  readonly #log: Logger;
+  /** Appends that are on their way, so that the log is not closed under them. */
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(parts: {
+    readonly enrolments: EnrolmentStore;
+    readonly directory: Directory;
+    readonly refusals: Refusals;
+    readonly audit: AuditSink;
+    readonly log: Logger;
+  }) {
+    this.#enrolments = parts.enrolments;
+    this.#directory = parts.directory;
+    this.#refusals = parts.refusals;
+    this.#audit = parts.audit;
+    this.#log = parts.log;
+  }
+
+  /** The pinned key of a bastion that may dial in; nothing for one that was revoked. */
+  async findPeer(id: string): Promise<(TunnelPeer & { publicJwk: PublicJwk }) | undefined> {
+    const bastion = await this.#enrolments.findBastion(id);
+    if (!bastion || bastion.revokedAtMs !== undefined) return undefined;
+    return { id, name: bastion.name, publicJwk: bastion.publicJwk };
+  }
+
+  /** A bastion has dialled in and proved its key. The tunnel is used only once the audit log says that it is there. */
+  async connected(tunnel: Tunnel, peer: TunnelPeer, address: string): Promise<void> {
+    const about = {
+      actor: `bastion:${peer.name}`,
+      bastion: peer.name,
+      bastionId: peer.id,
+      tunnel: tunnel.id,
+    } as const;
+    try {
+      await this.#audit.append({ ...about, type: 'tunnel.connected', source: address });
+      await this.#directory.add(peer.id, tunnel);
+      // It may have been revoked since its key was looked up: from here on, revoking would find the tunnel.
+      if (!(await this.findPeer(peer.id))) tunnel.close('bastion.revoked', 'This bastion was revoked.');
+    } catch (error) {
+      this.#log.error({ err: error, bastion: peer.name }, 'a tunnel was not taken');
+      tunnel.close('tunnel.not_taken', 'The proxy cannot take tunnels just now.');
+      return;
+    }
+    this.#log.info({ bastion: peer.name, tunnel: tunnel.id, address }, 'a bastion has connected');
+    const left = (): void => {
+      const { code, message } = closedReason(tunnel);
+      this.#log.info({ bastion: peer.name, tunnel: tunnel.id, code }, 'a tunnel has ended');
+      this.#track(
+        this.#audit
+          .append({ ...about, type: 'tunnel.disconnected', reason: code, message })
+          .then(() => undefined),
+      );
+    };
+    if (tunnel.signal.aborted) left();
+    else tunnel.signal.addEventListener('abort', left, { once: true });
+  }
+
+  /** Somebody dialled and was not let in. */
+  refused(event: { readonly address: string; readonly reason: string; readonly id?: string }): void {
+    this.#track(
+      this.#refusals.add({
+        type: 'bastion.refused',
+        reason: event.reason,
+        source: event.address,
+        ...(event.id === undefined ? {} : { claimed: event.id }),
+      }),
+    );
+  }
+
+  /** A bastion asks the proxy for something. There is nothing yet that it could ask for. */
+  incoming(stream: IncomingStream): void {
+    stream.refuse('stream.unknown_kind', 'This proxy offers nothing of this kind.');
+  }
+
+  /** Resolves when every event about tunnels that ended is stored. */
+  async settled(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => {
+        // What it tells has happened already: there is nothing left to refuse.
+        this.#log.error({ problem: messageOf(error) }, 'an audit event about a tunnel was not stored');
+      })
+      .finally(() => this.#pending.delete(tracked));
+    this.#pending.add(tracked);
+  }
+}
+
+function closedReason(tunnel: Tunnel): TunnelClosed {
+  const reason: unknown = tunnel.signal.reason;
+  if (typeof reason === 'object' && reason !== null && 'code' in reason && 'message' in reason) {
+    return { code: String(reason.code), message: String(reason.message) };
+  }
+  return { code: 'tunnel.closed', message: 'The tunnel has ended.' };
+}

@@ -1,0 +1,130 @@
+import type { Clock } from '../../shared/clock.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import { signIssuerDocument } from '../../shared/identity/issuer-document.ts';
+import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
+import type { LoginRequest, Logins } from '../accounts/logins.ts';
+import type { OperatorTokens } from '../accounts/operator-tokens.ts';
+import type { Enrolments } from '../enrolment/enrolment.ts';
+import type { Directory } from '../store/directory.ts';
+import type { Login, Store } from '../store/store.ts';
+import type { Admission } from '../tunnels/admission.ts';
+import { type ListedBastion, type ListedHost, listBastions, listHosts } from '../tunnels/host-list.ts';
+
+/** What an operator's command needs to know after a login. */
+export interface OperatorView {
+  readonly operator: { readonly username: string; readonly groups: readonly string[] };
+  readonly key: { readonly fingerprint: string; readonly expiresAt: string };
+  /** What was proven at the login (RFC 8176). */
+  readonly amr: readonly string[];
+  readonly proxy: {
+    readonly id: string;
+    readonly name: string;
+    readonly url: string;
+    readonly ssh: {
+      readonly host: string;
+      readonly port: number;
+      /** OpenSSH one-line public key of the proxy's SSH server. */
+      readonly hostKey: string;
+    };
+  };
+  readonly bastions: readonly ListedBastion[];
+}
+
+/** How the proxy calls itself towards operators. */
+export interface PublicPlace {
+  readonly url: string;
+  readonly sshHost: string;
+  readonly sshPort: number;
+  readonly sshHostKey: string;
+}
+
+/** What {@link ProxyApi} is built from. */
+export interface ProxyApiParts {
+  readonly identity: NodeIdentity;
+  /** PEM of the CA that signed the server certificate, when it is a private one. */
+  readonly ca: string | undefined;
+  /** Asked each time: with port 0 in the configuration the ports are known only after listening. */
+  readonly place: () => PublicPlace;
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly logins: Logins;
+  readonly tokens: OperatorTokens;
+  readonly enrolments: Enrolments;
+  readonly admission: Admission;
+  /** Aborted when the proxy has begun to stop. */
+  readonly stopping: AbortSignal;
+  readonly clock: Clock;
+}
+
+/** What the HTTP API offers, without HTTP. Errors are `DrawbridgeError`s with the codes of what it calls. */
+export class ProxyApi {
+  readonly #parts: ProxyApiParts;
+
+  constructor(parts: ProxyApiParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws `proxy.stopping`, and what the store throws when it cannot be read. */
+  async requireReady(): Promise<void> {
+    if (this.#parts.stopping.aborted) throw new DrawbridgeError('proxy.stopping', 'The proxy is stopping.');
+    await this.#parts.store.enrolments.findBastion('readiness');
+  }
+
+  /** The signed statement of who this proxy is, for those who hold a join token. */
+  issuerDocument(): Promise<string> {
+    const { identity, ca, clock } = this.#parts;
+    return signIssuerDocument(identity, 'proxy', ca, clock);
+  }
+
+  /** Takes in a bastion; gives the signed reply. */
+  enrol(proof: string, source: string): Promise<string> {
+    return this.#parts.enrolments.enrol(proof, source);
+  }
+
+  /** Password, code and a fresh public key become a login. */
+  async login(request: LoginRequest): Promise<OperatorView> {
+    return this.#view(await this.#parts.logins.login(request));
+  }
+
+  /** Who the token's signer is, and how long the login lasts. */
+  async operator(token: string, source: string): Promise<OperatorView> {
+    const { fingerprint } = await this.#parts.tokens.verify(token, source);
+    const login = await this.#parts.store.logins.findLogin(fingerprint);
+    if (!login) throw new DrawbridgeError('operator.login_ended', 'Your login has ended.');
+    return this.#view(login);
+  }
+
+  /** What the operator may reach, asked of every connected bastion. */
+  async hosts(
+    token: string,
+    source: string,
+  ): Promise<{ readonly hosts: readonly ListedHost[]; readonly bastions: readonly ListedBastion[] }> {
+    const { admission, store, directory, tokens } = this.#parts;
+    const operator = await tokens.verify(token, source);
+    return listHosts({ admission, enrolments: store.enrolments, directory }, operator);
+  }
+
+  /** Ends the login of the token's signer. */
+  async logout(token: string, source: string): Promise<void> {
+    const operator = await this.#parts.tokens.verify(token, source);
+    await this.#parts.logins.logout(operator, source);
+  }
+
+  async #view(login: Login): Promise<OperatorView> {
+    const { identity, place, store, directory } = this.#parts;
+    const account = await store.accounts.findAccount(login.username);
+    const { url, sshHost, sshPort, sshHostKey } = place();
+    return {
+      operator: { username: login.username, groups: account?.groups ?? [] },
+      key: { fingerprint: login.fingerprint, expiresAt: new Date(login.expiresAtMs).toISOString() },
+      amr: login.amr,
+      proxy: {
+        id: identity.id,
+        name: identity.name,
+        url,
+        ssh: { host: sshHost, port: sshPort, hostKey: sshHostKey },
+      },
+      bastions: await listBastions(store.enrolments, directory),
+    };
+  }
+}

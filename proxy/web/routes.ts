@@ -1,0 +1,62 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Json } from '../../shared/audit/event.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import { PASSWORD_LIMIT_BYTES } from '../accounts/password.ts';
+import type { ProxyApi } from './api.ts';
+import { parseWith } from './parse-body.ts';
+
+const loginSchema = z.object({
+  username: z.string().min(1).max(64),
+  password: z
+    .string()
+    .min(1)
+    .refine((text) => Buffer.byteLength(text) <= PASSWORD_LIMIT_BYTES, 'is too long'),
+  code: z.string().min(1).max(16),
+  publicKey: z.string().min(1).max(1024),
+});
+
+const enrolSchema = z.object({ proof: z.string().min(1) });
+
+/** The HTTP API: each route hands what came in to `api`, and its answer back. */
+export function addRoutes(server: FastifyInstance, api: ProxyApi): void {
+  server.get('/healthz', async () => ({ status: 'ok' }));
+  server.get('/readyz', async () => {
+    await api.requireReady();
+    return { status: 'ready' };
+  });
+  server.get('/.well-known/drawbridge', async () => ({ document: await api.issuerDocument() }));
+
+  server.post('/api/enrol', async (request): Promise<Json> => {
+    const { proof } = parseWith(enrolSchema, request.body);
+    return { reply: await api.enrol(proof, sourceOf(request)) };
+  });
+
+  server.post('/api/login', async (request) =>
+    api.login({ ...parseWith(loginSchema, request.body), source: sourceOf(request) }),
+  );
+
+  server.get('/api/operator', async (request) => api.operator(bearerOf(request), sourceOf(request)));
+  server.get('/api/operator/hosts', async (request) => api.hosts(bearerOf(request), sourceOf(request)));
+  server.post('/api/logout', async (request) => {
+    await api.logout(bearerOf(request), sourceOf(request));
+    return { ok: true };
+  });
+}
+
+function sourceOf(request: FastifyRequest): string {
+  return request.socket.remoteAddress ?? 'unknown';
+}
+
+function bearerOf(request: FastifyRequest): string {
+  return bearerToken(request.headers.authorization);
+}
+
+/** The token of an `Authorization: Bearer` header (RFC 6750). @throws `operator.unauthenticated`. */
+export function bearerToken(header: string | undefined): string {
+  const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(header ?? '')?.[1];
+  if (token !== undefined) return token;
+  throw new DrawbridgeError('operator.unauthenticated', 'You are not logged in.', {
+    hint: 'Run `drawbridge login`.',
+  });
+}

@@ -1,0 +1,161 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server as HttpsServer } from 'node:https';
+import { type AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { fastify } from 'fastify';
+import { DrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
+import type { ProxyApi } from './api.ts';
+import { httpRefusalOf } from './http-errors.ts';
+import { addRoutes } from './routes.ts';
+import type { Upgrades } from './upgrades.ts';
+
+/** The largest body is an enrolment (a signed document of at most 48 KiB inside another). */
+const BODY_LIMIT_BYTES = 128 * 1024;
+/** A client must have sent its whole request after so long. */
+const REQUEST_TIMEOUT_MS = 15_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 10_000;
+/** TLS connections at once, tunnels included; each takes about 45 KiB. Further ones are dropped. */
+const CONNECTION_LIMIT = 12_000;
+const HEADER_COUNT_LIMIT = 64;
+/** So soon a vanished client's connection is found out by the system. */
+const KEEP_ALIVE_DELAY_MS = 15_000;
+
+/** The proxy's HTTPS listener. */
+export interface ProxyWebServer {
+  /** Listens; gives the port. @throws `listen.in_use`, `listen.failed`. */
+  listen(host: string, port: number): Promise<number>;
+  /** Closes the listener and every connection that has not left HTTP. */
+  close(): Promise<void>;
+}
+
+/** The HTTPS API and the WebSocket ends on one port. */
+export async function createProxyWebServer(parts: {
+  readonly api: ProxyApi;
+  readonly upgrades: Upgrades;
+  /** PEM texts. */
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly log: Logger;
+}): Promise<ProxyWebServer> {
+  const { log } = parts;
+  const create = (handler: (request: IncomingMessage, response: ServerResponse) => void): HttpsServer =>
+    createServer(
+      {
+        ...SERVER_TLS_OPTIONS,
+        cert: parts.tls.cert,
+        key: parts.tls.key,
+        handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        keepAliveTimeout: IDLE_TIMEOUT_MS,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+      },
+      handler,
+    );
+  const app = fastify({
+    serverFactory: create,
+    bodyLimit: BODY_LIMIT_BYTES,
+    logger: false,
+    return503OnClosing: true,
+    forceCloseConnections: true,
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: (error, socket) => answerGarbage(error, socket),
+  });
+  app.setErrorHandler(async (error, request, reply) => {
+    const { status, body } = httpRefusalOf(error);
+    if (status >= 500) log.error({ err: error, path: request.routeOptions.url }, 'a request failed');
+    return reply.code(status).send(body);
+  });
+  app.setNotFoundHandler(async (_request, reply) =>
+    reply.code(404).send({ code: 'request.not_found', message: 'There is nothing at this path.' }),
+  );
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+    reply.header('x-content-type-options', 'nosniff');
+  });
+  addRoutes(app, parts.api);
+  await app.ready();
+
+  const server = app.server;
+  server.maxConnections = CONNECTION_LIMIT;
+  server.maxHeadersCount = HEADER_COUNT_LIMIT;
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // HTTP's own limits of time end here; what speaks next has its own.
+    if (socket instanceof Socket) socket.setTimeout(0);
+    parts.upgrades.handle(request, socket, head);
+  });
+  server.on('tlsClientError', (error) => {
+    log.debug({ problem: messageOf(error) }, 'a TLS handshake failed');
+  });
+
+  return {
+    async listen(host, port) {
+      // Not by fastify's own listen: for `localhost` that makes a second server, which would know no upgrades.
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', (error) => reject(listenFault(error, host, port)));
+        server.listen({ host, port }, resolve);
+      });
+      server.removeAllListeners('error');
+      server.on('error', (error) => log.error({ err: error }, 'the HTTPS listener has a problem'));
+      const address: AddressInfo | string | null = server.address();
+      return typeof address === 'object' && address !== null ? address.port : port;
+    },
+    async close() {
+      await new Promise<void>((resolve) => {
+        if (!server.listening) return resolve();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      await app.close();
+    },
+  };
+}
+
+/** A client that speaks no HTTP gets the one answer that it may understand. */
+function answerGarbage(error: unknown, socket: Duplex): void {
+  if (systemCodeOf(error) === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const late = systemCodeOf(error) === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const status = late ? '408 Request Timeout' : '400 Bad Request';
+  const message = late ? 'The request took too long.' : 'The request is not well formed.';
+  const body = JSON.stringify({ code: late ? 'request.timeout' : 'request.invalid', message });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}
+
+/** Why a listener could not be opened, with what to do about it. */
+export function listenFault(error: unknown, host: string, port: number): DrawbridgeError {
+  switch (systemCodeOf(error)) {
+    case 'EADDRINUSE':
+      return new DrawbridgeError('listen.in_use', `Port ${port} on ${host} is in use already.`, {
+        hint: 'Stop the program that has it (`ss -ltnp` tells which), or choose another port in proxy.yaml.',
+        cause: error,
+      });
+    case 'EACCES':
+      return new DrawbridgeError('listen.not_permitted', `Port ${port} may not be opened by this user.`, {
+        hint: 'Choose a port above 1023, or give the service CAP_NET_BIND_SERVICE.',
+        cause: error,
+      });
+    default:
+      return new DrawbridgeError(
+        'listen.failed',
+        `${host}:${port} cannot be listened on: ${messageOf(error)}.`,
+        {
+          hint: 'Check the addresses in proxy.yaml.',
+          cause: error,
+        },
+      );
+  }
+}

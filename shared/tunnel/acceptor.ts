@@ -1,0 +1,197 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { Clock } from '../clock.ts';
+import { DrawbridgeError, isDrawbridgeError, messageOf } from '../errors.ts';
+import { signDialProof, verifyDialToken } from '../identity/dial-token.ts';
+import type { PublicJwk } from '../identity/keys.ts';
+import type { NodeIdentity } from '../identity/node-identity.ts';
+import { refusalReasonOf } from '../identity/refusal.ts';
+import { SeenOnce } from '../identity/seen-once.ts';
+import type { Logger } from '../log.ts';
+import {
+  HANDSHAKE_TIMEOUT_MS,
+  MAX_MESSAGE_BYTES,
+  MAX_PENDING_DIALS,
+  MAX_PENDING_DIALS_PER_ADDRESS,
+  TUNNEL_SUBPROTOCOL,
+} from './limits.ts';
+import { MuxTunnel } from './mux-tunnel.ts';
+import { PendingDials } from './pending-dials.ts';
+import type { IncomingStream, Tunnel } from './tunnel.ts';
+import { refuseUpgrade } from './upgrade-refusal.ts';
+import { WebSocketTransport } from './websocket-transport.ts';
+
+/** Dial tokens remembered at once: a minute of them at 1,000 dials a second, with room for skew. */
+const SEEN_LIMIT = 100_000;
+
+/** Longest Authorization header that is looked at. */
+const MAX_AUTHORIZATION_CHARS = 8_192;
+
+/** The response header with the acceptor's proof. */
+export const PROOF_HEADER = 'drawbridge-proof';
+
+/** The other end of an accepted tunnel, as enrolled. */
+export interface TunnelPeer {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What a {@link TunnelAcceptor} needs. */
+export interface TunnelAcceptorOptions {
+  readonly identity: NodeIdentity;
+  /** The enrolled peer with this id; undefined when there is none, or it was revoked. */
+  findPeer(id: string): Promise<(TunnelPeer & { readonly publicJwk: PublicJwk }) | undefined>;
+  /** A tunnel is up. The first of its streams comes after this has resolved; a rejection closes the tunnel. */
+  onTunnel(tunnel: Tunnel, peer: TunnelPeer, from: { readonly address: string }): void | Promise<void>;
+  onStream(incoming: IncomingStream, tunnel: Tunnel, peer: TunnelPeer): void | Promise<void>;
+  /** A dial was refused. `reason` is a stable word; `id` is what the dialler claimed, unproven. */
+  onRefused(event: { readonly address: string; readonly reason: string; readonly id?: string }): void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Accepts the tunnels of enrolled peers on `wss://…/tunnel`. */
+export class TunnelAcceptor {
+  readonly #options: TunnelAcceptorOptions;
+  readonly #server: WebSocketServer;
+  readonly #seen: SeenOnce;
+  readonly #tunnels = new Set<MuxTunnel>();
+  /** Sockets that are not closed yet. */
+  readonly #sockets = new Set<Promise<void>>();
+  readonly #pending = new PendingDials({
+    limit: MAX_PENDING_DIALS,
+    limitPerAddress: MAX_PENDING_DIALS_PER_ADDRESS,
+  });
+  readonly #proofs = new WeakMap<IncomingMessage, string>();
+  #closed = false;
+
+  constructor(options: TunnelAcceptorOptions) {
+    this.#options = options;
+    this.#seen = new SeenOnce({ limit: SEEN_LIMIT, clock: options.clock });
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: MAX_MESSAGE_BYTES,
+      autoPong: false,
+      handleProtocols: (offered) => (offered.has(TUNNEL_SUBPROTOCOL) ? TUNNEL_SUBPROTOCOL : false),
+    });
+    this.#server.on('headers', (headers, request) => {
+      const proof = this.#proofs.get(request);
+      if (proof !== undefined) headers.push(`${PROOF_HEADER}: ${proof}`);
+    });
+  }
+
+  /** The tunnels that are up. */
+  get tunnels(): ReadonlySet<Tunnel> {
+    return this.#tunnels;
+  }
+
+  /** Takes over an upgrade request for the tunnel's path: the arguments of Node's `upgrade` event. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const address = request.socket.remoteAddress ?? 'unknown';
+    socket.on('error', () => socket.destroy());
+    if (this.#closed) return refuseUpgrade(socket, 503, 'tunnel.closed', 'This end is shutting down.');
+    const release = this.#pending.enter(address);
+    if (release === undefined) {
+      this.#options.onRefused({ address, reason: 'too_many_dials' });
+      return refuseUpgrade(socket, 503, 'tunnel.busy', 'Too many tunnels are being set up; try again later.');
+    }
+    const timer = this.#options.clock.after(HANDSHAKE_TIMEOUT_MS, () => socket.destroy());
+    this.#accept(request, socket, head, address)
+      .catch((error: unknown) => this.#onFailure(error, socket, address))
+      .finally(() => {
+        timer.cancel();
+        release();
+      });
+  }
+
+  /** Closes every tunnel at once, refuses new ones, and resolves when the sockets are closed. Call `drain` on the tunnels before, where there is time. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const tunnel of [...this.#tunnels]) tunnel.close('tunnel.closed', 'The other end is shutting down.');
+    this.#server.close();
+    await Promise.all(this.#sockets);
+  }
+
+  async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, address: string): Promise<void> {
+    const { identity, clock } = this.#options;
+    const { peer, jti } = await this.#verify(request);
+    const proof = await signDialProof(identity, peer.id, jti, clock);
+    if (this.#closed || socket.destroyed) return;
+    this.#proofs.set(request, proof);
+    const transport = await new Promise<WebSocketTransport>((resolve, reject) => {
+      socket.once('close', () => reject(new DrawbridgeError('tunnel.lost', 'The dialler has gone.')));
+      this.#server.handleUpgrade(request, socket, head, (ws) => resolve(new WebSocketTransport(ws)));
+    });
+    await this.#run(transport, peer, address);
+  }
+
+  async #verify(request: IncomingMessage): Promise<{ peer: TunnelPeer; jti: string }> {
+    const { identity, clock } = this.#options;
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+    if (!offered.includes(TUNNEL_SUBPROTOCOL)) {
+      throw new DrawbridgeError(
+        'tunnel.subprotocol',
+        `A tunnel needs the subprotocol ${TUNNEL_SUBPROTOCOL}.`,
+      );
+    }
+    const token = bearerOf(request);
+    let peer: TunnelPeer | undefined;
+    const { jti } = await verifyDialToken(token, {
+      audience: identity.id,
+      seen: this.#seen,
+      clock,
+      findKey: async (id) => {
+        const found = await this.#options.findPeer(id);
+        if (found !== undefined) peer = { id: found.id, name: found.name };
+        return found?.publicJwk;
+      },
+    });
+    if (peer === undefined) throw new DrawbridgeError('identity.refused', 'The dialler is not known.');
+    return { peer, jti };
+  }
+
+  async #run(transport: WebSocketTransport, peer: TunnelPeer, address: string): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#sockets.add(transport.closed);
+    void transport.closed.then(() => this.#sockets.delete(transport.closed));
+    const tunnel = new MuxTunnel({
+      transport,
+      side: 'server',
+      clock,
+      log,
+      onStream: (incoming, of) => this.#options.onStream(incoming, of, peer),
+    });
+    this.#tunnels.add(tunnel);
+    tunnel.signal.addEventListener('abort', () => this.#tunnels.delete(tunnel), { once: true });
+    try {
+      await this.#options.onTunnel(tunnel, peer, { address });
+    } catch (error) {
+      log.error({ err: error, peer: peer.id }, 'a tunnel was not taken up');
+      tunnel.close('tunnel.failed', 'The other end could not take up the tunnel.');
+    }
+    tunnel.start();
+  }
+
+  #onFailure(error: unknown, socket: Duplex, address: string): void {
+    const reason = refusalReasonOf(error) ?? (isDrawbridgeError(error) ? error.code : 'failed');
+    if (!isDrawbridgeError(error))
+      this.#options.log.error({ err: error, address }, 'a dial could not be checked');
+    this.#options.onRefused({ address, reason });
+    if (isDrawbridgeError(error, 'identity.refused')) {
+      const message = 'This end does not know the dialler, or does not believe its token.';
+      return refuseUpgrade(socket, 401, 'identity.refused', message);
+    }
+    if (isDrawbridgeError(error)) return refuseUpgrade(socket, 400, error.code, messageOf(error));
+    refuseUpgrade(socket, 500, 'tunnel.failed', 'The dial could not be checked; try again later.');
+  }
+}
+
+function bearerOf(request: IncomingMessage): string {
+  const header = request.headers.authorization ?? '';
+  const token = header.length <= MAX_AUTHORIZATION_CHARS ? /^Bearer ([\w.-]+)$/.exec(header)?.[1] : undefined;
+  if (token === undefined) throw new DrawbridgeError('identity.refused', 'The dial carries no token.');
+  return token;
+}

@@ -1,0 +1,152 @@
+import type { RawData, WebSocket } from 'ws';
+import { messageOf } from '../errors.ts';
+import { CLOSE_TIMEOUT_MS, MAX_EARLY_BYTES } from './limits.ts';
+import { codeOf, printable } from './preface.ts';
+import type { Transport, TransportHandlers } from './transport.ts';
+import type { TunnelClosed } from './tunnel.ts';
+
+/** WebSocket close codes (RFC 6455, 7.4.1). */
+const CLOSE_NORMAL = 1000;
+const CLOSE_PROTOCOL_ERROR = 1002;
+const CLOSE_UNSUPPORTED_DATA = 1003;
+
+/** RFC 6455 leaves 125 bytes for a control frame, two of which are the code. */
+const MAX_CLOSE_REASON_BYTES = 123;
+
+/** WebSocket pings that are answered before the session's own ones make them needless. */
+const MAX_WEBSOCKET_PINGS = 10_000;
+
+/** The close reason that carries why: `code`, a blank, the message, cut at a character boundary. */
+export function encodeCloseReason(reason: TunnelClosed): string {
+  const text = `${reason.code} ${reason.message}`;
+  let end = Math.min(text.length, MAX_CLOSE_REASON_BYTES);
+  while (Buffer.byteLength(text.slice(0, end)) > MAX_CLOSE_REASON_BYTES) end -= 1;
+  return text.slice(0, end);
+}
+
+/** Reads a close reason of the peer. Anything unexpected becomes a plain `tunnel.closed`. */
+export function decodeCloseReason(reason: string): TunnelClosed {
+  const blank = reason.indexOf(' ');
+  const code = codeOf(reason.slice(0, Math.max(blank, 0)), '');
+  const message = printable(reason.slice(blank + 1)).trim();
+  if (code === '' || message === '')
+    return { code: 'tunnel.closed', message: 'The other end closed the tunnel.' };
+  return { code, message };
+}
+
+/**
+ * A {@link Transport} over a WebSocket, of either side. It listens from its construction on, so that no message is
+ * lost between the handshake and `start`; what comes before `start` is bounded.
+ */
+export class WebSocketTransport implements Transport {
+  /** Resolves when the socket is closed. */
+  readonly closed: Promise<void>;
+  readonly #ws: WebSocket;
+  #handlers: TransportHandlers | undefined;
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #parkedBytes = 0;
+  #pings = 0;
+  #problem: string | undefined;
+  #closeReason: TunnelClosed | undefined;
+  #closing = false;
+
+  constructor(ws: WebSocket) {
+    this.#ws = ws;
+    this.closed = new Promise((resolve) => {
+      ws.once('close', () => resolve());
+    });
+    ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    ws.on('ping', (data) => this.#onPing(data));
+    ws.on('error', (error) => {
+      this.#problem ??= messageOf(error);
+    });
+    ws.on('close', (code, reason) => this.#onClose(code, reason.toString('utf8')));
+  }
+
+  get parkedBytes(): number {
+    return this.#parkedBytes;
+  }
+
+  start(handlers: TransportHandlers): void {
+    this.#handlers = handlers;
+    const early = this.#early;
+    this.#early = [];
+    for (const bytes of early) handlers.onMessage(bytes);
+    if (this.#closeReason !== undefined) handlers.onClose(this.#closeReason);
+  }
+
+  send(pieces: readonly Buffer[], bytes: number): void {
+    if (this.#ws.readyState !== this.#ws.OPEN) return;
+    const [only] = pieces;
+    const message = pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, bytes);
+    this.#parkedBytes += bytes;
+    this.#ws.send(message, { binary: true }, () => {
+      this.#parkedBytes -= bytes;
+      this.#handlers?.onDrain();
+    });
+  }
+
+  close(reason: TunnelClosed, fault: boolean): void {
+    this.#closeWith(fault ? CLOSE_PROTOCOL_ERROR : CLOSE_NORMAL, reason);
+  }
+
+  #onMessage(data: RawData, isBinary: boolean): void {
+    if (this.#closing) return;
+    if (!isBinary || !Buffer.isBuffer(data)) {
+      this.#closeWith(CLOSE_UNSUPPORTED_DATA, {
+        code: 'tunnel.protocol_error',
+        message: 'A tunnel takes binary messages only.',
+      });
+      return;
+    }
+    if (this.#handlers !== undefined) {
+      this.#handlers.onMessage(data);
+      return;
+    }
+    this.#earlyBytes += data.length;
+    if (this.#earlyBytes > MAX_EARLY_BYTES) {
+      this.#early = [];
+      this.#closeWith(CLOSE_PROTOCOL_ERROR, {
+        code: 'tunnel.protocol_error',
+        message: 'Too much was sent before the tunnel was agreed upon.',
+      });
+      return;
+    }
+    this.#early.push(data);
+  }
+
+  /** The library's own answers would pile up for a peer that pings and does not read. */
+  #onPing(data: Buffer): void {
+    this.#pings += 1;
+    if (this.#closing || this.#parkedBytes > 0 || this.#pings > MAX_WEBSOCKET_PINGS) return;
+    this.#parkedBytes += data.length;
+    this.#ws.pong(data, undefined, () => {
+      this.#parkedBytes -= data.length;
+      this.#handlers?.onDrain();
+    });
+  }
+
+  #onClose(code: number, reason: string): void {
+    this.#closing = true;
+    this.#closeReason =
+      code === CLOSE_NORMAL || code === CLOSE_PROTOCOL_ERROR
+        ? decodeCloseReason(reason)
+        : { code: 'tunnel.lost', message: this.#describeLoss(code) };
+    this.#handlers?.onClose(this.#closeReason);
+  }
+
+  #describeLoss(code: number): string {
+    const why = this.#problem === undefined ? `WebSocket code ${code}` : printable(this.#problem);
+    return `The connection was lost (${why}).`;
+  }
+
+  #closeWith(code: number, reason: TunnelClosed): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    const timer = setTimeout(() => this.#ws.terminate(), CLOSE_TIMEOUT_MS);
+    timer.unref();
+    this.#ws.once('close', () => clearTimeout(timer));
+    this.#ws.close(code, encodeCloseReason(reason));
+  }
+}

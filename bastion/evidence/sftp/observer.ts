@@ -1,0 +1,300 @@
+import { describePath, type SftpEvent, type SftpResult } from './events.ts';
+import { OpenFile } from './open-file.ts';
+import { type PacketSink, PacketStream } from './packet-stream.ts';
+import { FieldReader, HANDLE_LIMIT_BYTES, PACKET, STATUS } from './protocol.ts';
+import { type Change, readChange } from './requests.ts';
+import type { Transfer } from './transfer.ts';
+
+/** Requests that wait for their answer. Some clients ask for a whole file at once, 32 KiB by 32 KiB. */
+const REQUESTS_LIMIT = 32_768;
+
+/** Of them, those that carry names. */
+const NAMED_REQUESTS_LIMIT = 256;
+
+/** Files and folders open at a time; OpenSSH's server has as many file descriptors. */
+const HANDLES_LIMIT = 1024;
+
+/** A request that waits for its answer. */
+type Request =
+  | { readonly kind: 'open'; readonly file: OpenFile }
+  | { readonly kind: 'list'; readonly file: OpenFile }
+  | { readonly kind: 'close'; readonly handle: string }
+  | { readonly kind: 'read'; readonly file: OpenFile; readonly offset: bigint }
+  | { readonly kind: 'write'; readonly file: OpenFile }
+  | { readonly kind: 'change'; readonly change: Change }
+  | { readonly kind: 'other' };
+
+const OTHER: Request = { kind: 'other' };
+
+/**
+ * Follows an SFTP connection (version 3, with OpenSSH's extensions) beside its way and tells which files were read,
+ * written, removed and renamed, with counts and hashes of their contents.
+ *
+ * It is passive: it gets each piece of each direction before that is passed on, and can neither change nor delay it.
+ * Its memory is bounded: contents are hashed as they stream by, names and tables have limits. When the bytes are not
+ * what it can follow, it says `observer.gave_up` once, with the reason, and takes no more; whoever needs complete
+ * evidence of files must end the channel then. It never throws, whatever the bytes.
+ */
+export class SftpObserver {
+  readonly #onEvent: (event: SftpEvent) => void;
+  readonly #client: PacketStream;
+  readonly #server: PacketStream;
+  readonly #requests = new Map<number, Request>();
+  readonly #handles = new Map<string, { readonly file: OpenFile; readonly folder: boolean }>();
+  #namedRequests = 0;
+  #clientContents: Transfer | undefined;
+  #serverContents: Transfer | undefined;
+  #over = false;
+
+  /** `onEvent` must not throw. */
+  constructor(onEvent: (event: SftpEvent) => void) {
+    this.#onEvent = onEvent;
+    this.#client = new PacketStream(this.#clientSink());
+    this.#server = new PacketStream(this.#serverSink());
+  }
+
+  /** The next bytes from the client to the server. */
+  clientBytes(chunk: Buffer): void {
+    this.#client.push(chunk);
+  }
+
+  /** The next bytes from the server to the client; after the requests that they answer. */
+  serverBytes(chunk: Buffer): void {
+    this.#server.push(chunk);
+  }
+
+  /** The connection is over: tells of what was under way. */
+  end(): void {
+    if (this.#over) return;
+    if (this.#client.inPacket || this.#server.inPacket) this.#giveUp('the connection ended inside a packet');
+    else this.#finish();
+  }
+
+  #clientSink(): PacketSink {
+    return {
+      headLength: (type, payloadLength, gathered) =>
+        type === PACKET.write ? writeHeadLength(gathered) : payloadLength,
+      begin: (type, payloadLength, head) =>
+        this.#request(type, payloadLength, new FieldReader(head), head.length),
+      body: (piece) => this.#clientContents?.add(piece),
+      end: () => {
+        this.#clientContents = undefined;
+      },
+      broken: (reason) => this.#giveUp(`the client sent ${reason}`),
+    };
+  }
+
+  #serverSink(): PacketSink {
+    return {
+      headLength: (type) => replyHeadLength(type),
+      begin: (type, payloadLength, head) => this.#reply(type, payloadLength, new FieldReader(head)),
+      body: (piece) => this.#serverContents?.add(piece),
+      end: () => {
+        this.#serverContents = undefined;
+      },
+      broken: (reason) => this.#giveUp(`the server sent ${reason}`),
+    };
+  }
+
+  #request(type: number, payloadLength: number, fields: FieldReader, headLength: number): void {
+    if (type === PACKET.init) return;
+    const id = fields.uint32();
+    const request = this.#readRequest(type, fields, payloadLength - headLength);
+    if (request === undefined || fields.short) {
+      this.#giveUp(`the client sent a request of type ${type} that is malformed or too long`);
+      return;
+    }
+    if (this.#requests.has(id)) {
+      this.#giveUp('the client used the id of a request that was still waiting');
+      return;
+    }
+    if (isNamed(request)) this.#namedRequests++;
+    this.#requests.set(id, request);
+    if (this.#requests.size > REQUESTS_LIMIT || this.#namedRequests > NAMED_REQUESTS_LIMIT) {
+      this.#giveUp('the client has too many requests waiting');
+    }
+  }
+
+  #readRequest(type: number, fields: FieldReader, bodyLength: number): Request | undefined {
+    switch (type) {
+      case PACKET.open: {
+        const path = describePath(fields.string());
+        return { kind: 'open', file: new OpenFile(path, fields.uint32()) };
+      }
+      case PACKET.opendir:
+        return { kind: 'list', file: new OpenFile(describePath(fields.string()), 0) };
+      case PACKET.close:
+        return { kind: 'close', handle: handleKey(fields.string()) };
+      case PACKET.read: {
+        const file = this.#fileOf(fields.string());
+        return file === undefined ? OTHER : { kind: 'read', file, offset: fields.uint64() };
+      }
+      case PACKET.write:
+        return this.#readWrite(fields, bodyLength);
+      default: {
+        const change = readChange(type, fields, (handle) => this.#handles.get(handleKey(handle))?.file.path);
+        if (change?.action === 'copy') this.#spoilCopied(change);
+        return change === undefined ? OTHER : { kind: 'change', change };
+      }
+    }
+  }
+
+  #readWrite(fields: FieldReader, bodyLength: number): Request | undefined {
+    const file = this.#fileOf(fields.string());
+    const offset = fields.uint64();
+    const length = fields.uint32();
+    if (length !== bodyLength) return undefined;
+    if (file === undefined) return OTHER;
+    file.writeSent();
+    this.#clientContents = file.writes();
+    this.#clientContents.begin(file.appends ? undefined : offset, length);
+    return { kind: 'write', file };
+  }
+
+  /** A copy on the server changes a file by bytes that never come by here. */
+  #spoilCopied(change: Change): void {
+    for (const { file } of this.#handles.values()) {
+      if (file.path.path === change.path) file.writes().spoil();
+    }
+  }
+
+  #fileOf(handle: Buffer): OpenFile | undefined {
+    const entry = this.#handles.get(handleKey(handle));
+    return entry?.folder === false ? entry.file : undefined;
+  }
+
+  #reply(type: number, payloadLength: number, fields: FieldReader): void {
+    if (type === PACKET.version) return;
+    const id = fields.uint32();
+    const request = this.#requests.get(id);
+    if (request === undefined) {
+      this.#giveUp('the server answered a request that was not made');
+      return;
+    }
+    this.#requests.delete(id);
+    if (isNamed(request)) this.#namedRequests--;
+    if (type === PACKET.handle) this.#handleReply(request, fields);
+    else if (type === PACKET.data) this.#dataReply(request, fields.uint32(), payloadLength);
+    else if (type === PACKET.status) this.#statusReply(request, fields.uint32());
+    else if (request.kind !== 'other' && request.kind !== 'change') this.#giveUp(wrongReply(type));
+    if (fields.short) this.#giveUp('the server sent an answer that is malformed or too long');
+  }
+
+  #handleReply(request: Request, fields: FieldReader): void {
+    if (request.kind !== 'open' && request.kind !== 'list') {
+      this.#giveUp(wrongReply(PACKET.handle));
+      return;
+    }
+    const handle = handleKey(fields.string());
+    if (fields.short) return;
+    if (this.#handles.has(handle) || this.#handles.size >= HANDLES_LIMIT) {
+      this.#giveUp('the server gave out a handle that is in use, or too many');
+      return;
+    }
+    const folder = request.kind === 'list';
+    this.#handles.set(handle, { file: request.file, folder });
+    if (folder) this.#onEvent({ type: 'file.read', action: 'list', ...request.file.path, result: 'ok' });
+  }
+
+  #dataReply(request: Request, length: number, payloadLength: number): void {
+    if (request.kind !== 'read' || length !== payloadLength - DATA_HEAD_BYTES) {
+      this.#giveUp(wrongReply(PACKET.data));
+      return;
+    }
+    this.#serverContents = request.file.reads();
+    this.#serverContents.begin(request.offset, length);
+  }
+
+  #statusReply(request: Request, status: number): void {
+    const end = endOf(status);
+    switch (request.kind) {
+      case 'open':
+        this.#tellOf(request.file, end);
+        return;
+      case 'list':
+        this.#onEvent({ type: 'file.read', action: 'list', ...request.file.path, ...end });
+        return;
+      case 'close':
+        this.#closed(request.handle, end);
+        return;
+      case 'read':
+        if (status !== STATUS.endOfFile) request.file.readFailed(status);
+        return;
+      case 'write':
+        request.file.writeAnswered(status === STATUS.ok ? undefined : status);
+        return;
+      case 'change':
+        this.#onEvent({ ...request.change, ...end });
+        return;
+      case 'other':
+        return;
+    }
+  }
+
+  #closed(handle: string, end: { readonly result: SftpResult; readonly status?: number }): void {
+    const entry = this.#handles.get(handle);
+    this.#handles.delete(handle);
+    if (entry?.folder === false) this.#tellOf(entry.file, end);
+  }
+
+  #tellOf(file: OpenFile, end: { readonly result: SftpResult; readonly status?: number }): void {
+    for (const event of file.events(end)) this.#onEvent(event);
+  }
+
+  #giveUp(reason: string): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#onEvent({ type: 'observer.gave_up', reason });
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#client.stop();
+    this.#server.stop();
+    this.#clientContents = undefined;
+    this.#serverContents = undefined;
+    for (const { file, folder } of this.#handles.values()) {
+      if (!folder) this.#tellOf(file, { result: 'unfinished' });
+    }
+    for (const request of this.#requests.values()) {
+      if (request.kind === 'change') this.#onEvent({ ...request.change, result: 'unfinished' });
+      if (request.kind === 'open') this.#tellOf(request.file, { result: 'unfinished' });
+    }
+    this.#handles.clear();
+    this.#requests.clear();
+  }
+}
+
+const ID_BYTES = 4;
+const LENGTH_BYTES = 4;
+const DATA_HEAD_BYTES = ID_BYTES + LENGTH_BYTES;
+
+/** Id, handle, offset and length of a WRITE; its contents are not gathered. */
+function writeHeadLength(gathered: Buffer): number {
+  const toHandle = ID_BYTES + LENGTH_BYTES;
+  if (gathered.length < toHandle) return toHandle;
+  const handleLength = Math.min(gathered.readUInt32BE(ID_BYTES), HANDLE_LIMIT_BYTES);
+  return toHandle + handleLength + 8 + LENGTH_BYTES;
+}
+
+function replyHeadLength(type: number): number {
+  if (type === PACKET.version) return 0;
+  if (type === PACKET.handle) return ID_BYTES + LENGTH_BYTES + HANDLE_LIMIT_BYTES;
+  return type === PACKET.data || type === PACKET.status ? ID_BYTES + LENGTH_BYTES : ID_BYTES;
+}
+
+function handleKey(handle: Buffer): string {
+  return handle.toString('latin1');
+}
+
+function isNamed(request: Request): boolean {
+  return request.kind === 'change' || request.kind === 'open' || request.kind === 'list';
+}
+
+function endOf(status: number): { readonly result: SftpResult; readonly status?: number } {
+  return status === STATUS.ok ? { result: 'ok' } : { result: 'failed', status };
+}
+
+function wrongReply(type: number): string {
+  return `the server sent an answer of type ${type} that does not fit the request`;
+}

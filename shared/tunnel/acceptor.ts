@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Clock } from '../clock.ts';
-import { DrawbridgeError, isDrawbridgeError, messageOf } from '../errors.ts';
+import { DrawbridgeError, isDrawbridgeError } from '../errors.ts';
 import { signDialProof, verifyDialToken } from '../identity/dial-token.ts';
 import type { PublicJwk } from '../identity/keys.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
@@ -92,11 +92,15 @@ export class TunnelAcceptor {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const address = request.socket.remoteAddress ?? 'unknown';
     socket.on('error', () => socket.destroy());
-    if (this.#closed) return refuseUpgrade(socket, 503, 'tunnel.closed', 'This end is shutting down.');
+    if (this.#closed) {
+      refuseUpgrade(socket, 503, 'tunnel.closed', 'This end is shutting down.');
+      return;
+    }
     const release = this.#pending.enter(address);
     if (release === undefined) {
       this.#options.onRefused({ address, reason: 'too_many_dials' });
-      return refuseUpgrade(socket, 503, 'tunnel.busy', 'Too many tunnels are being set up; try again later.');
+      refuseUpgrade(socket, 503, 'tunnel.busy', 'Too many tunnels are being set up; try again later.');
+      return;
     }
     const timer = this.#options.clock.after(HANDSHAKE_TIMEOUT_MS, () => socket.destroy());
     this.#accept(request, socket, head, address)
@@ -180,13 +184,19 @@ export class TunnelAcceptor {
     if (!isDrawbridgeError(error))
       this.#options.log.error({ err: error, address }, 'a dial could not be checked');
     this.#options.onRefused({ address, reason });
-    if (isDrawbridgeError(error, 'identity.refused')) {
-      const message = 'This end does not know the dialler, or does not believe its token.';
-      return refuseUpgrade(socket, 401, 'identity.refused', message);
-    }
-    if (isDrawbridgeError(error)) return refuseUpgrade(socket, 400, error.code, messageOf(error));
-    refuseUpgrade(socket, 500, 'tunnel.failed', 'The dial could not be checked; try again later.');
+    const { status, code, message } = answerTo(error);
+    refuseUpgrade(socket, status, code, message);
   }
+}
+
+/** What a refused dialler gets to know: not why its token was not believed. */
+function answerTo(error: unknown): { status: number; code: string; message: string } {
+  if (isDrawbridgeError(error, 'identity.refused')) {
+    const message = 'This end does not know the dialler, or does not believe its token.';
+    return { status: 401, code: error.code, message };
+  }
+  if (isDrawbridgeError(error)) return { status: 400, code: error.code, message: error.message };
+  return { status: 500, code: 'tunnel.failed', message: 'The dial could not be checked; try again later.' };
 }
 
 function bearerOf(request: IncomingMessage): string {

@@ -28,7 +28,7 @@ export interface SftpTransferEvent extends SftpPath {
   readonly sha256?: string;
   /** Where in the file the contents began: not 0 when a transfer was resumed. */
   readonly startOffset: number;
-  /** Opened to append: the offsets are the server's business. */
+  /** Opened to append: each piece went to the end of the file, and `startOffset` is what the client took that for. */
   readonly append?: boolean;
 }
 

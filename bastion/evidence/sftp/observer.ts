@@ -147,7 +147,8 @@ export class SftpObserver {
     if (file === undefined) return OTHER;
     file.writeSent();
     this.#clientContents = file.writes();
-    this.#clientContents.begin(file.appends ? undefined : offset, length);
+    if (file.appends) this.#clientContents.beginAppended(offset);
+    else this.#clientContents.begin(offset, length);
     return { kind: 'write', file };
   }
 

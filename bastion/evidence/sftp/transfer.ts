@@ -13,18 +13,22 @@ export class Transfer {
   #hash: Hash | undefined = createHash('sha256');
   #bytes = 0;
   #startOffset: bigint | undefined;
-  #nextOffset = 0n;
+  #nextOffset: bigint | undefined;
 
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** A piece of `length` bytes at `offset` follows; without an offset it is wherever the last one ended. */
-  begin(offset: bigint | undefined, length: number): void {
-    const at = offset ?? this.#nextOffset;
-    if (this.#startOffset === undefined) this.#startOffset = at;
-    else if (at !== this.#nextOffset) this.#hash = undefined;
-    this.#nextOffset = at + BigInt(length);
+  /** A piece of `length` bytes at `offset` follows. */
+  begin(offset: bigint, length: number): void {
+    this.#startOffset ??= offset;
+    if (this.#nextOffset !== undefined && this.#nextOffset !== offset) this.#hash = undefined;
+    this.#nextOffset = offset + BigInt(length);
+  }
+
+  /** A piece follows that goes behind the last one, whatever its offset says. */
+  beginAppended(offset: bigint): void {
+    this.#startOffset ??= offset;
   }
 
   /** Part of the piece. */

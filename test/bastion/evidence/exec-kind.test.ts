@@ -73,7 +73,13 @@ describe('classifyExec', () => {
   });
 
   it('never takes a command for a transfer that has a character with a meaning to a shell', () => {
-    const start = fc.constantFrom('scp -t ', 'scp -f a', 'rsync --server . ', 'git-upload-pack a', 'sftp-server');
+    const start = fc.constantFrom(
+      'scp -t ',
+      'scp -f a',
+      'rsync --server . ',
+      'git-upload-pack a',
+      'sftp-server',
+    );
     const special = fc.constantFrom(...';&|<>()$`\\"*?[]#~{}!^\n\r\t\0');
     fc.assert(
       fc.property(start, fc.string(), special, fc.string(), (command, before, character, after) => {

@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { DrawbridgeError } from '../errors.ts';
+import type { AuditEvent } from './event.ts';
+
+/** Where the audit log of a role is. */
+export function auditFilePath(dataDir: string): string {
+  return join(dataDir, 'audit.db');
+}
+
+/**
+ * One row per event: its line of canonical JSON. What is searched by is derived from the line, so that an index can't
+ * say anything else than the event does.
+ */
+export const AUDIT_MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE event (
+    seq      INTEGER PRIMARY KEY,
+    line     TEXT NOT NULL,
+    id       TEXT GENERATED ALWAYS AS (line ->> 'id') VIRTUAL,
+    type     TEXT GENERATED ALWAYS AS (line ->> 'type') VIRTUAL,
+    session  TEXT GENERATED ALWAYS AS (line ->> 'session') VIRTUAL,
+    operator TEXT GENERATED ALWAYS AS (line ->> 'operator') VIRTUAL,
+    host     TEXT GENERATED ALWAYS AS (line ->> 'host') VIRTUAL
+  ) STRICT;
+  CREATE UNIQUE INDEX event_id ON event (id);
+  CREATE INDEX event_type ON event (type, seq);
+  CREATE INDEX event_session ON event (session, seq) WHERE session IS NOT NULL;
+  CREATE INDEX event_operator ON event (operator, seq) WHERE operator IS NOT NULL;
+  CREATE INDEX event_host ON event (host, seq) WHERE host IS NOT NULL;
+  `,
+];
+
+/** A row of the table. */
+export interface EventRow {
+  readonly seq: number;
+  readonly line: string;
+}
+
+/** The event in a row. @throws `audit.damaged` when there is none in it */
+export function eventOfRow(row: EventRow): AuditEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(row.line);
+  } catch (error) {
+    throw damaged(`the event in row ${row.seq} can't be read`, error);
+  }
+  if (!isAuditEvent(value)) throw damaged(`what is in row ${row.seq} is not an event`);
+  return value;
+}
+
+/** True when `value` has what every event has. Further fields are as they may be. */
+export function isAuditEvent(value: unknown): value is AuditEvent {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const event: Readonly<Record<string, unknown>> = { ...value };
+  const texts = [event['id'], event['time'], event['type'], event['actor'], event['prev'], event['hash']];
+  return Number.isSafeInteger(event['seq']) && texts.every((text) => typeof text === 'string');
+}
+
+/** The log can't be trusted as it is. */
+export function damaged(what: string, cause?: unknown): DrawbridgeError {
+  return new DrawbridgeError('audit.damaged', `The audit log is damaged: ${what}.`, {
+    hint: "Keep the file as evidence, look at it with 'drawbridge audit verify', and restore a backup.",
+    cause,
+  });
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * The Merkle tree of RFC 6962, section 2.1, over the lines of the log. Leaves and nodes are hashed with different
+ * first bytes, so that a node never passes for a leaf.
+ */
+const LEAF = Buffer.of(0);
+const NODE = Buffer.of(1);
+
+/** Hash of one leaf. */
+export function leafHash(line: string): Buffer {
+  return createHash('sha256').update(LEAF).update(line).digest();
+}
+
+function nodeHash(left: Buffer, right: Buffer): Buffer {
+  return createHash('sha256').update(NODE).update(left).update(right).digest();
+}
+
+/**
+ * A tree that only grows, by its right edge alone: the roots of the complete subtrees, largest first. It takes
+ * 32 bytes per bit of the number of leaves.
+ */
+export class MerkleFrontier {
+  #size = 0;
+  readonly #subtrees: { readonly leaves: number; readonly root: Buffer }[] = [];
+
+  /** Number of leaves. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a leaf by its {@link leafHash}. */
+  append(leaf: Buffer): void {
+    let subtree = { leaves: 1, root: leaf };
+    let last = this.#subtrees.at(-1);
+    while (last !== undefined && last.leaves === subtree.leaves) {
+      this.#subtrees.pop();
+      subtree = { leaves: last.leaves * 2, root: nodeHash(last.root, subtree.root) };
+      last = this.#subtrees.at(-1);
+    }
+    this.#subtrees.push(subtree);
+    this.#size += 1;
+  }
+
+  /** Root hash over all leaves; that of no leaf is the hash of nothing. */
+  root(): Buffer {
+    const last = this.#subtrees.at(-1);
+    if (last === undefined) return createHash('sha256').digest();
+    return this.#subtrees.slice(0, -1).reduceRight((right, { root }) => nodeHash(root, right), last.root);
+  }
+
+  /** A copy that grows by itself. */
+  clone(): MerkleFrontier {
+    const copy = new MerkleFrontier();
+    copy.#size = this.#size;
+    copy.#subtrees.push(...this.#subtrees);
+    return copy;
+  }
+}

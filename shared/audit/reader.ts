@@ -1,0 +1,121 @@
+import { systemClock } from '../clock.ts';
+import { DrawbridgeError } from '../errors.ts';
+import { Database, type SqlValue } from '../store/database.ts';
+import { AUDIT_MIGRATIONS, auditFilePath, type EventRow, eventOfRow } from './audit-file.ts';
+import { GENESIS_HASH } from './chain.ts';
+import type { AuditEvent, AuditQuery, AuditSource } from './event.ts';
+
+const QUERY_LIMIT = 1000;
+/** Events that are held in memory at once while all are read. */
+const PAGE_EVENTS = 1000;
+/** How often a log that another process writes is looked at for new events. */
+const FOLLOW_PERIOD_MS = 250;
+
+/** Reads an audit log, also while it is being written, by this or by another process. */
+export class AuditReader implements AuditSource {
+  readonly #db: Database;
+
+  private constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** @throws `store.*` when there is no log in `dataDir` or it can't be read */
+  static async open(dataDir: string): Promise<AuditReader> {
+    const path = auditFilePath(dataDir);
+    return new AuditReader(
+      await Database.open(path, { migrations: AUDIT_MIGRATIONS, synchronous: 'FULL', readOnly: true }),
+    );
+  }
+
+  async query(query: AuditQuery): Promise<readonly AuditEvent[]> {
+    if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > QUERY_LIMIT) {
+      throw new DrawbridgeError('usage.limit', `A limit must be from 1 to ${QUERY_LIMIT}.`);
+    }
+    const conditions: string[] = [];
+    const values: SqlValue[] = [];
+    const where = (condition: string, value: SqlValue | undefined) => {
+      if (value === undefined) return;
+      conditions.push(condition);
+      values.push(value);
+    };
+    where('seq > ?', query.after);
+    where('seq < ?', query.before);
+    where('type = ?', query.type);
+    where('session = ?', query.session);
+    where('operator = ?', query.operator);
+    where('host = ?', query.host);
+    const filter = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    const order = query.newestFirst === true ? 'DESC' : 'ASC';
+    const rows = await this.#db.all<EventRow>(
+      `SELECT seq, line FROM event ${filter} ORDER BY seq ${order} LIMIT ?`,
+      [...values, query.limit],
+    );
+    return rows.map(eventOfRow);
+  }
+
+  /** All events up to the one that is the last when the first is read. */
+  async *all(): AsyncIterable<AuditEvent> {
+    const { seq: end } = await this.head();
+    for await (const row of this.rows(end)) yield eventOfRow(row);
+  }
+
+  /** The rows up to and with `end`, not yet looked into. */
+  async *rows(end: number): AsyncIterable<EventRow> {
+    for (let after = 0; after < end; ) {
+      const rows = await this.#db.all<EventRow>(
+        'SELECT seq, line FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
+        [after, end, PAGE_EVENTS],
+      );
+      yield* rows;
+      after = rows.at(-1)?.seq ?? end;
+    }
+  }
+
+  async head(): Promise<{ readonly seq: number; readonly hash: string }> {
+    const last = await this.last();
+    return { seq: last?.seq ?? 0, hash: last?.hash ?? GENESIS_HASH };
+  }
+
+  /** The last event, or the last of a type. */
+  async last(type?: string): Promise<AuditEvent | undefined> {
+    const filter = type === undefined ? '' : 'WHERE type = ?';
+    const row = await this.#db.get<EventRow>(
+      `SELECT seq, line FROM event ${filter} ORDER BY seq DESC LIMIT 1`,
+      type === undefined ? [] : [type],
+    );
+    return row === undefined ? undefined : eventOfRow(row);
+  }
+
+  /** The event with this id. */
+  async find(id: string): Promise<AuditEvent | undefined> {
+    const row = await this.#db.get<EventRow>('SELECT seq, line FROM event WHERE id = ?', [id]);
+    return row === undefined ? undefined : eventOfRow(row);
+  }
+
+  /** Looks for new events every {@link FOLLOW_PERIOD_MS}, since another process writes them. */
+  subscribe(listener: (event: AuditEvent) => void): () => void {
+    let after: number | undefined;
+    let looking = false;
+    const look = async () => {
+      after ??= (await this.head()).seq;
+      for (const event of await this.query({ after, limit: QUERY_LIMIT })) {
+        after = event.seq;
+        listener(event);
+      }
+    };
+    const timer = systemClock.every(FOLLOW_PERIOD_MS, () => {
+      if (looking) return;
+      looking = true;
+      const done = () => {
+        looking = false;
+      };
+      // A look that failed is made up for by the next one, which starts at the same place.
+      look().then(done, done);
+    });
+    return () => timer.cancel();
+  }
+
+  close(): Promise<void> {
+    return this.#db.close();
+  }
+}

@@ -1,0 +1,232 @@
+import { z } from 'zod';
+import type { Clock } from '../../shared/clock.ts';
+import { isDrawbridgeError } from '../../shared/errors.ts';
+import type { PassClaims } from '../../shared/identity/claims.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { IncomingStream, TunnelStream } from '../../shared/tunnel/tunnel.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { Host } from '../hosts/host.ts';
+import type { HostDirectory } from '../hosts/host-directory.ts';
+import { decide, type PolicyDecision } from '../policy/decide.ts';
+import type { Policy } from '../policy/schema.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
+import type { EvidenceHealth } from './evidence-health.ts';
+import { listHostsFor } from './host-list.ts';
+import type { RefusalLog } from './refusal-log.ts';
+
+/** Streams that are being decided, or whose operator has not proved their key yet. */
+export const OPENING_STREAMS_MAX = 128;
+
+const UNPRINTABLE = /[^\x20-\x7e]/;
+const plain = (limit: number) =>
+  z
+    .string()
+    .min(1)
+    .max(limit)
+    .refine((text) => !UNPRINTABLE.test(text));
+
+const requestSchema = z.object({
+  pass: z.string().min(1),
+  host: plain(100).optional(),
+  source: plain(200).optional(),
+});
+
+/** An operator who may try to sign in on a host: the pass is good, the key is yet to be proved. */
+export interface AdmittedStream {
+  readonly stream: TunnelStream;
+  readonly claims: PassClaims;
+  readonly host: Host;
+  /** The operator's address, as the proxy reports it. */
+  readonly source?: string;
+  /** Aborted when the gate closes. */
+  readonly gate: AbortSignal;
+}
+
+export interface AdmissionOptions {
+  /** The bastion's name, for sentences to operators. */
+  readonly name: string;
+  readonly gate: Gate;
+  readonly registry: SessionRegistry;
+  readonly hosts: HostDirectory;
+  readonly policy: { readonly policy: Policy };
+  readonly evidence: EvidenceHealth;
+  readonly refusals: RefusalLog;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Checks a pass, once. @throws `pass.*` */
+  readonly verifyPass: (token: string) => Promise<PassClaims>;
+  /** Serves the stream. Resolves when its operator has proved the key, or has gone. */
+  readonly onAdmitted: (admitted: AdmittedStream) => Promise<void>;
+}
+
+/** Why somebody is not let in: `code` and `sentence` go out, `detail` (when there is one) only into the audit log. */
+interface Refusal {
+  readonly code: string;
+  readonly sentence: string;
+  readonly detail?: string;
+  readonly hint?: string;
+}
+
+/** Decides about every stream that comes through the vendor's proxy. */
+export class Admission {
+  readonly #options: AdmissionOptions;
+  #opening = 0;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one stream. Never rejects for what the peer sent. */
+  async handle(incoming: IncomingStream): Promise<void> {
+    const { kind } = incoming.request;
+    if (kind !== 'ssh' && kind !== 'hosts') {
+      incoming.refuse('stream.unknown_kind', 'This bastion does not know what this stream is for.');
+      return;
+    }
+    if (this.#opening >= OPENING_STREAMS_MAX) {
+      await this.#refuse(incoming, undefined, {
+        code: 'bastion.busy',
+        sentence: `Too many operators are signing in at ${this.#options.name} at this moment. Try again.`,
+      });
+      return;
+    }
+    this.#opening += 1;
+    try {
+      await (kind === 'ssh' ? this.#ssh(incoming) : this.#hosts(incoming));
+    } finally {
+      this.#opening -= 1;
+    }
+  }
+
+  async #ssh(incoming: IncomingStream): Promise<void> {
+    const { gate, hosts, policy, registry, evidence } = this.#options;
+    const checked = await this.#checkPass(incoming);
+    if (checked === undefined) return;
+    const { claims, source } = checked;
+    const name = checked.host ?? '';
+    const refuse = (refusal: Refusal): Promise<void> =>
+      this.#refuse(incoming, { operator: claims.sub, host: name, source }, refusal);
+    const host = hosts.find(name);
+    if (host === undefined) {
+      return refuse({ ...this.#noSuchHost(name), detail: `there is no host ${name}` });
+    }
+    const decision = this.#reach(policy.policy, claims, host, source);
+    if (!decision.allow) return refuse(this.#denied(decision, name));
+    if (!host.online) {
+      const sentence = `The host ${name} is not connected to ${this.#options.name}.`;
+      return refuse({ code: 'host.offline', sentence, hint: 'Its agent may be stopped.' });
+    }
+    const full = registry.refusal(claims.sub);
+    if (full !== undefined) return refuse({ code: 'bastion.busy', sentence: full });
+    const problem = await evidence.problem();
+    if (problem !== undefined) {
+      const sentence = `${this.#options.name} can not record sessions now, so it admits none: ${problem}`;
+      return refuse({ code: 'evidence.unavailable', sentence, hint: "Tell the customer's administrator." });
+    }
+    // Asked last and again: the checks took time, in which the gate may have closed.
+    const answer = gate.admit();
+    if (!answer.open) return refuse({ code: 'access.off', sentence: answer.message });
+    if (incoming.signal.aborted) return;
+    const stream = incoming.accept();
+    await this.#options.onAdmitted({
+      stream,
+      claims,
+      host,
+      gate: answer.signal,
+      ...(source === undefined ? {} : { source }),
+    });
+  }
+
+  async #hosts(incoming: IncomingStream): Promise<void> {
+    const { hosts, policy, clock } = this.#options;
+    const checked = await this.#checkPass(incoming);
+    if (checked === undefined || incoming.signal.aborted) return;
+    const { claims, source } = checked;
+    incoming
+      .accept(listHostsFor({ claims, source, hosts: hosts.all(), policy: policy.policy, clock }))
+      .destroy();
+  }
+
+  /** Gate, then form, then pass. Undefined when the stream has been refused. */
+  async #checkPass(
+    incoming: IncomingStream,
+  ): Promise<{ claims: PassClaims; host?: string | undefined; source?: string | undefined } | undefined> {
+    const answer = this.#options.gate.admit();
+    if (!answer.open) {
+      await this.#refuse(incoming, undefined, { code: 'access.off', sentence: answer.message });
+      return undefined;
+    }
+    const request = requestSchema.safeParse(incoming.request);
+    if (!request.success) {
+      const sentence = 'The proxy asked in a way that this bastion does not understand.';
+      await this.#refuse(incoming, undefined, { code: 'stream.malformed', sentence });
+      return undefined;
+    }
+    const { pass, host, source } = request.data;
+    try {
+      return { claims: await this.#options.verifyPass(pass), host, source };
+    } catch (error) {
+      if (!isDrawbridgeError(error)) throw error;
+      const refusal = {
+        code: error.code,
+        sentence: `${this.#options.name} did not accept what the proxy says about you. Try again, or tell the vendor.`,
+        detail: error.message,
+      };
+      await this.#refuse(incoming, { host, source }, refusal);
+      return undefined;
+    }
+  }
+
+  #reach(policy: Policy, claims: PassClaims, host: Host, source: string | undefined): PolicyDecision {
+    return decide(policy, {
+      operator: claims.sub,
+      groups: claims.groups,
+      amr: claims.amr,
+      ...(claims.device === undefined ? {} : { device: claims.device }),
+      host: host.name,
+      labels: host.labels,
+      login: '',
+      action: { kind: 'reach' },
+      timeMs: this.#options.clock.nowMs(),
+      ...(source === undefined ? {} : { source }),
+    });
+  }
+
+  /** Who may not reach a host is told no more than somebody who asks for one that does not exist. */
+  #denied(decision: Extract<PolicyDecision, { allow: false }>, host: string): Refusal {
+    if (decision.code === 'policy.group' || decision.code === 'policy.host') {
+      return { ...this.#noSuchHost(host), detail: decision.reason };
+    }
+    return { code: decision.code, sentence: `${this.#options.name} refused: ${decision.reason}.` };
+  }
+
+  #noSuchHost(host: string): Refusal {
+    return {
+      code: 'host.unknown',
+      sentence: `${this.#options.name} has no host ${host} that you may reach.`,
+      hint: 'See which there are with: drawbridge hosts',
+    };
+  }
+
+  /** Enters the precise reason, then refuses; refuses as well when it can't be entered. */
+  async #refuse(
+    incoming: IncomingStream,
+    who: { operator?: string; host?: string | undefined; source?: string | undefined } | undefined,
+    refusal: Refusal,
+  ): Promise<void> {
+    try {
+      await this.#options.refusals.add({
+        type: 'operator.refused',
+        actor: who?.operator === undefined ? 'system' : `operator:${who.operator}`,
+        ...(who?.operator === undefined ? {} : { operator: who.operator }),
+        ...(who?.host === undefined ? {} : { host: who.host }),
+        source: who?.source,
+        code: refusal.code,
+        reason: refusal.detail ?? refusal.sentence,
+      });
+    } catch (error) {
+      this.#options.log.error({ err: error, refused: refusal.code }, 'a refusal could not be audited');
+    }
+    if (!incoming.signal.aborted) incoming.refuse(refusal.code, refusal.sentence, refusal.hint);
+  }
+}

@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import type { AuditSink } from '../../shared/audit/event.ts';
+import type { PublicJwk } from '../../shared/identity/keys.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { IncomingStream, Tunnel } from '../../shared/tunnel/tunnel.ts';
+import type { RefusalLog } from '../admission/refusal-log.ts';
+import type { AgentStore } from './agent-store.ts';
+import type { HostDirectory } from './host-directory.ts';
+
+/** What an agent says about itself on each tunnel; anything else that it says is ignored. */
+const helloSchema = z.object({
+  version: z.string().max(64).optional(),
+  platform: z.string().max(128).optional(),
+  target: z.enum(['builtin', 'sshd']).optional(),
+});
+
+/** The agents' side of the tunnels: who may come, who is there, what they say about themselves. */
+export class AgentConnections {
+  readonly #store: AgentStore;
+  readonly #directory: HostDirectory;
+  readonly #audit: AuditSink;
+  readonly #refusals: RefusalLog;
+  readonly #log: Logger;
+
+  constructor(options: {
+    store: AgentStore;
+    directory: HostDirectory;
+    audit: AuditSink;
+    refusals: RefusalLog;
+    log: Logger;
+  }) {
+    this.#store = options.store;
+    this.#directory = options.directory;
+    this.#audit = options.audit;
+    this.#refusals = options.refusals;
+    this.#log = options.log;
+  }
+
+  /** The agent with that id, unless it was revoked. */
+  async findPeer(id: string): Promise<{ id: string; name: string; publicJwk: PublicJwk } | undefined> {
+    const agent = this.#directory.agent(id);
+    return agent === undefined ? undefined : { id, name: agent.name, publicJwk: agent.publicJwk };
+  }
+
+  /** Takes a tunnel whose agent has proved its key. The host is online once the event is stored. */
+  async onTunnel(
+    tunnel: Tunnel,
+    peer: { id: string; name: string },
+    from: { address: string },
+  ): Promise<void> {
+    const event = { actor: `agent:${peer.name}`, host: peer.name, agent: peer.id } as const;
+    try {
+      await this.#audit.append({ type: 'agent.connected', ...event, source: from.address });
+    } catch (error) {
+      this.#log.error(
+        { err: error, host: peer.name },
+        'an agent was turned away: its event could not be stored',
+      );
+      tunnel.close('audit.unavailable', 'The bastion can not write its audit log, so it takes no agent.');
+      return;
+    }
+    if (tunnel.signal.aborted || !this.#directory.connected(peer.id, tunnel)) {
+      tunnel.close('agent.too_many_tunnels', 'This agent has more tunnels here than it may have.');
+    } else await this.#note(peer.id, {});
+    onceAborted(tunnel.signal, (reason) => {
+      this.#directory.disconnected(peer.id, tunnel);
+      this.#audit
+        .append({ type: 'agent.disconnected', ...event, reason })
+        .catch((error: unknown) =>
+          this.#log.error({ err: error, host: peer.name }, 'an event could not be stored'),
+        );
+    });
+  }
+
+  /** Agents open one kind of stream, to say hello. */
+  async onStream(
+    incoming: IncomingStream,
+    _tunnel: Tunnel,
+    peer: { id: string; name: string },
+  ): Promise<void> {
+    if (incoming.request.kind !== 'hello') {
+      incoming.refuse('stream.unknown_kind', 'A bastion takes only hello streams from agents.');
+      return;
+    }
+    const hello = helloSchema.safeParse(incoming.request);
+    if (!hello.success) {
+      incoming.refuse('stream.malformed', 'The hello was not well formed.');
+      return;
+    }
+    await this.#note(peer.id, hello.data);
+    if (!incoming.signal.aborted) incoming.accept().destroy();
+  }
+
+  /** Somebody was not taken as an agent. Never rejects: they have been turned away already. */
+  async onRefused(event: { address: string; reason: string; id?: string }): Promise<void> {
+    try {
+      await this.#refusals.add({
+        type: 'agent.refused',
+        actor: 'system',
+        source: event.address,
+        reason: event.reason,
+        ...(event.id === undefined ? {} : { agent: event.id }),
+      });
+    } catch (error) {
+      this.#log.error({ err: error }, 'a refused agent could not be audited');
+    }
+  }
+
+  async #note(id: string, hello: z.infer<typeof helloSchema>): Promise<void> {
+    const { version, platform, target } = hello;
+    await this.#store.seen(id, {
+      ...(version === undefined ? {} : { version }),
+      ...(platform === undefined ? {} : { platform }),
+      ...(target === undefined ? {} : { target }),
+    });
+    const agent = await this.#store.findById(id);
+    if (agent !== undefined && this.#directory.has(agent.name)) this.#directory.put(agent);
+  }
+}
+
+function onceAborted(signal: AbortSignal, run: (reason: string) => void): void {
+  const tell = (): void => run(closingText(signal.reason));
+  if (signal.aborted) tell();
+  else signal.addEventListener('abort', tell, { once: true });
+}
+
+/** The sentence in a tunnel's closing reason. */
+export function closingText(reason: unknown): string {
+  if (typeof reason === 'object' && reason !== null && 'message' in reason) return String(reason.message);
+  return 'the tunnel was closed';
+}

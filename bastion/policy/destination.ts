@@ -1,0 +1,37 @@
+import { matchesGlob } from './glob.ts';
+
+/** A pattern of forward destinations: a host pattern and a range of ports. */
+export interface DestinationPattern {
+  readonly host: string;
+  readonly firstPort: number;
+  readonly lastPort: number;
+}
+
+const PORT_MAX = 65_535;
+
+/**
+ * Reads `host:port`, where the host may hold `*`, and the port is a number, a range `8000-8099`, or `*`. An IPv6 address
+ * stands in brackets. Undefined when it is none of these.
+ */
+export function parseDestination(text: string): DestinationPattern | undefined {
+  const match =
+    /^(?:\[(?<v6>[0-9a-fA-F:.*]+)\]|(?<name>[A-Za-z0-9._*-]+)):(?<ports>\*|\d{1,5}(?:-\d{1,5})?)$/.exec(text);
+  const groups = match?.groups;
+  const host = groups?.['v6'] ?? groups?.['name'];
+  const ports = groups?.['ports'];
+  if (host === undefined || ports === undefined) return undefined;
+  if (ports === '*') return { host: host.toLowerCase(), firstPort: 1, lastPort: PORT_MAX };
+  const [first, last] = ports.split('-').map(Number);
+  if (first === undefined) return undefined;
+  const range = { host: host.toLowerCase(), firstPort: first, lastPort: last ?? first };
+  return range.firstPort >= 1 && range.firstPort <= range.lastPort && range.lastPort <= PORT_MAX
+    ? range
+    : undefined;
+}
+
+/** True when a forward to `host` and `port` falls under `pattern`. Names are compared without regard to case. */
+export function matchesDestination(pattern: DestinationPattern, host: string, port: number): boolean {
+  return (
+    port >= pattern.firstPort && port <= pattern.lastPort && matchesGlob(pattern.host, host.toLowerCase())
+  );
+}

@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto';
+import type { AuditSink } from '../../shared/audit/event.ts';
+import { type Clock, isoTime } from '../../shared/clock.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import { decide, type PolicyAction, type PolicyRequest } from '../policy/decide.ts';
+import type { Policy } from '../policy/schema.ts';
+import type { SessionQuery, SessionSummary } from '../service.ts';
+import { Session, type SessionEnding, type SessionIdentity } from './session.ts';
+import type { SessionStore } from './session-store.ts';
+
+/** Sessions at once; one more is refused at admission. A light machine holds them with room to spare. */
+export const LIVE_SESSIONS_MAX = 500;
+
+/** Sessions at once of one operator. */
+export const OPERATOR_SESSIONS_MAX = 100;
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+export interface SessionRegistryOptions {
+  readonly store: SessionStore;
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** All live sessions: where they start, are found, and end. */
+export class SessionRegistry {
+  readonly #options: SessionRegistryOptions;
+  readonly #live = new Map<string, Session>();
+  readonly #idle = new Set<() => void>();
+
+  constructor(options: SessionRegistryOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get(id: string): Session | undefined {
+    return this.#live.get(id);
+  }
+
+  /** One plain sentence when `operator` can't have another session now. */
+  refusal(operator: string): string | undefined {
+    if (this.#live.size >= LIVE_SESSIONS_MAX) {
+      return `This bastion has ${LIVE_SESSIONS_MAX} sessions open, which is all that it takes. Try again later.`;
+    }
+    let own = 0;
+    for (const session of this.#live.values()) if (session.identity.operator === operator) own += 1;
+    if (own < OPERATOR_SESSIONS_MAX) return undefined;
+    return `You have ${own} sessions open here, which is all that one operator may have. End one first.`;
+  }
+
+  /** Makes the session of an operator who has proved their key. It is live, and limited, from here on. */
+  create(identity: Omit<SessionIdentity, 'id' | 'startedAt'>): Session {
+    const session = new Session({
+      ...identity,
+      id: createSessionId(),
+      startedAt: isoTime(this.#options.clock),
+    });
+    this.#live.set(session.identity.id, session);
+    return session;
+  }
+
+  /**
+   * Stores that the session has started. Nothing may happen in it before.
+   * @throws `audit.unavailable`, `store.*`: then it must not go on.
+   */
+  async announce(session: Session): Promise<void> {
+    const { store, audit } = this.#options;
+    const { id, operator, host, login, source, passId } = session.identity;
+    await audit.append({
+      type: 'session.started',
+      actor: `operator:${operator}`,
+      operator,
+      session: id,
+      host,
+      login,
+      source,
+      pass: passId,
+    });
+    await store.start(session.identity);
+  }
+
+  /**
+   * Both SSH connections are gone and all recordings closed: stores the totals and forgets the session. Never rejects,
+   * since nobody is left to hear it; a fault is logged and the next start marks the session as interrupted.
+   */
+  async finish(session: Session, fallback: SessionEnding): Promise<void> {
+    const { store, audit, clock, log } = this.#options;
+    const ending = session.phase.kind === 'ending' ? session.phase.ending : fallback;
+    session.gone();
+    const { id, operator, host, login } = session.identity;
+    const { channels, unlisted } = session.totals;
+    const bytes = session.bytes;
+    try {
+      await audit.append({
+        type: 'session.ended',
+        actor: `operator:${operator}`,
+        operator,
+        session: id,
+        host,
+        login,
+        code: ending.code,
+        reason: ending.message,
+        bytesIn: bytes.in,
+        bytesOut: bytes.out,
+        channels: channels.map((channel) => ({ ...channel })),
+        ...(unlisted === 0 ? {} : { unlistedChannels: unlisted }),
+      });
+      await store.end(id, {
+        state: 'ended',
+        endedAt: isoTime(clock),
+        endReason: ending.message,
+        bytesIn: bytes.in,
+        bytesOut: bytes.out,
+      });
+    } catch (error) {
+      log.error({ err: error, session: id }, 'the end of a session could not be stored');
+    } finally {
+      this.#live.delete(id);
+      if (this.#live.size === 0) for (const tell of this.#idle) tell();
+    }
+  }
+
+  /** Ends every session, before it returns. */
+  endAll(ending: SessionEnding): void {
+    for (const session of this.#live.values()) session.end(ending);
+  }
+
+  /** @throws `session.not_live`. */
+  end(id: string, ending: SessionEnding): void {
+    const session = this.#live.get(id);
+    if (session === undefined) {
+      throw new DrawbridgeError('session.not_live', `The session ${id} is not live.`, {
+        hint: 'See which are with drawbridge sessions ls.',
+      });
+    }
+    session.end(ending);
+  }
+
+  /** Ends the sessions that `policy` no longer allows, or in which something goes on that it no longer allows. */
+  recheck(policy: Policy, labelsOf: (host: string) => Readonly<Record<string, string>> | undefined): void {
+    for (const session of this.#live.values()) {
+      const labels = labelsOf(session.identity.host) ?? {};
+      const actions: PolicyAction[] = [{ kind: 'login' }];
+      for (const channel of session.openChannels) actions.push(channel.action);
+      for (const action of actions) {
+        const decision = decide(policy, requestOf(session.identity, labels, action, this.#options.clock));
+        if (decision.allow) continue;
+        session.end({ code: decision.code, message: `The policy has changed: ${decision.reason}.` });
+        break;
+      }
+    }
+  }
+
+  /** Resolves when no session is live, or after `timeoutMs`. */
+  waitUntilIdle(timeoutMs: number): Promise<void> {
+    if (this.#live.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        this.#idle.delete(done);
+        resolve();
+      };
+      const timer = this.#options.clock.after(timeoutMs, done);
+      this.#idle.add(done);
+    });
+  }
+
+  /** Stored sessions, with the counters of those that are live. Newest first. */
+  async list(query: SessionQuery): Promise<SessionSummary[]> {
+    const stored = await this.#options.store.list(query);
+    return stored.map((session) => this.#live.get(session.id)?.summary ?? session);
+  }
+
+  async find(id: string): Promise<SessionSummary | undefined> {
+    return this.#live.get(id)?.summary ?? this.#options.store.get(id);
+  }
+}
+
+/** What the policy is asked about a session. */
+export function requestOf(
+  who: Pick<SessionIdentity, 'operator' | 'groups' | 'amr' | 'device' | 'host' | 'login' | 'source'>,
+  labels: Readonly<Record<string, string>>,
+  action: PolicyAction,
+  clock: Clock,
+): PolicyRequest {
+  return {
+    operator: who.operator,
+    groups: who.groups,
+    amr: who.amr,
+    ...(who.device === undefined ? {} : { device: who.device }),
+    host: who.host,
+    labels,
+    login: who.login,
+    action,
+    timeMs: clock.nowMs(),
+    ...(who.source === undefined ? {} : { source: who.source }),
+  };
+}
+
+function createSessionId(): string {
+  const characters = [...randomBytes(16)].map((byte) => BASE32[byte % 32]);
+  return `s-${characters.join('')}`;
+}

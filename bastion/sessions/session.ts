@@ -1,0 +1,178 @@
+import type { PolicyAction } from '../policy/decide.ts';
+import type { RecordingSummary, SessionSummary } from '../service.ts';
+
+/** Who has a session, where, and by which pass: fixed from its first moment. */
+export interface SessionIdentity {
+  /** `s-` and 16 lower-case base32 characters. */
+  readonly id: string;
+  readonly operator: string;
+  readonly groups: readonly string[];
+  readonly amr: readonly string[];
+  readonly device?: string;
+  readonly host: string;
+  readonly login: string;
+  /** The operator's address, as the proxy reports it. */
+  readonly source?: string;
+  /** Id of the pass that let the operator in. */
+  readonly passId: string;
+  readonly startedAt: string;
+}
+
+/** Why a session ends before its operator ends it. */
+export interface SessionEnding {
+  /** `access.off`, `session.ended_by_admin`, `policy.*`, `recording.failed`, `audit.unavailable`, … */
+  readonly code: string;
+  /** One sentence for the operator. */
+  readonly message: string;
+}
+
+/**
+ * Where a session stands. Only `live` moves bytes; `ending` waits for both SSH connections to be gone and for the
+ * evidence to be closed.
+ */
+export type SessionPhase =
+  | { readonly kind: 'live' }
+  | { readonly kind: 'ending'; readonly ending: SessionEnding }
+  | { readonly kind: 'ended' };
+
+export type SessionEvent =
+  | { readonly kind: 'end'; readonly ending: SessionEnding }
+  | { readonly kind: 'gone' };
+
+/** The one transition function: the first reason to end counts, and nothing leads back. */
+export function nextSessionPhase(phase: SessionPhase, event: SessionEvent): SessionPhase {
+  switch (phase.kind) {
+    case 'live':
+      return event.kind === 'end' ? { kind: 'ending', ending: event.ending } : { kind: 'ended' };
+    case 'ending':
+      return event.kind === 'gone' ? { kind: 'ended' } : phase;
+    case 'ended':
+      return phase;
+  }
+}
+
+/** A channel that is open now: what it does, for decisions that change, and its recording, for those who watch. */
+export interface OpenChannel {
+  readonly number: number;
+  readonly action: PolicyAction;
+  readonly recording?: LiveRecording;
+}
+
+/** A recording that grows. */
+export interface LiveRecording {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Calls back after each write; returns how to stop. */
+  subscribe(listener: (line: { readonly sizeBytes: number; readonly ended: boolean }) => void): () => void;
+}
+
+/** What a channel has moved, for the event that ends the session. */
+export interface ChannelTotals {
+  readonly channel: number;
+  readonly kind: string;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** At most so many channels are listed one by one in `session.ended`; the sums hold for all. */
+const LISTED_CHANNELS_MAX = 200;
+
+/** One SSH connection of an operator on a host, while it lives. */
+export class Session {
+  readonly identity: SessionIdentity;
+  readonly #controller = new AbortController();
+  readonly #open = new Map<number, OpenChannel>();
+  readonly #totals: ChannelTotals[] = [];
+  readonly #recordings = new Map<number, RecordingSummary>();
+  #phase: SessionPhase = { kind: 'live' };
+  #channels = 0;
+  #closedChannels = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
+
+  constructor(identity: SessionIdentity) {
+    this.identity = identity;
+  }
+
+  get phase(): SessionPhase {
+    return this.#phase;
+  }
+
+  /** Aborted, with the {@link SessionEnding} as its reason, when the session is to end. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get openChannels(): Iterable<OpenChannel> {
+    return this.#open.values();
+  }
+
+  /** Bytes from the operator to the host and back, over all channels, up to now. */
+  get bytes(): { readonly in: number; readonly out: number } {
+    return { in: this.#bytesIn, out: this.#bytesOut };
+  }
+
+  /** Totals of the channels that have ended, and how many more there were than are listed. */
+  get totals(): { readonly channels: readonly ChannelTotals[]; readonly unlisted: number } {
+    return { channels: this.#totals, unlisted: this.#closedChannels - this.#totals.length };
+  }
+
+  /** Ends the session. Those who move its bytes hear it by {@link signal} before this returns. */
+  end(ending: SessionEnding): void {
+    const before = this.#phase;
+    this.#phase = nextSessionPhase(before, { kind: 'end', ending });
+    if (before.kind === 'live') this.#controller.abort(ending);
+  }
+
+  /** Both SSH connections are gone. */
+  gone(): void {
+    this.#phase = nextSessionPhase(this.#phase, { kind: 'gone' });
+  }
+
+  /** The number of the next channel, from 1. */
+  nextChannel(): number {
+    this.#channels += 1;
+    return this.#channels;
+  }
+
+  channelOpened(channel: OpenChannel): void {
+    this.#open.set(channel.number, channel);
+  }
+
+  channelClosed(totals: ChannelTotals): void {
+    this.#open.delete(totals.channel);
+    this.#closedChannels += 1;
+    if (this.#totals.length < LISTED_CHANNELS_MAX) this.#totals.push(totals);
+  }
+
+  count(direction: 'in' | 'out', sizeBytes: number): void {
+    if (direction === 'in') this.#bytesIn += sizeBytes;
+    else this.#bytesOut += sizeBytes;
+  }
+
+  /** Notes how a recording stands, for lists. */
+  recordingChanged(recording: RecordingSummary): void {
+    this.#recordings.set(recording.channel, recording);
+  }
+
+  /** The session as users see it. */
+  get summary(): SessionSummary {
+    const { id, operator, host, login, source, startedAt } = this.identity;
+    const recordings = [...this.#recordings.values()].map((recording) => {
+      const live = this.#open.get(recording.channel)?.recording;
+      return live === undefined ? recording : { ...recording, sizeBytes: live.sizeBytes };
+    });
+    return {
+      id,
+      operator,
+      host,
+      login,
+      ...(source === undefined ? {} : { source }),
+      state: this.#phase.kind === 'ended' ? 'ended' : 'live',
+      startedAt,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      recordings,
+    };
+  }
+}

@@ -1,0 +1,233 @@
+import { join } from 'node:path';
+import { Recorder, type RecordingDigest } from '../../recordings/recorder.ts';
+import type { Json } from '../../shared/audit/event.ts';
+import { isoTime } from '../../shared/clock.ts';
+import type { ChannelRequest } from '../../shared/ssh/channel-request.ts';
+import type { DataStream } from '../../shared/ssh/ordered-queue.ts';
+import { ByteAccount } from '../evidence/byte-account.ts';
+import type { SftpEvent } from '../evidence/sftp/events.ts';
+import { SftpObserver } from '../evidence/sftp/observer.ts';
+import type { ChannelPlan } from './channel-plan.ts';
+import type { SessionContext } from './session-context.ts';
+
+type PtyRequest = Extract<ChannelRequest, { kind: 'pty' }>;
+
+/** Terminal size of a recording without a terminal. */
+const NO_PTY_SIZE = { cols: 80, rows: 24 };
+
+export interface ChannelEvidenceOptions {
+  readonly context: SessionContext;
+  readonly number: number;
+  readonly plan: ChannelPlan;
+  readonly pty: PtyRequest | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Bytes that the recorder held back and lets go now. */
+  readonly onRelease: (chunk: Buffer) => void;
+}
+
+/** Everything that is kept of one channel: recording, counts, hashes, files. Every byte passes through it first. */
+export class ChannelEvidence {
+  readonly #options: ChannelEvidenceOptions;
+  readonly #recorder: Recorder | undefined;
+  readonly #observer: SftpObserver | undefined;
+  readonly #input = new ByteAccount();
+  readonly #output: ByteAccount | undefined;
+  readonly #fileEvents = new Set<Promise<void>>();
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #observerGaveUp: string | undefined;
+
+  /** @throws `recording.failed`: then nothing may be started. */
+  constructor(options: ChannelEvidenceOptions) {
+    this.#options = options;
+    const { plan } = options;
+    this.#recorder = plan.evidence === 'record' ? this.#createRecorder() : undefined;
+    this.#output = plan.evidence === 'record' ? undefined : new ByteAccount();
+    this.#observer = plan.evidence === 'sftp' ? new SftpObserver((event) => this.#onFile(event)) : undefined;
+  }
+
+  get recorder(): Recorder | undefined {
+    return this.#recorder;
+  }
+
+  get bytes(): { readonly in: number; readonly out: number } {
+    return { in: this.#bytesIn, out: this.#bytesOut };
+  }
+
+  /** Stores that the recording has begun, for lists. @throws `store.*` */
+  async announce(): Promise<void> {
+    if (this.#recorder === undefined) return;
+    const { context, number, plan } = this.#options;
+    const recording = {
+      channel: number,
+      kind: plan.kind,
+      ...(plan.command === undefined ? {} : { command: plan.command }),
+      startedAt: isoTime(context.services.clock),
+      path: this.#recorder.path,
+    };
+    context.session.recordingChanged({
+      ...recording,
+      sizeBytes: this.#recorder.sizeBytes,
+      state: 'recording',
+    });
+    await context.services.store.startRecording(context.session.identity.id, recording);
+  }
+
+  /** Output of the host: gives back what may be released now. @throws `recording.failed` */
+  output(chunk: Buffer, stream: DataStream): Buffer {
+    this.#bytesOut += chunk.length;
+    this.#options.context.session.count('out', chunk.length);
+    if (this.#recorder !== undefined) {
+      return stream === 'stderr' ? this.#recorder.stderr(chunk) : this.#recorder.output(chunk);
+    }
+    this.#output?.add('out', chunk);
+    if (stream === 'stdout') this.#observer?.serverBytes(chunk);
+    return chunk;
+  }
+
+  /** Input of the operator, before the host gets it. What is typed into a terminal is counted only. */
+  input(chunk: Buffer): void {
+    this.#bytesIn += chunk.length;
+    this.#options.context.session.count('in', chunk.length);
+    if (this.#options.pty !== undefined) return;
+    this.#input.add('in', chunk);
+    this.#observer?.clientBytes(chunk);
+  }
+
+  /** A line of ours, shown in the operator's terminal: part of the recording like everything that is seen there. */
+  notice(text: string): Buffer {
+    const chunk = Buffer.from(text);
+    return this.#recorder === undefined ? chunk : this.#recorder.output(chunk);
+  }
+
+  /** Notes in the recording what happened around it. Not to be able to is no fault any more: the session ends. */
+  mark(label: string): void {
+    try {
+      this.#recorder?.marker(label);
+    } catch (error) {
+      this.#options.context.services.log.warn({ err: error }, 'a marker could not be recorded');
+    }
+  }
+
+  /** Closes everything. Resolves with what belongs in the event that the channel has ended. */
+  async close(): Promise<Readonly<Record<string, Json | undefined>>> {
+    this.#observer?.end();
+    await Promise.all(this.#fileEvents);
+    const digest = await this.#closeRecording();
+    const input = this.#input.result();
+    return {
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      ...(this.#options.pty === undefined ? { sha256In: input.sha256In } : {}),
+      ...(this.#output === undefined ? {} : { sha256Out: this.#output.result().sha256Out }),
+      ...(this.#observerGaveUp === undefined ? {} : { filesUnknownBecause: this.#observerGaveUp }),
+      ...(digest === undefined
+        ? {}
+        : {
+            recording: {
+              path: this.#recordingName,
+              sha256: digest.sha256,
+              sizeBytes: digest.sizeBytes,
+              complete: digest.complete,
+            },
+          }),
+    };
+  }
+
+  /** Path below the recordings directory, which says the same after a move to another disk. */
+  get #recordingName(): string {
+    const { id, startedAt } = this.#options.context.session.identity;
+    const [year = '', month = '', day = ''] = startedAt.slice(0, 10).split('-');
+    return join(year, month, day, `${id}-${this.#options.number}.cast`);
+  }
+
+  #createRecorder(): Recorder {
+    const { context, number, plan, pty, environment, onRelease } = this.#options;
+    const { session, services } = context;
+    const { id, operator, host, login, passId } = session.identity;
+    const size = pty ?? NO_PTY_SIZE;
+    return Recorder.create(
+      join(services.recordingsDirectory, this.#recordingName),
+      {
+        width: size.cols,
+        height: size.rows,
+        timestamp: Math.floor(services.clock.nowMs() / 1000),
+        env: { ...environment, ...(pty === undefined ? {} : { TERM: pty.term }) },
+        title: `${operator} on ${host} as ${login}`,
+        ...(plan.command === undefined ? {} : { command: plan.command }),
+        drawbridge: {
+          session: id,
+          channel: number,
+          operator,
+          host,
+          login,
+          bastion: services.bastionName,
+          kind: plan.kind,
+          pass: passId,
+        },
+      },
+      {
+        clock: services.clock,
+        pty: pty !== undefined,
+        sync: services.recordingSync,
+        onHeldRelease: onRelease,
+        onFailure: (error) => context.endForEvidence(error),
+      },
+    );
+  }
+
+  async #closeRecording(): Promise<RecordingDigest | undefined> {
+    const recorder = this.#recorder;
+    if (recorder === undefined) return undefined;
+    const { context, number, plan } = this.#options;
+    const digest = await recorder.close();
+    const end = {
+      state: digest.complete ? ('closed' as const) : ('interrupted' as const),
+      durationMs: Math.round(digest.durationMs),
+      sizeBytes: digest.sizeBytes,
+      sha256: digest.sha256,
+    };
+    await context.record('recording.closed', {
+      channel: number,
+      path: this.#recordingName,
+      sha256: digest.sha256,
+      sizeBytes: digest.sizeBytes,
+      complete: digest.complete,
+    });
+    await context.services.store.endRecording(context.session.identity.id, number, end);
+    context.session.recordingChanged({
+      channel: number,
+      kind: plan.kind,
+      ...(plan.command === undefined ? {} : { command: plan.command }),
+      startedAt: context.session.identity.startedAt,
+      path: recorder.path,
+      ...end,
+    });
+    return digest;
+  }
+
+  #onFile(event: SftpEvent): void {
+    if (event.type === 'observer.gave_up') {
+      this.#observerGaveUp = event.reason;
+      return;
+    }
+    const stored = this.#options.context.record(event.type, {
+      ...fieldsOf(event),
+      channel: this.#options.number,
+    });
+    // A failure has ended the session already; here it only must not go unheard.
+    const settled = stored.catch(() => undefined).finally(() => this.#fileEvents.delete(settled));
+    this.#fileEvents.add(settled);
+  }
+}
+
+function fieldsOf(
+  event: Exclude<SftpEvent, { type: 'observer.gave_up' }>,
+): Readonly<Record<string, Json | undefined>> {
+  if ('sequential' in event) {
+    const { type, ...fields } = event;
+    return fields;
+  }
+  const { type, other, ...fields } = event;
+  return other === undefined ? fields : { ...fields, other: { ...other } };
+}

@@ -1,0 +1,113 @@
+import type { Clock } from '../../shared/clock.ts';
+import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/errors.ts';
+import { connectSsh, type SshClientConnection } from '../../shared/ssh/client-connection.ts';
+import type { Host } from '../hosts/host.ts';
+import type { HostKeys } from './host-keys.ts';
+
+/** How long key exchange and sign-in on the host may take, with the operator's own sign-in in between. */
+const HOST_CONNECT_TIMEOUT_MS = 60_000;
+
+/**
+ * Receive window per channel towards hosts: what one flooding command can make the bastion hold while its operator does
+ * not read. Hosts are near, so that it does not limit the rate.
+ */
+const HOST_WINDOW_BYTES = 256 * 1024;
+
+/**
+ * The second SSH connection of a session, from the bastion to the host. It is begun as soon as the login is known, while
+ * the operator still proves their key; it goes no further than the key exchange until {@link allowSignIn}.
+ */
+export class HostLink {
+  /** The host, signed in on. Rejects with a sentence for the operator. */
+  readonly ready: Promise<SshClientConnection>;
+  readonly login: string;
+  readonly #controller = new AbortController();
+  readonly #signIn: Promise<boolean>;
+  #decideSignIn: (allowed: boolean) => void = () => undefined;
+
+  constructor(options: { host: Host; login: string; privateKey: string; hostKeys: HostKeys; clock: Clock }) {
+    this.login = options.login;
+    this.#signIn = new Promise((resolve) => {
+      this.#decideSignIn = resolve;
+    });
+    this.ready = this.#connect(options);
+    // Whoever waits for it sees the rejection; when nobody has begun to wait, it is no fault.
+    this.ready.catch(() => undefined);
+  }
+
+  /** The operator is admitted, and the event that says so is stored: the bastion may sign in on the host. */
+  allowSignIn(): void {
+    this.#decideSignIn(true);
+  }
+
+  /** Cuts the connection to the host, or the attempt at one. The host ends what ran in it. */
+  destroy(): void {
+    this.#decideSignIn(false);
+    if (!this.#controller.signal.aborted) this.#controller.abort(closed());
+  }
+
+  async #connect(options: {
+    host: Host;
+    login: string;
+    privateKey: string;
+    hostKeys: HostKeys;
+    clock: Clock;
+  }): Promise<SshClientConnection> {
+    const { host, login, privateKey, hostKeys, clock } = options;
+    const { signal } = this.#controller;
+    let keyProblem: string | undefined;
+    try {
+      const stream = await host.connect(signal);
+      return await connectSsh(stream, {
+        username: login,
+        privateKey,
+        signal,
+        timeoutMs: HOST_CONNECT_TIMEOUT_MS,
+        windowBytes: HOST_WINDOW_BYTES,
+        clock,
+        verifyHostKey: async (blob) => {
+          // The key exchange waits here: nothing is pinned and nobody signed in for an operator who is not admitted.
+          if (!(await this.#signIn)) return false;
+          const verdict = await hostKeys.check(host, blob);
+          if (!verdict.ok) keyProblem = verdict.reason;
+          return verdict.ok;
+        },
+      });
+    } catch (error) {
+      throw explain(error, host, login, keyProblem);
+    }
+  }
+}
+
+function closed(): DrawbridgeError {
+  return new DrawbridgeError('session.closed', 'The session has ended.');
+}
+
+function explain(error: unknown, host: Host, login: string, keyProblem: string | undefined): DrawbridgeError {
+  if (keyProblem !== undefined) {
+    return new DrawbridgeError('host.key_changed', `${keyProblem} The connection was refused.`, {
+      cause: error,
+    });
+  }
+  if (isDrawbridgeError(error, 'ssh.auth_failed')) {
+    return new DrawbridgeError(
+      'host.login_refused',
+      `The host ${host.name} does not let the bastion in as ${login}.`,
+      {
+        hint: 'The account may be missing there, or may not be among the logins that the host serves.',
+        cause: error,
+      },
+    );
+  }
+  if (isDrawbridgeError(error)) {
+    const known = error.code.startsWith('host.') || error.code === 'session.closed';
+    if (known) return error;
+  }
+  return new DrawbridgeError(
+    'host.unreachable',
+    `The host ${host.name} can not be reached: ${messageOf(error)}`,
+    {
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,340 @@
+import { timingSafeEqual } from 'node:crypto';
+import {
+  type SshAuthAttempt,
+  type SshServerConnection,
+  serveSsh,
+} from '../../shared/ssh/server-connection.ts';
+import type { AdmittedStream } from '../admission/admission.ts';
+import type { RefusalLog } from '../admission/refusal-log.ts';
+import { decide } from '../policy/decide.ts';
+import type { Session, SessionEnding } from '../sessions/session.ts';
+import { requestOf, type SessionRegistry } from '../sessions/session-registry.ts';
+import { openForward } from './forward-channel.ts';
+import type { HostKeys } from './host-keys.ts';
+import { HostLink } from './host-link.ts';
+import { bannerText } from './notices.ts';
+import { SessionChannel } from './session-channel.ts';
+import { SessionContext, type SessionServices } from './session-context.ts';
+
+/** How long an operator may take to prove their key; a hardware key wants to be touched. */
+const LOGIN_GRACE_MS = 60_000;
+
+/** Keys that a client may offer in vain: people's agents hold many. */
+const MAX_AUTH_TRIES = 30;
+
+/** After the last words to the operator, the stream is cut even if they do not take them. */
+const LAST_WORDS_MS = 50;
+
+export interface OperatorConnectionsOptions {
+  readonly services: SessionServices;
+  readonly registry: SessionRegistry;
+  readonly refusals: RefusalLog;
+  readonly hostKeys: HostKeys;
+  /** Ed25519 private keys in OpenSSH format: the bastion's host key, and the one it signs in on hosts with. */
+  readonly keys: { readonly host: string; readonly client: string };
+  /** Labels of a host as they are now. */
+  readonly labelsOf: (host: string) => Readonly<Record<string, string>>;
+  /** ISO time at which the gate closes by itself, if it does. */
+  readonly closesAt: () => string | undefined;
+}
+
+/** Serves the SSH connections of operators that were let in by {@link Admission}. */
+export class OperatorConnections {
+  readonly #options: OperatorConnectionsOptions;
+  readonly #open = new Set<OperatorConnection>();
+
+  constructor(options: OperatorConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** Serves one. Resolves when the operator has proved their key, or is gone. */
+  serve(admitted: AdmittedStream): Promise<void> {
+    return new Promise((resolve) => {
+      const connection = new OperatorConnection(this.#options, admitted, {
+        decided: resolve,
+        gone: () => {
+          this.#open.delete(connection);
+          resolve();
+        },
+      });
+      this.#open.add(connection);
+    });
+  }
+
+  /** Connections that are open, signed in or not. */
+  get size(): number {
+    return this.#open.size;
+  }
+}
+
+/** How far an operator's connection has come. */
+type Phase =
+  | { readonly kind: 'proving'; readonly link?: HostLink }
+  | { readonly kind: 'admitting'; readonly link: HostLink }
+  | {
+      readonly kind: 'live';
+      readonly link: HostLink;
+      readonly session: Session;
+      readonly context: SessionContext;
+    }
+  | { readonly kind: 'gone' };
+
+interface Closable {
+  cut(message: string): void;
+  readonly finished: Promise<void>;
+}
+
+class OperatorConnection {
+  readonly #options: OperatorConnectionsOptions;
+  readonly #admitted: AdmittedStream;
+  readonly #tell: { decided(): void; gone(): void };
+  readonly #ssh: SshServerConnection;
+  readonly #channels = new Set<Closable>();
+  #phase: Phase = { kind: 'proving' };
+  #refused: string | undefined;
+
+  constructor(
+    options: OperatorConnectionsOptions,
+    admitted: AdmittedStream,
+    tell: { decided(): void; gone(): void },
+  ) {
+    this.#options = options;
+    this.#admitted = admitted;
+    this.#tell = tell;
+    const { services, keys, closesAt } = options;
+    this.#ssh = serveSsh(admitted.stream, {
+      hostKey: keys.host,
+      banner: bannerText(services.bastionName, closesAt()),
+      loginGraceMs: LOGIN_GRACE_MS,
+      maxAuthTries: MAX_AUTH_TRIES,
+      clock: services.clock,
+      log: services.log,
+      onAuth: (attempt) => this.#authenticate(attempt),
+      onSession: (open) =>
+        this.#whenLive(open, (context) => this.#keep(new SessionChannel(context, open.accept()))),
+      onDirectTcpip: (open) =>
+        this.#whenLive(open, async (context) => {
+          const forward = await openForward(context, open);
+          if (forward !== undefined) this.#keep(forward);
+        }),
+      onGlobalRequest: (request) => this.#globalRequest(request.name),
+      onClose: (reason) => void this.#closed(reason),
+    });
+    admitted.gate.addEventListener('abort', this.#onGate, { once: true });
+    if (admitted.gate.aborted) this.#onGate();
+  }
+
+  readonly #onGate = (): void => {
+    const message = sentenceOf(this.#admitted.gate.reason);
+    if (this.#phase.kind === 'live') this.#phase.session.end({ code: 'access.off', message });
+    else this.#cut(message);
+  };
+
+  async #authenticate(attempt: SshAuthAttempt): Promise<void> {
+    const login = this.#decideLogin(attempt.username);
+    if (login !== undefined) {
+      await this.#refuseLogin(attempt.username, login);
+      return;
+    }
+    const link = this.#startLink(attempt.username);
+    const { key } = attempt;
+    if (link === undefined || key === undefined || !isBoundKey(key.fingerprint, this.#admitted.claims.cnf))
+      return;
+    if (!key.signed) {
+      attempt.accept();
+      return;
+    }
+    await this.#admit(attempt, link);
+  }
+
+  /** Why the policy does not let the operator have this login; undefined when it does. */
+  #decideLogin(login: string): string | undefined {
+    const { services, labelsOf } = this.#options;
+    const identity = this.#identity(login);
+    const labels = labelsOf(identity.host);
+    const request = requestOf(identity, labels, { kind: 'login' }, services.clock);
+    const decision = decide(services.policy.policy, request);
+    return decision.allow ? undefined : decision.reason;
+  }
+
+  #identity(login: string) {
+    const { claims, host, source } = this.#admitted;
+    return {
+      operator: claims.sub,
+      groups: claims.groups,
+      amr: claims.amr,
+      ...(claims.device === undefined ? {} : { device: claims.device }),
+      host: host.name,
+      login,
+      ...(source === undefined ? {} : { source }),
+      passId: claims.jti,
+    };
+  }
+
+  /** Begins the way to the host, once per login: the client may not change its mind about whom it signs in as. */
+  #startLink(login: string): HostLink | undefined {
+    if (this.#phase.kind !== 'proving') return undefined;
+    if (this.#phase.link !== undefined)
+      return this.#phase.link.login === login ? this.#phase.link : undefined;
+    const { services, hostKeys, keys } = this.#options;
+    const { host } = this.#admitted;
+    const link = new HostLink({ host, login, privateKey: keys.client, hostKeys, clock: services.clock });
+    this.#phase = { kind: 'proving', link };
+    return link;
+  }
+
+  /** The key is proved: session and events first, then the operator is in and the bastion signs in on the host. */
+  async #admit(attempt: SshAuthAttempt, link: HostLink): Promise<void> {
+    const { services, registry, labelsOf } = this.#options;
+    const { host, gate, claims } = this.#admitted;
+    this.#phase = { kind: 'admitting', link };
+    const full = registry.refusal(claims.sub);
+    if (full !== undefined) {
+      this.#cut(full);
+      return;
+    }
+    const session = registry.create(this.#identity(attempt.username));
+    const context = new SessionContext({ services, session, link, labels: () => labelsOf(host.name) });
+    this.#phase = { kind: 'live', link, session, context };
+    session.signal.addEventListener('abort', () => this.#cut(sentenceOf(session.signal.reason)), {
+      once: true,
+    });
+    try {
+      await context.record('operator.admitted', {
+        source: this.#admitted.source,
+        pass: claims.jti,
+        groups: claims.groups,
+        amr: claims.amr,
+        device: claims.device,
+        fingerprint: claims.cnf,
+        client: this.#ssh.clientVersion,
+      });
+      await registry.announce(session);
+    } catch (error) {
+      context.endForEvidence(error);
+      return;
+    }
+    if (gate.aborted || session.phase.kind !== 'live') {
+      session.end({ code: 'access.off', message: sentenceOf(gate.reason) });
+      return;
+    }
+    link.allowSignIn();
+    link.ready.then(
+      (connection) =>
+        connection.signal.addEventListener('abort', () => this.#hostLost(session), { once: true }),
+      () => undefined,
+    );
+    attempt.accept();
+    this.#tell.decided();
+  }
+
+  #hostLost(session: Session): void {
+    if (this.#ssh.signal.aborted) return;
+    session.end({ code: 'host.lost', message: `The connection to ${session.identity.host} was lost.` });
+  }
+
+  async #refuseLogin(login: string, reason: string): Promise<void> {
+    if (this.#refused !== undefined) return;
+    this.#refused = reason;
+    const { services, refusals } = this.#options;
+    const shown = login.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);
+    const { operator, host, source } = this.#identity(shown);
+    try {
+      await refusals.add({
+        type: 'operator.refused',
+        actor: `operator:${operator}`,
+        operator,
+        host,
+        login: shown,
+        source,
+        code: 'policy.login',
+        reason,
+      });
+    } catch (error) {
+      services.log.error({ err: error }, 'a refusal could not be audited');
+    }
+    this.#ssh.sendBanner(`${services.bastionName} refused: ${reason}.\r\n`);
+  }
+
+  async #whenLive(
+    open: { refuse(sentence: string): void },
+    serve: (context: SessionContext) => void | Promise<void>,
+  ): Promise<void> {
+    if (this.#phase.kind !== 'live' || this.#phase.session.phase.kind !== 'live') {
+      open.refuse('The session has ended.');
+      return;
+    }
+    await serve(this.#phase.context);
+  }
+
+  #keep(channel: Closable): void {
+    this.#channels.add(channel);
+    void channel.finished.then(() => this.#channels.delete(channel));
+  }
+
+  async #globalRequest(name: string): Promise<boolean> {
+    if (this.#phase.kind !== 'live' || !/forward/.test(name)) return false;
+    await this.#phase.context.record('forward.refused', {
+      destination: name.slice(0, 100),
+      reason: 'forwards from the host to the operator (-R) are not allowed',
+    });
+    return false;
+  }
+
+  /** Last words, then both sides are cut. Nothing of the host is relayed after this has returned. */
+  #cut(message: string): void {
+    if (this.#phase.kind === 'gone') return;
+    if ('link' in this.#phase) this.#phase.link?.destroy();
+    for (const channel of this.#channels) channel.cut(message);
+    this.#ssh.disconnect(message);
+    const { stream } = this.#admitted;
+    this.#options.services.clock.after(LAST_WORDS_MS, () => stream.destroy());
+  }
+
+  async #closed(reason: string): Promise<void> {
+    const phase = this.#phase;
+    this.#phase = { kind: 'gone' };
+    this.#admitted.gate.removeEventListener('abort', this.#onGate);
+    if ('link' in phase) phase.link?.destroy();
+    try {
+      if (phase.kind === 'live')
+        await this.#finish(phase.session, { code: 'session.closed', message: reason });
+      else await this.#neverProved(reason);
+    } catch (error) {
+      this.#options.services.log.error({ err: error }, 'the end of a connection could not be entered');
+    } finally {
+      this.#tell.gone();
+    }
+  }
+
+  async #finish(session: Session, fallback: SessionEnding): Promise<void> {
+    await Promise.all([...this.#channels].map((channel) => channel.finished));
+    await this.#options.registry.finish(session, fallback);
+  }
+
+  /** A pass was good and nobody proved its key: a network fault at best. */
+  async #neverProved(reason: string): Promise<void> {
+    if (this.#refused !== undefined) return;
+    const { claims, host, source, gate } = this.#admitted;
+    await this.#options.refusals.add({
+      type: 'operator.refused',
+      actor: `operator:${claims.sub}`,
+      operator: claims.sub,
+      host: host.name,
+      source,
+      code: gate.aborted ? 'access.off' : 'key.not_proved',
+      reason: gate.aborted ? sentenceOf(gate.reason) : `the key of the pass was not proved: ${reason}`,
+    });
+  }
+}
+
+function isBoundKey(fingerprint: string, bound: string): boolean {
+  const left = Buffer.from(fingerprint);
+  const right = Buffer.from(bound);
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function sentenceOf(reason: unknown): string {
+  if (typeof reason === 'object' && reason !== null && 'message' in reason) return String(reason.message);
+  return 'The session was ended.';
+}

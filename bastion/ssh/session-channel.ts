@@ -1,0 +1,269 @@
+import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/errors.ts';
+import type { SshChannel } from '../../shared/ssh/channel.ts';
+import { bridgeChannels, type ChannelBridge, type ChannelExit } from '../../shared/ssh/channel-bridge.ts';
+import { type ChannelRequest, isSessionStart, type SessionStart } from '../../shared/ssh/channel-request.ts';
+import { ChannelEvidence } from './channel-evidence.ts';
+import { type ChannelPlan, planChannel } from './channel-plan.ts';
+import { ChannelEnvironment } from './environment.ts';
+import { recordedLine } from './notices.ts';
+import type { SessionContext } from './session-context.ts';
+
+/** Exit status of a channel that was refused: what the client shows when nothing of the host has run. */
+export const REFUSED_EXIT_CODE = 254;
+
+type PtyRequest = Extract<ChannelRequest, { kind: 'pty' }>;
+
+/** How far a channel has come. */
+type ChannelState =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'running'; readonly bridge: ChannelBridge; readonly evidence: ChannelEvidence }
+  | { readonly kind: 'over' };
+
+/** One session channel of an operator: `ssh HOST`, `ssh HOST command`, `sftp HOST`. */
+export class SessionChannel {
+  readonly #context: SessionContext;
+  readonly #operator: SshChannel;
+  readonly #number: number;
+  readonly #environment = new ChannelEnvironment();
+  #pty: PtyRequest | undefined;
+  #state: ChannelState = { kind: 'waiting' };
+  /** Resolves when the channel is over and its evidence is closed. Never rejects. */
+  readonly finished: Promise<void>;
+  #settle: () => void = () => undefined;
+
+  constructor(context: SessionContext, operator: SshChannel) {
+    this.#context = context;
+    this.#operator = operator;
+    this.#number = context.session.nextChannel();
+    this.finished = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    operator.attach({
+      onData: (chunk) => operator.consumed(chunk.length),
+      onRequest: (request) => this.#request(request),
+      onClosed: () => {
+        // One that is being started settles when that has failed and its evidence is closed.
+        if (this.#state.kind === 'waiting') this.#settle();
+        this.#state = { kind: 'over' };
+      },
+    });
+  }
+
+  /** The session ends: tells the operator why, if they can hear it, and cuts both sides. */
+  cut(message: string): void {
+    if (this.#state.kind !== 'running') {
+      this.#operator.destroy();
+      return;
+    }
+    this.#state.evidence.mark(message);
+    this.#state.bridge.abort(message);
+  }
+
+  #request(request: ChannelRequest): boolean | Promise<boolean> {
+    if (this.#state.kind !== 'waiting') return false;
+    if (isSessionStart(request)) return this.#start(request);
+    switch (request.kind) {
+      case 'pty':
+        this.#pty = request;
+        return true;
+      case 'env':
+        return this.#environment.set(request);
+      case 'agent-forward':
+      case 'x11':
+        return this.#refuseExtra(request.kind);
+      default:
+        return false;
+    }
+  }
+
+  async #refuseExtra(kind: 'agent-forward' | 'x11'): Promise<boolean> {
+    await this.#context.record('channel.refused', {
+      channel: this.#number,
+      kind,
+      reason: 'it is never allowed',
+    });
+    return false;
+  }
+
+  /** Decides, enters, records, and only then lets the host act. */
+  async #start(start: SessionStart): Promise<boolean> {
+    this.#state = { kind: 'starting' };
+    try {
+      const plan = planChannel(start, this.#pty !== undefined);
+      const refusal = this.#refusalOf(plan, start);
+      if (plan === undefined || refusal !== undefined) {
+        await this.#refuse(start, refusal ?? 'it is not known');
+        this.#settle();
+        return true;
+      }
+      await this.#run(start, plan);
+    } catch (error) {
+      this.#say(isDrawbridgeError(error) ? error.message : 'The channel could not be opened.');
+      if (!isDrawbridgeError(error))
+        this.#context.services.log.error({ err: error }, 'a channel could not be opened');
+      this.#settle();
+    }
+    return true;
+  }
+
+  #refusalOf(plan: ChannelPlan | undefined, start: SessionStart): string | undefined {
+    if (plan === undefined) {
+      const name =
+        start.kind === 'subsystem' ? start.name.replace(/[^\x20-\x7e]/g, '?').slice(0, 100) : start.kind;
+      return `the subsystem ${name} is not known to ${this.#context.services.bastionName}`;
+    }
+    const decision = this.#context.decide(plan.action);
+    return decision.allow ? undefined : decision.reason;
+  }
+
+  async #refuse(start: SessionStart, reason: string): Promise<void> {
+    await this.#context.record('channel.refused', { channel: this.#number, kind: start.kind, reason });
+    this.#say(`${this.#context.services.bastionName} refused: ${reason}.`);
+  }
+
+  async #run(start: SessionStart, plan: ChannelPlan): Promise<void> {
+    const context = this.#context;
+    const session = context.session;
+    const evidence = new ChannelEvidence({
+      context,
+      number: this.#number,
+      plan,
+      pty: this.#pty,
+      environment: this.#environment.record,
+      onRelease: (chunk) => {
+        if (this.#state.kind === 'running') this.#state.bridge.release(chunk);
+      },
+    });
+    const recorder = evidence.recorder;
+    session.channelOpened({
+      number: this.#number,
+      action: plan.action,
+      ...(recorder === undefined ? {} : { recording: recorder }),
+    });
+    let exit: ChannelExit | undefined;
+    let problem: string | undefined;
+    let started = false;
+    const end = async (): Promise<void> => {
+      await this.#close(evidence, plan, { exit, problem, started });
+      this.#settle();
+    };
+    try {
+      // The host's channel is opened meanwhile; nothing is asked of it before the event is stored.
+      const opening = context.link.ready.then((connection) => connection.openSession(session.signal));
+      opening.catch(() => undefined);
+      await Promise.all([this.#announce(plan), evidence.announce()]);
+      started = true;
+      const host = await opening;
+      if (session.phase.kind !== 'live' || this.#operator.signal.aborted) {
+        host.destroy();
+        throw new DrawbridgeError('session.closed', 'The session has ended.');
+      }
+      // Before the shell's own first output, and recorded like everything that is seen there.
+      if (this.#pty !== undefined) this.#operator.write(evidence.notice(recordedLine(context)));
+      if (!(await this.#startOnHost(host, start))) {
+        host.destroy();
+        throw new DrawbridgeError('host.refused', `The host ${session.identity.host} refused to start it.`);
+      }
+      const bridge = bridgeChannels(this.#operator, host, {
+        onOutput: (chunk, stream) => evidence.output(chunk, stream),
+        onInput: (chunk) => evidence.input(chunk),
+        onRequest: (request) => this.#whileRunning(request, evidence),
+        onExit: (status) => {
+          exit = status;
+          recorder?.exit(status.kind === 'exit-status' ? { code: status.code } : { signal: status.name });
+        },
+        onFault: (error) => context.endForEvidence(error),
+      });
+      this.#state = { kind: 'running', bridge, evidence };
+      bridge.ended.then(end, end).catch((error: unknown) => context.endForEvidence(error));
+    } catch (error) {
+      problem = messageOf(error);
+      await end();
+      throw error;
+    }
+  }
+
+  async #announce(plan: ChannelPlan): Promise<void> {
+    await this.#context.record(plan.kind === 'shell' ? 'shell.started' : 'exec.started', {
+      channel: this.#number,
+      pty: this.#pty !== undefined,
+      ...(plan.kind === 'subsystem' ? { subsystem: plan.command } : { command: plan.command }),
+      ...(plan.transfer === undefined ? {} : { transfer: { ...plan.transfer } }),
+    });
+  }
+
+  /** Terminal and environment go ahead without waiting; only the start itself is waited for. */
+  async #startOnHost(host: SshChannel, start: SessionStart): Promise<boolean> {
+    const pty = this.#pty;
+    const terminal = pty === undefined ? undefined : host.request(pty);
+    this.#environment.sendTo(host, this.#context.session.identity.operator);
+    const started = host.request(start);
+    if (terminal !== undefined && !(await terminal)) {
+      this.#say(`The host ${this.#context.session.identity.host} gave no terminal.`);
+      return false;
+    }
+    return started;
+  }
+
+  #whileRunning(request: ChannelRequest, evidence: ChannelEvidence): boolean {
+    switch (request.kind) {
+      case 'window-change':
+        evidence.recorder?.resize(request.cols, request.rows);
+        return true;
+      case 'signal':
+      case 'break':
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  async #close(
+    evidence: ChannelEvidence,
+    plan: ChannelPlan,
+    how: { exit: ChannelExit | undefined; problem: string | undefined; started: boolean },
+  ): Promise<void> {
+    this.#state = { kind: 'over' };
+    const { session, services } = this.#context;
+    try {
+      const fields = await evidence.close();
+      if (how.started) {
+        await this.#context.record(plan.kind === 'shell' ? 'shell.ended' : 'exec.ended', {
+          channel: this.#number,
+          ...statusOf(how.exit),
+          ...(how.problem === undefined ? {} : { problem: how.problem }),
+          ...fields,
+        });
+      }
+    } catch (error) {
+      services.log.error(
+        { err: error, session: session.identity.id },
+        'the end of a channel could not be stored',
+      );
+      this.#context.endForEvidence(error);
+    } finally {
+      const bytes = evidence.bytes;
+      session.channelClosed({
+        channel: this.#number,
+        kind: plan.kind,
+        bytesIn: bytes.in,
+        bytesOut: bytes.out,
+      });
+    }
+  }
+
+  /** A sentence to an operator whose channel runs nothing, and its end. */
+  #say(sentence: string): void {
+    if (this.#operator.signal.aborted) return;
+    this.#operator.write(Buffer.from(`drawbridge: ${sentence}\r\n`), 'stderr');
+    this.#operator.exit({ kind: 'exit-status', code: REFUSED_EXIT_CODE });
+    this.#operator.close();
+    this.#state = { kind: 'over' };
+  }
+}
+
+function statusOf(exit: ChannelExit | undefined): { code?: number; signal?: string } {
+  if (exit === undefined) return {};
+  return exit.kind === 'exit-status' ? { code: exit.code } : { signal: exit.name };
+}

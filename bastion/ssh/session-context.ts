@@ -1,0 +1,90 @@
+import type { SyncSchedule } from '../../recordings/sync-schedule.ts';
+import type { AuditEventInput, AuditEventType, AuditSink } from '../../shared/audit/event.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import { decide, type PolicyAction, type PolicyDecision } from '../policy/decide.ts';
+import type { Policy } from '../policy/schema.ts';
+import type { Session } from '../sessions/session.ts';
+import { requestOf } from '../sessions/session-registry.ts';
+import type { SessionStore } from '../sessions/session-store.ts';
+import type { HostLink } from './host-link.ts';
+
+/** What all sessions of a bastion share. */
+export interface SessionServices {
+  /** The bastion's name. */
+  readonly bastionName: string;
+  readonly audit: AuditSink;
+  readonly store: SessionStore;
+  readonly policy: { readonly policy: Policy };
+  /** Absolute path. */
+  readonly recordingsDirectory: string;
+  readonly recordingSync: SyncSchedule;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** One session, as its channels see it. */
+export class SessionContext {
+  readonly services: SessionServices;
+  readonly session: Session;
+  readonly link: HostLink;
+  readonly #labels: () => Readonly<Record<string, string>>;
+
+  constructor(options: {
+    services: SessionServices;
+    session: Session;
+    link: HostLink;
+    labels: () => Readonly<Record<string, string>>;
+  }) {
+    this.services = options.services;
+    this.session = options.session;
+    this.link = options.link;
+    this.#labels = options.labels;
+  }
+
+  /** Asks the policy in force at this moment. */
+  decide(action: PolicyAction): PolicyDecision {
+    const { policy, clock } = this.services;
+    return decide(policy.policy, requestOf(this.session.identity, this.#labels(), action, clock));
+  }
+
+  /**
+   * Enters an event of this session.
+   * @throws `audit.unavailable`, after the session was told to end.
+   */
+  async record(type: AuditEventType, fields: Omit<AuditEventInput, 'type' | 'actor'>): Promise<void> {
+    const { id, operator, host, login } = this.session.identity;
+    try {
+      await this.services.audit.append({
+        type,
+        actor: `operator:${operator}`,
+        operator,
+        session: id,
+        host,
+        login,
+        ...fields,
+      });
+    } catch (error) {
+      this.endForEvidence(error);
+      throw error;
+    }
+  }
+
+  /** Evidence can't be written: nothing may go on in this session. */
+  endForEvidence(error: unknown): void {
+    const fault = isDrawbridgeError(error)
+      ? error
+      : new DrawbridgeError('evidence.unavailable', 'Evidence of this session can not be written.', {
+          cause: error,
+        });
+    this.services.log.error(
+      { err: error, session: this.session.identity.id },
+      'a session ends for want of evidence',
+    );
+    this.session.end({
+      code: fault.code,
+      message: `${this.services.bastionName} can no longer record this session, so it ends. ${fault.message}`,
+    });
+  }
+}

@@ -12,8 +12,8 @@ import { silentLogger } from '../../../shared/log.ts';
 import { Database } from '../../../shared/store/database.ts';
 import { collect } from '../../support/collect.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { startTypeScriptChild } from '../../support/inline-child.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { startTypeScriptChild } from '../../support/typescript-child.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const clock = new FakeClock();

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lockDirectory } from '../../../shared/store/directory-lock.ts';
+import { startTypeScriptChild } from '../../support/inline-child.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { startTypeScriptChild } from '../../support/typescript-child.ts';
 
 describe('the lock of a directory', () => {
   it('is had by one at a time, and can be had again after it was let go', async () => {

@@ -54,9 +54,13 @@ export class AccessGuard {
       }
       if (caller.via.kind === 'cookie') refuseOtherSites(request);
       if (!roleIncludes(caller.role, role)) {
-        throw new DrawbridgeError('request.role', `This needs the role "${role}"; yours is "${caller.role}".`, {
-          hint: 'Ask an administrator of this bastion.',
-        });
+        throw new DrawbridgeError(
+          'request.role',
+          `This needs the role "${role}"; yours is "${caller.role}".`,
+          {
+            hint: 'Ask an administrator of this bastion.',
+          },
+        );
       }
       this.#callers.set(request, caller);
     };

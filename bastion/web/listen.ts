@@ -1,5 +1,5 @@
-import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { DrawbridgeError, systemCodeOf } from '../../shared/errors.ts';
 
 /**

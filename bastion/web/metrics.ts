@@ -46,7 +46,11 @@ const GAUGES: readonly { name: string; help: string; value: (status: BastionStat
     value: (status) => (status.access.state === 'on' ? 1 : 0),
   },
   { name: 'drawbridge_sessions_live', help: 'Sessions that run', value: (status) => status.liveSessions },
-  { name: 'drawbridge_hosts_online', help: 'Hosts that are connected', value: (status) => status.hosts.online },
+  {
+    name: 'drawbridge_hosts_online',
+    help: 'Hosts that are connected',
+    value: (status) => status.hosts.online,
+  },
   { name: 'drawbridge_hosts_total', help: 'Hosts that are known', value: (status) => status.hosts.total },
   {
     name: 'drawbridge_uplinks_connected',

@@ -159,7 +159,8 @@ async function describeApi(app: WebApp): Promise<void> {
       info: {
         title: 'Drawbridge bastion',
         version: '1',
-        description: 'Everything that the page does, for programs. Sign in for a cookie, or use an API token.',
+        description:
+          'Everything that the page does, for programs. Sign in for a cookie, or use an API token.',
       },
       components: {
         securitySchemes: {

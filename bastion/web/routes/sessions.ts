@@ -133,7 +133,8 @@ export function sessionRoutes(app: WebApp, context: RouteContext): void {
       onRequest: guard.require('viewer'),
       schema: {
         summary: 'Find sessions by operator, host, login, address, id or command',
-        description: 'Searches what the sessions are and which commands they ran, not yet what their screens showed.',
+        description:
+          'Searches what the sessions are and which commands they ran, not yet what their screens showed.',
         tags: ['sessions'],
         querystring: searchQuerySchema,
         response: { 200: searchResultSchema, '4xx': problemSchema },

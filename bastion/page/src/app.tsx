@@ -1,0 +1,68 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { Me } from '../../web/api.ts';
+import { type ApiClient, ApiError } from './data/api-client.ts';
+import { PageContextProvider } from './data/context.ts';
+import { Updates } from './data/updates.ts';
+import { Router } from './router.tsx';
+import { Shell } from './shell.tsx';
+import { ErrorNote } from './ui/notes.tsx';
+import { SignIn } from './views/sign-in.tsx';
+
+type SignInState =
+  | { readonly kind: 'asking' }
+  | { readonly kind: 'out' }
+  | { readonly kind: 'in'; readonly me: Me }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+/** The whole page: the sign-in, or what is behind it. */
+export function App({ api }: { api: ApiClient }) {
+  const [state, setState] = useState<SignInState>({ kind: 'asking' });
+
+  useEffect(() => {
+    const stop = api.onSignedOut(() => setState({ kind: 'out' }));
+    api.get<Me>('/api/me').then(
+      (me) => setState({ kind: 'in', me }),
+      (error: Error) => {
+        if (!(error instanceof ApiError && error.status === 401)) setState({ kind: 'failed', error });
+      },
+    );
+    return stop;
+  }, [api]);
+
+  switch (state.kind) {
+    case 'asking':
+      return <main class="center" aria-busy="true" />;
+    case 'failed':
+      return (
+        <main class="center">
+          <ErrorNote error={state.error} retry={() => window.location.reload()} />
+        </main>
+      );
+    case 'out':
+      return <SignIn api={api} onSignedIn={(me) => setState({ kind: 'in', me })} />;
+    case 'in':
+      return (
+        <Router>
+          <SignedIn api={api} me={state.me} onSignedOut={() => setState({ kind: 'out' })} />
+        </Router>
+      );
+  }
+}
+
+function SignedIn({ api, me, onSignedOut }: { api: ApiClient; me: Me; onSignedOut: () => void }) {
+  const [updates] = useState(
+    () => new Updates(() => void api.get('/api/me', { background: true }).catch(() => undefined)),
+  );
+  useEffect(() => {
+    updates.start();
+    return () => updates.stop();
+  }, [updates]);
+  const signOut = () => {
+    api.send('POST', '/api/logout').then(onSignedOut, onSignedOut);
+  };
+  return (
+    <PageContextProvider.Provider value={{ api, updates, me }}>
+      <Shell onSignOut={signOut} />
+    </PageContextProvider.Provider>
+  );
+}

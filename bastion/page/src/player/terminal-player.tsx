@@ -1,0 +1,80 @@
+import type { Marker, Options, Player, Source } from 'asciinema-player';
+import type { RefObject } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { ErrorNote, Loading } from '../ui/notes.tsx';
+
+/** How a recording is shown. A change of it starts the player anew at the same place. */
+export interface PlayerSettings {
+  readonly speed: number;
+  /** Pauses are cut to so many seconds; undefined keeps them. */
+  readonly idleLimitS: number | undefined;
+}
+
+interface TerminalPlayerProps {
+  readonly source: Source;
+  readonly settings: PlayerSettings;
+  readonly markers: readonly Marker[];
+  readonly startAtS: number;
+  readonly isLive: boolean;
+  /** Where the parent finds the player, to jump and to ask for the time. */
+  readonly handle: RefObject<Player | null>;
+}
+
+const FONT = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
+
+/** asciinema-player, loaded when it is first needed. */
+export function TerminalPlayer({ source, settings, markers, startAtS, isLive, handle }: TerminalPlayerProps) {
+  const container = useRef<HTMLDivElement>(null);
+  const [state, setState] = useState<'loading' | 'ready' | Error>('loading');
+  const resumeAtS = useRef(startAtS);
+  const { speed, idleLimitS } = settings;
+
+  useEffect(() => {
+    let player: Player | undefined;
+    let cancelled = false;
+    const start = async () => {
+      const { create } = await loadPlayer();
+      if (cancelled || container.current === null) return;
+      const replayOptions: Options = {
+        speed,
+        startAt: resumeAtS.current,
+        markers: [...markers],
+        ...(idleLimitS === undefined ? {} : { idleTimeLimit: idleLimitS }),
+      };
+      player = create(source, container.current, {
+        autoPlay: true,
+        fit: 'width',
+        theme: 'asciinema',
+        terminalFontFamily: FONT,
+        controls: !isLive,
+        ...(isLive ? {} : replayOptions),
+      });
+      handle.current = player;
+      setState('ready');
+    };
+    start().catch((error: Error) => setState(error));
+    return () => {
+      cancelled = true;
+      if (player === undefined) return;
+      resumeAtS.current = player.getCurrentTime();
+      handle.current = null;
+      player.dispose();
+    };
+  }, [source, speed, idleLimitS, markers, isLive, handle]);
+
+  return (
+    <div class="player">
+      {state === 'loading' && <Loading rows={3} />}
+      {state instanceof Error && <ErrorNote error={state} />}
+      <div ref={container} />
+    </div>
+  );
+}
+
+async function loadPlayer(): Promise<typeof import('asciinema-player')> {
+  const [player] = await Promise.all([
+    import('asciinema-player'),
+    import('asciinema-player/dist/bundle/asciinema-player.css'),
+  ]);
+  return player;
+}

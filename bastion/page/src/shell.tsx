@@ -1,0 +1,147 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Status } from '../../web/api.ts';
+import { usePage } from './data/context.ts';
+import type { UpdatesState } from './data/updates.ts';
+import { useResource } from './data/use-resource.ts';
+import { Link, useLocation } from './router.tsx';
+import { Icon, type IconName } from './ui/icon.tsx';
+import { AccountView } from './views/account.tsx';
+import { AuditView } from './views/audit.tsx';
+import { HostsView } from './views/hosts.tsx';
+import { OverviewView } from './views/overview.tsx';
+import { PolicyView } from './views/policy.tsx';
+import { SessionView } from './views/session.tsx';
+import { SessionsView } from './views/sessions.tsx';
+
+const PLACES: readonly { href: string; name: string; icon: IconName }[] = [
+  { href: '/', name: 'Overview', icon: 'gate' },
+  { href: '/sessions', name: 'Sessions', icon: 'terminal' },
+  { href: '/audit', name: 'Audit log', icon: 'list' },
+  { href: '/hosts', name: 'Hosts', icon: 'server' },
+  { href: '/policy', name: 'Policy', icon: 'shield' },
+];
+
+/** What events change the figures that every view shows. */
+const STATUS_EVENTS = /^(access|session|agent|tunnel|checkpoint|bastion|operator)\./;
+
+/** The frame around every view: places, the state of access, the state of the connection. */
+export function Shell({ onSignOut }: { onSignOut: () => void }) {
+  const { path } = useLocation();
+  const { me } = usePage();
+  const status = useResource<Status>('/api/status', ({ type }) => STATUS_EVENTS.test(type));
+  const main = useRef<HTMLElement>(null);
+  const place = PLACES.findLast(({ href }) => (href === '/' ? path === '/' : path.startsWith(href)));
+  useEffect(() => {
+    document.title = `${place?.name ?? 'Account'} · ${status.data?.name ?? 'Drawbridge'}`;
+  }, [place, status.data?.name]);
+  return (
+    <div class="shell">
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <header class="side">
+        <div class="brand">
+          <span class="brand-mark" aria-hidden="true">
+            <Icon name="gate" />
+          </span>
+          <span class="brand-name">{status.data?.name ?? 'Drawbridge'}</span>
+          {status.data !== undefined && <AccessChip state={status.data.access.state} />}
+        </div>
+        <nav class="places" aria-label="Main">
+          {PLACES.map(({ href, name, icon }) => (
+            <Link key={href} href={href} class="place" current={place?.href === href}>
+              <Icon name={icon} />
+              <span>{name}</span>
+              {href === '/sessions' && (status.data?.liveSessions ?? 0) > 0 && (
+                <span class="count" title="live sessions">
+                  {status.data?.liveSessions}
+                  <span class="sr-only"> live</span>
+                </span>
+              )}
+            </Link>
+          ))}
+        </nav>
+        <div class="who">
+          <Link href="/account" class="place" current={path === '/account'}>
+            <Icon name="person" />
+            <span class="who-name">{me.username}</span>
+          </Link>
+          <button type="button" class="quiet sign-out" onClick={onSignOut}>
+            Sign out
+          </button>
+        </div>
+      </header>
+      <main id="main" class="content" ref={main} tabIndex={-1}>
+        <ConnectionNote />
+        <View path={path} status={status} />
+        <footer class="zone">Times are in {Intl.DateTimeFormat().resolvedOptions().timeZone}.</footer>
+      </main>
+    </div>
+  );
+}
+
+function View({ path, status }: { path: string; status: ReturnType<typeof useResource<Status>> }) {
+  const session = /^\/sessions\/([^/]+)$/.exec(path)?.[1];
+  if (session !== undefined) return <SessionView key={session} id={decodeURIComponent(session)} />;
+  switch (path) {
+    case '/':
+      return <OverviewView status={status} />;
+    case '/sessions':
+      return <SessionsView />;
+    case '/audit':
+      return <AuditView />;
+    case '/hosts':
+      return <HostsView />;
+    case '/policy':
+      return <PolicyView />;
+    case '/account':
+      return <AccountView />;
+    default:
+      return (
+        <section class="view">
+          <h1>There is nothing here</h1>
+          <p class="muted">
+            This address leads to no view. Go to the <Link href="/">overview</Link>.
+          </p>
+        </section>
+      );
+  }
+}
+
+function AccessChip({ state }: { state: 'on' | 'off' }) {
+  return (
+    <span class={`chip chip-${state}`}>
+      <span class="dot" aria-hidden="true" />
+      <span class="sr-only">Remote access is </span>
+      {state === 'on' ? 'On' : 'Off'}
+    </span>
+  );
+}
+
+/** A short break is not worth a word. */
+const LOST_NOTE_DELAY_MS = 1_500;
+
+function ConnectionNote() {
+  const { updates } = usePage();
+  const [state, setState] = useState<UpdatesState>(updates.state);
+  const [visible, setVisible] = useState(false);
+  useEffect(() => updates.onState(setState), [updates]);
+  useEffect(() => {
+    if (state !== 'lost') {
+      setVisible(false);
+      return;
+    }
+    const timer = setTimeout(() => setVisible(true), LOST_NOTE_DELAY_MS);
+    return () => clearTimeout(timer);
+  }, [state]);
+  return (
+    <div role="status" aria-live="polite">
+      {visible && (
+        <p class="note note-warn">
+          <Icon name="alert" />
+          <span>The connection to the bastion is lost. What you see may be old. Trying again…</span>
+        </p>
+      )}
+    </div>
+  );
+}

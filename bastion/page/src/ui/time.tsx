@@ -1,0 +1,28 @@
+import { useEffect, useState } from 'preact/hooks';
+import { durationWords, localTime, relativeWords } from './format.ts';
+
+/** The time of day, refreshed every `periodMs`. */
+export function useNow(periodMs: number): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), periodMs);
+    return () => clearInterval(timer);
+  }, [periodMs]);
+  return now;
+}
+
+/** A moment in local time; the exact one, with its zone, on hover. */
+export function Moment({ at, relative = false }: { at: string; relative?: boolean }) {
+  const now = useNow(20_000);
+  return (
+    <time dateTime={at} title={`${localTime(at, 'exact')} · ${at}`}>
+      {relative ? relativeWords(Date.parse(at), now) : localTime(at, 'short')}
+    </time>
+  );
+}
+
+/** How long something that still goes on has lasted. */
+export function Elapsed({ since }: { since: string }) {
+  const now = useNow(1_000);
+  return <span class="figures">{durationWords(Math.max(0, now - Date.parse(since)))}</span>;
+}

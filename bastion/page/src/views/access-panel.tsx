@@ -1,0 +1,188 @@
+import { useState } from 'preact/hooks';
+import type { Access, Status } from '../../../web/api.ts';
+import { mayControl, usePage } from '../data/context.ts';
+import { Dialog } from '../ui/dialog.tsx';
+import { actorWords, countWords } from '../ui/format.ts';
+import { ErrorNote } from '../ui/notes.tsx';
+import { Moment } from '../ui/time.tsx';
+import { useAction } from '../ui/use-action.ts';
+
+interface AccessPanelProps {
+  readonly status: Status;
+  readonly onChanged: (access: Access) => void;
+}
+
+/** The switch: how it stands, and the two ways to change it. */
+export function AccessPanel({ status, onChanged }: AccessPanelProps) {
+  const { me } = usePage();
+  const [asking, setAsking] = useState<'on' | 'off' | undefined>(undefined);
+  const { access } = status;
+  const changed = (next: Access) => {
+    setAsking(undefined);
+    onChanged(next);
+  };
+  return (
+    <section class={`access access-${access.state}`} aria-labelledby="access-title">
+      <div class="access-words">
+        <h2 id="access-title">
+          <span class="dot" aria-hidden="true" />
+          Remote access is {access.state}
+        </h2>
+        <p class="access-detail">
+          {access.state === 'on' && access.until !== undefined && (
+            <strong>
+              Turns itself off <Moment at={access.until} relative />.{' '}
+            </strong>
+          )}
+          Since <Moment at={access.since} />, by {actorWords(access.by)}
+          {access.reason === undefined ? '.' : <>: “{access.reason}”</>}
+        </p>
+        {access.state === 'on' && access.until === undefined && (
+          <p class="access-detail muted">It stays on until somebody turns it off.</p>
+        )}
+      </div>
+      {mayControl(me) ? (
+        <div class="access-buttons">
+          {access.state === 'on' ? (
+            <button type="button" class="danger big" onClick={() => setAsking('off')}>
+              Turn off…
+            </button>
+          ) : (
+            <button type="button" class="primary big" onClick={() => setAsking('on')}>
+              Turn on…
+            </button>
+          )}
+        </div>
+      ) : (
+        <p class="muted">Your role may look, not switch.</p>
+      )}
+      {asking === 'off' && (
+        <TurnOff live={status.liveSessions} onChanged={changed} onClose={() => setAsking(undefined)} />
+      )}
+      {asking === 'on' && <TurnOn onChanged={changed} onClose={() => setAsking(undefined)} />}
+    </section>
+  );
+}
+
+interface ChangeProps {
+  readonly onChanged: (access: Access) => void;
+  readonly onClose: () => void;
+}
+
+function TurnOff({ live, onChanged, onClose }: ChangeProps & { live: number }) {
+  const { api } = usePage();
+  const [reason, setReason] = useState('');
+  const change = useAction(async () => {
+    onChanged(
+      await api.send<Access>('PUT', '/api/access', { body: { state: 'off', ...withReason(reason) } }),
+    );
+  });
+  return (
+    <Dialog title="Turn remote access off?" onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          change.run();
+        }}
+      >
+        <p>
+          {live === 0 ? (
+            'Nobody is in. New sessions are refused until you turn it on again.'
+          ) : (
+            <>
+              <strong>{countWords(live, 'live session')}</strong> {live === 1 ? 'is' : 'are'} cut at once. New
+              sessions are refused until you turn it on again.
+            </>
+          )}
+        </p>
+        <ReasonField value={reason} onInput={setReason} />
+        {change.error !== undefined && <ErrorNote error={change.error} />}
+        <div class="dialog-buttons">
+          <button type="button" onClick={onClose}>
+            Leave it on
+          </button>
+          <button type="submit" class="danger" disabled={change.running}>
+            {live === 0 ? 'Turn off' : `Turn off and cut ${countWords(live, 'session')}`}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+const PERIODS = [
+  { value: '1h', words: '1 hour' },
+  { value: '4h', words: '4 hours' },
+  { value: '8h', words: '8 hours' },
+  { value: '', words: 'Until turned off' },
+] as const;
+
+function TurnOn({ onChanged, onClose }: ChangeProps) {
+  const { api } = usePage();
+  const [period, setPeriod] = useState('4h');
+  const [reason, setReason] = useState('');
+  const change = useAction(async () => {
+    const body = { state: 'on', ...(period === '' ? {} : { for: period }), ...withReason(reason) };
+    onChanged(await api.send<Access>('PUT', '/api/access', { body }));
+  });
+  return (
+    <Dialog title="Turn remote access on?" onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          change.run();
+        }}
+      >
+        <p>
+          The vendor's operators can then reach your hosts, as far as your policy allows. Everything is
+          recorded.
+        </p>
+        <fieldset class="choices">
+          <legend>For how long</legend>
+          {PERIODS.map(({ value, words }) => (
+            <label key={value} class="choice">
+              <input
+                type="radio"
+                name="period"
+                value={value}
+                checked={period === value}
+                onChange={() => setPeriod(value)}
+              />
+              <span>{words}</span>
+            </label>
+          ))}
+        </fieldset>
+        <ReasonField value={reason} onInput={setReason} />
+        {change.error !== undefined && <ErrorNote error={change.error} />}
+        <div class="dialog-buttons">
+          <button type="button" onClick={onClose}>
+            Leave it off
+          </button>
+          <button type="submit" class="primary" disabled={change.running}>
+            Turn on
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function ReasonField({ value, onInput }: { value: string; onInput: (value: string) => void }) {
+  return (
+    <label>
+      <span>
+        Reason <span class="muted">(optional, goes into the audit log)</span>
+      </span>
+      <input
+        name="reason"
+        maxLength={200}
+        value={value}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+function withReason(reason: string): { reason?: string } {
+  return reason.trim() === '' ? {} : { reason: reason.trim() };
+}

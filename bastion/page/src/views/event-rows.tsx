@@ -1,0 +1,94 @@
+import type { ComponentChildren } from 'preact';
+import type { AuditEntry } from '../../../web/api.ts';
+import { Link } from '../router.tsx';
+import { actorWords, sizeWords } from '../ui/format.ts';
+import { Icon } from '../ui/icon.tsx';
+import { Moment } from '../ui/time.tsx';
+
+/** Fields that a row shows already, or that only matter to a verifier. */
+const SHOWN_FIELDS = new Set(['seq', 'id', 'time', 'type', 'actor', 'prev', 'hash']);
+const REFUSALS = /\.(refused|revoked|turned_off)$/;
+
+/** Audit events as rows that open. */
+export function EventRows({
+  events,
+  linkSessions,
+}: {
+  events: readonly AuditEntry[];
+  linkSessions: boolean;
+}) {
+  return (
+    <ul class="events">
+      {events.map((event) => (
+        <li key={event.seq}>
+          <details>
+            <summary>
+              <Icon name="chevron" />
+              <span class="event-time muted">
+                <Moment at={event.time} />
+              </span>
+              <span class={`event-type ${REFUSALS.test(event.type) ? 'is-refusal' : ''}`}>{event.type}</span>
+              <span class="event-words">{wordsOf(event)}</span>
+            </summary>
+            <EventDetails event={event} linkSessions={linkSessions} />
+          </details>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function EventDetails({ event, linkSessions }: { event: AuditEntry; linkSessions: boolean }) {
+  const fields = Object.entries(event).filter(
+    ([name, value]) => !SHOWN_FIELDS.has(name) && value !== undefined,
+  );
+  return (
+    <dl class="facts event-facts">
+      <Fact name="actor">{event.actor}</Fact>
+      {fields.map(([name, value]) => (
+        <Fact key={name} name={name}>
+          {name === 'session' && linkSessions && typeof value === 'string' ? (
+            <Link href={`/sessions/${encodeURIComponent(value)}`}>{value}</Link>
+          ) : (
+            <code>{typeof value === 'string' ? value : JSON.stringify(value)}</code>
+          )}
+        </Fact>
+      ))}
+      <Fact name="number">{event.seq}</Fact>
+      <Fact name="time">{event.time}</Fact>
+      <Fact name="hash">
+        <code>{event.hash}</code>
+      </Fact>
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** The gist in one line: who, on what, with what. */
+function wordsOf(event: AuditEntry): string {
+  const text = (name: string) => {
+    const value = event[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const bytes = event['size'];
+  const target =
+    event.host === undefined
+      ? undefined
+      : `${event.login === undefined ? '' : `${event.login}@`}${event.host}`;
+  const parts = [
+    event.operator ?? actorWords(event.actor),
+    target,
+    text('command') ?? text('path') ?? text('destination') ?? text('name'),
+    typeof bytes === 'number' ? sizeWords(bytes) : undefined,
+    text('reason') ?? text('message'),
+  ];
+  return parts.filter((part) => part !== undefined && part !== '').join(' · ');
+}

@@ -1,0 +1,171 @@
+import type { ComponentChildren } from 'preact';
+import type { SessionList, Status } from '../../../web/api.ts';
+import type { Resource } from '../data/use-resource.ts';
+import { useResource } from '../data/use-resource.ts';
+import { Link } from '../router.tsx';
+import { countWords, sizeWords } from '../ui/format.ts';
+import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
+import { Moment } from '../ui/time.tsx';
+import { AccessPanel } from './access-panel.tsx';
+import { SessionRows } from './session-rows.tsx';
+
+/** At a glance: is access on, who is in, is the evidence whole. */
+export function OverviewView({ status }: { status: Resource<Status> }) {
+  const live = useResource<SessionList>('/api/sessions?live=true&limit=200', ({ type }) =>
+    /^(session|access|shell|exec)\./.test(type),
+  );
+  if (status.data === undefined) {
+    return (
+      <section class="view">
+        <h1 class="sr-only">Overview</h1>
+        {status.error === undefined ? (
+          <Loading rows={6} />
+        ) : (
+          <ErrorNote error={status.error} retry={status.reload} />
+        )}
+      </section>
+    );
+  }
+  const { data } = status;
+  return (
+    <section class="view">
+      <h1 class="sr-only">Overview</h1>
+      <AccessPanel status={data} onChanged={(access) => status.replace({ ...data, access })} />
+      {status.error !== undefined && <ErrorNote error={status.error} retry={status.reload} />}
+      <section class="block" aria-labelledby="live-title">
+        <div class="block-head">
+          <h2 id="live-title">In right now</h2>
+          <Link href="/sessions">All sessions</Link>
+        </div>
+        <LiveSessions live={live} on={data.access.state === 'on'} />
+      </section>
+      <section class="block" aria-labelledby="health-title">
+        <h2 id="health-title">Health</h2>
+        <div class="cards">
+          <UplinkCard status={data} />
+          <HostsCard status={data} />
+          <EvidenceCard status={data} />
+        </div>
+      </section>
+    </section>
+  );
+}
+
+function LiveSessions({ live, on }: { live: Resource<SessionList>; on: boolean }) {
+  if (live.data === undefined) {
+    return live.error === undefined ? (
+      <Loading rows={2} />
+    ) : (
+      <ErrorNote error={live.error} retry={live.reload} />
+    );
+  }
+  if (live.data.sessions.length === 0) {
+    return (
+      <Empty title="Nobody is in">
+        {on
+          ? 'A session shows up here as soon as it begins.'
+          : 'Nobody can get in while remote access is off.'}
+      </Empty>
+    );
+  }
+  return <SessionRows sessions={live.data.sessions} />;
+}
+
+type Health = 'good' | 'warn' | 'bad' | 'idle';
+
+interface HealthCardProps {
+  readonly title: string;
+  readonly health: Health;
+  readonly summary: string;
+  readonly facts: readonly (readonly [string, ComponentChildren])[];
+  readonly problem?: string | undefined;
+}
+
+function HealthCard({ title, health, summary, facts, problem }: HealthCardProps) {
+  return (
+    <article class={`card health health-${health}`}>
+      <h3>{title}</h3>
+      <p class="health-summary">
+        <span class="dot" aria-hidden="true" />
+        {summary}
+      </p>
+      {problem !== undefined && <p class="health-problem">{problem}</p>}
+      <dl class="facts compact">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </article>
+  );
+}
+
+function UplinkCard({ status: { uplinks, access } }: { status: Status }) {
+  const connected = uplinks.filter(({ state }) => state === 'connected');
+  const proxy = uplinks[0]?.proxy;
+  const rtts = connected.flatMap(({ rttMs }) => (rttMs === undefined ? [] : [rttMs]));
+  const problem = uplinks.find(
+    (uplink) => uplink.problem !== undefined && uplink.state !== 'connected',
+  )?.problem;
+  const [health, summary] = uplinkWords(uplinks.length, connected.length, access.state);
+  return (
+    <HealthCard
+      title="Connection to the vendor"
+      health={health}
+      summary={summary}
+      problem={connected.length === uplinks.length ? undefined : problem}
+      facts={[
+        ['Proxy', proxy ?? 'not joined'],
+        ['Tunnels', `${connected.length} of ${uplinks.length}`],
+        ['Round trip', rtts.length === 0 ? '–' : `${Math.round(Math.min(...rtts))} ms`],
+      ]}
+    />
+  );
+}
+
+function uplinkWords(all: number, connected: number, access: 'on' | 'off'): [Health, string] {
+  if (all === 0) return ['idle', 'Not joined to a proxy'];
+  if (connected === all) return ['good', 'Connected'];
+  if (connected > 0) return ['warn', 'Partly connected'];
+  return access === 'off' ? ['idle', 'Disconnected while access is off'] : ['bad', 'Not connected'];
+}
+
+function HostsCard({ status: { hosts } }: { status: Status }) {
+  const offline = hosts.total - hosts.online;
+  const summary = offline === 0 ? 'All online' : `${countWords(offline, 'host')} offline`;
+  return (
+    <HealthCard
+      title="Hosts"
+      health={hosts.total === 0 ? 'idle' : offline === 0 ? 'good' : 'warn'}
+      summary={hosts.total === 0 ? 'None yet' : summary}
+      facts={[
+        ['Online', hosts.online.toLocaleString()],
+        ['Known', hosts.total.toLocaleString()],
+        ['', <Link href="/hosts">{hosts.total === 0 ? 'Add the first host' : 'Show hosts'}</Link>],
+      ]}
+    />
+  );
+}
+
+function EvidenceCard({ status: { evidence } }: { status: Status }) {
+  const { problem, lastCheckpointAt } = evidence;
+  return (
+    <HealthCard
+      title="Evidence"
+      health={problem === undefined ? 'good' : 'bad'}
+      summary={problem === undefined ? 'Recording and audit log work' : 'No session is admitted'}
+      problem={problem}
+      facts={[
+        ['Audit log', countWords(evidence.auditEvents, 'event')],
+        [
+          'Last checkpoint',
+          lastCheckpointAt === undefined ? 'none yet' : <Moment at={lastCheckpointAt} relative />,
+        ],
+        ['Recordings', sizeWords(evidence.recordingsBytes)],
+        ['Free space', sizeWords(evidence.diskFreeBytes)],
+      ]}
+    />
+  );
+}

@@ -1,0 +1,84 @@
+import type { Session } from '../../../web/api.ts';
+import { Link } from '../router.tsx';
+import { durationWords } from '../ui/format.ts';
+import { Elapsed, Moment } from '../ui/time.tsx';
+
+/** Sessions as rows that lead to their details. */
+export function SessionRows({ sessions }: { sessions: readonly Session[] }) {
+  return (
+    <div class="rows session-rows">
+      <div class="row row-head" aria-hidden="true">
+        <span>Operator</span>
+        <span>Host</span>
+        <span>What</span>
+        <span>Started</span>
+        <span>Lasted</span>
+      </div>
+      <ul>
+        {sessions.map((session) => (
+          <li key={session.id}>
+            <Link href={`/sessions/${encodeURIComponent(session.id)}`} class="row">
+              <span class="strong">
+                <SessionDot state={session.state} />
+                {session.operator}
+              </span>
+              <span>
+                <span class="muted">{session.login}@</span>
+                {session.host}
+              </span>
+              <span class="clip">
+                <SessionKind session={session} />
+              </span>
+              <span class="muted">
+                <Moment at={session.startedAt} />
+              </span>
+              <span class="muted">
+                {session.state === 'live' ? (
+                  <Elapsed since={session.startedAt} />
+                ) : (
+                  <span class="figures">{lasted(session)}</span>
+                )}
+              </span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** The state as a dot with a word for those who can't see it. */
+function SessionDot({ state }: { state: Session['state'] }) {
+  return (
+    <>
+      <span class={`dot dot-${state}`} aria-hidden="true" title={state} />
+      <span class="sr-only">{state}: </span>
+    </>
+  );
+}
+
+/** What the session is about: its first command, or a shell. */
+function SessionKind({ session }: { session: Session }) {
+  const [first, ...rest] = session.recordings;
+  const more = rest.length === 0 ? '' : ` and ${rest.length} more`;
+  if (first === undefined) return <span class="muted">nothing yet</span>;
+  if (first.command !== undefined) {
+    return (
+      <>
+        <code>{first.command}</code>
+        {more}
+      </>
+    );
+  }
+  return (
+    <>
+      {first.kind === 'shell' ? 'Shell' : 'File transfer'}
+      {more}
+    </>
+  );
+}
+
+function lasted(session: Session): string {
+  if (session.endedAt === undefined) return '–';
+  return durationWords(Date.parse(session.endedAt) - Date.parse(session.startedAt));
+}

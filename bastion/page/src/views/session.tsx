@@ -1,0 +1,251 @@
+import { useState } from 'preact/hooks';
+import type { AuditList, Recording, Session } from '../../../web/api.ts';
+import { ApiError, withQuery } from '../data/api-client.ts';
+import { mayControl, usePage } from '../data/context.ts';
+import { useResource } from '../data/use-resource.ts';
+import { Replay } from '../player/replay.tsx';
+import { Watch } from '../player/watch.tsx';
+import { Link, useLocation } from '../router.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { countWords, durationWords, sizeWords } from '../ui/format.ts';
+import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
+import { Elapsed, Moment } from '../ui/time.tsx';
+import { useAction } from '../ui/use-action.ts';
+import { EventRows } from './event-rows.tsx';
+
+const EVENT_LIMIT = 1_000;
+
+/** One session: what it was, what it looked like, what was done in it. */
+export function SessionView({ id }: { id: string }) {
+  const session = useResource<Session>(
+    `/api/sessions/${encodeURIComponent(id)}`,
+    (event) => event.session === id,
+  );
+  const events = useResource<AuditList>(
+    withQuery('/api/audit', { session: id, after: 0, limit: EVENT_LIMIT }),
+    (event) => event.session === id,
+  );
+  if (session.data === undefined) {
+    const missing = session.error instanceof ApiError && session.error.status === 404;
+    return (
+      <section class="view">
+        <Back />
+        <h1>{missing ? 'There is no such session' : 'Session'}</h1>
+        {session.error === undefined && <Loading />}
+        {session.error !== undefined && !missing && (
+          <ErrorNote error={session.error} retry={session.reload} />
+        )}
+      </section>
+    );
+  }
+  const { data } = session;
+  return (
+    <section class="view">
+      <Back />
+      <div class="view-head">
+        <h1>
+          {data.operator} <span class="muted">on</span> {data.host}
+        </h1>
+        <StateBadge state={data.state} />
+        <span class="grow" />
+        {data.state === 'live' && <EndButton session={data} />}
+      </div>
+      {session.error !== undefined && <ErrorNote error={session.error} retry={session.reload} />}
+      <div class="session-grid">
+        <div class="session-main">
+          <Recordings session={data} events={events.data?.events ?? []} />
+        </div>
+        <SessionFacts session={data} />
+      </div>
+      <section class="block" aria-labelledby="events-title">
+        <div class="block-head">
+          <h2 id="events-title">What happened</h2>
+          <Link href={withQuery('/audit', { session: id })}>In the audit log</Link>
+        </div>
+        {events.data === undefined && events.error === undefined && <Loading />}
+        {events.error !== undefined && <ErrorNote error={events.error} retry={events.reload} />}
+        {events.data !== undefined && <EventRows events={events.data.events} linkSessions={false} />}
+      </section>
+    </section>
+  );
+}
+
+function Back() {
+  return (
+    <p class="back">
+      <Link href="/sessions">← Sessions</Link>
+    </p>
+  );
+}
+
+const STATE_WORDS = { live: 'Live', ended: 'Ended', interrupted: 'Interrupted' } as const;
+
+function StateBadge({ state }: { state: Session['state'] }) {
+  return (
+    <span class={`badge badge-${state}`}>
+      <span class={`dot dot-${state}`} aria-hidden="true" />
+      {STATE_WORDS[state]}
+    </span>
+  );
+}
+
+function Recordings({ session, events }: { session: Session; events: AuditList['events'] }) {
+  const { path, query, go } = useLocation();
+  const asked = Number(query.get('channel') ?? 0);
+  const recording = session.recordings.find(({ channel }) => channel === asked) ?? session.recordings[0];
+  if (recording === undefined) {
+    return <Empty title="No recording">Nothing was opened in this session yet.</Empty>;
+  }
+  return (
+    <>
+      {session.recordings.length > 1 && (
+        <fieldset class="segments wrap" aria-label="Recordings">
+          {session.recordings.map((one) => (
+            <button
+              key={one.channel}
+              type="button"
+              aria-pressed={one.channel === recording.channel}
+              onClick={() => go(`${path}?channel=${one.channel}`, { replace: true })}
+            >
+              {recordingWords(one)}
+            </button>
+          ))}
+        </fieldset>
+      )}
+      {recording.command !== undefined && (
+        <pre class="command">
+          <code>{recording.command}</code>
+        </pre>
+      )}
+      {recording.state === 'recording' && session.state === 'live' ? (
+        <Watch key={`watch ${recording.channel}`} sessionId={session.id} />
+      ) : (
+        <Replay
+          key={`replay ${recording.channel}`}
+          sessionId={session.id}
+          recording={recording}
+          events={events}
+        />
+      )}
+      {recording.sha256 !== undefined && (
+        <p class="muted digest">
+          SHA-256 of the recording <code>{recording.sha256}</code>
+        </p>
+      )}
+    </>
+  );
+}
+
+function recordingWords(recording: Recording): string {
+  const what = recording.kind === 'shell' ? 'Shell' : (recording.command ?? 'File transfer');
+  return `${recording.channel} · ${what.length > 28 ? `${what.slice(0, 27)}…` : what}`;
+}
+
+function SessionFacts({ session }: { session: Session }) {
+  return (
+    <dl class="facts card side-facts">
+      <div>
+        <dt>Login</dt>
+        <dd>{session.login}</dd>
+      </div>
+      <div>
+        <dt>From</dt>
+        <dd>{session.source ?? 'unknown'}</dd>
+      </div>
+      <div>
+        <dt>Started</dt>
+        <dd>
+          <Moment at={session.startedAt} />
+        </dd>
+      </div>
+      <div>
+        <dt>Lasted</dt>
+        <dd>
+          {session.endedAt === undefined ? (
+            <Elapsed since={session.startedAt} />
+          ) : (
+            durationWords(Date.parse(session.endedAt) - Date.parse(session.startedAt))
+          )}
+        </dd>
+      </div>
+      {session.endReason !== undefined && (
+        <div>
+          <dt>Ended because</dt>
+          <dd>{session.endReason}</dd>
+        </div>
+      )}
+      <div>
+        <dt>Sent by the operator</dt>
+        <dd>{sizeWords(session.bytesIn)}</dd>
+      </div>
+      <div>
+        <dt>Sent by the host</dt>
+        <dd>{sizeWords(session.bytesOut)}</dd>
+      </div>
+      <div>
+        <dt>Evidence</dt>
+        <dd>{countWords(session.recordings.length, 'recording')}</dd>
+      </div>
+      <div>
+        <dt>Id</dt>
+        <dd>
+          <code>{session.id}</code>
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function EndButton({ session }: { session: Session }) {
+  const { api, me } = usePage();
+  const [asking, setAsking] = useState(false);
+  const [message, setMessage] = useState('');
+  const end = useAction(async () => {
+    const body = message.trim() === '' ? {} : { message: message.trim() };
+    await api.send('POST', `/api/sessions/${encodeURIComponent(session.id)}/end`, { body });
+    setAsking(false);
+  });
+  if (!mayControl(me)) return null;
+  return (
+    <>
+      <button type="button" class="danger" onClick={() => setAsking(true)}>
+        End session…
+      </button>
+      {asking && (
+        <Dialog title="End this session?" onClose={() => setAsking(false)}>
+          <form
+            onSubmit={(event) => {
+              event.preventDefault();
+              end.run();
+            }}
+          >
+            <p>
+              {session.operator} is cut off from {session.host} at once. Access stays as it is: they may come
+              back.
+            </p>
+            <label>
+              <span>
+                Message <span class="muted">(optional, shown in their terminal)</span>
+              </span>
+              <input
+                name="message"
+                maxLength={200}
+                value={message}
+                onInput={(event) => setMessage(event.currentTarget.value)}
+              />
+            </label>
+            {end.error !== undefined && <ErrorNote error={end.error} />}
+            <div class="dialog-buttons">
+              <button type="button" onClick={() => setAsking(false)}>
+                Let them work
+              </button>
+              <button type="submit" class="danger" disabled={end.running}>
+                End session
+              </button>
+            </div>
+          </form>
+        </Dialog>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,77 @@
+import { useState } from 'preact/hooks';
+import type { Me } from '../../../web/api.ts';
+import type { ApiClient } from '../data/api-client.ts';
+import { Icon } from '../ui/icon.tsx';
+import { ErrorNote } from '../ui/notes.tsx';
+import { useAction } from '../ui/use-action.ts';
+
+/** Name, password and one-time code, in one step. */
+export function SignIn({ api, onSignedIn }: { api: ApiClient; onSignedIn: (me: Me) => void }) {
+  const [username, setUsername] = useState('');
+  const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
+  const signIn = useAction(async () => {
+    try {
+      onSignedIn(await api.send<Me>('POST', '/api/login', { body: { username, password, code } }));
+    } catch (error) {
+      setCode('');
+      throw error;
+    }
+  });
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    signIn.run();
+  };
+  return (
+    <main class="center">
+      <form class="card sign-in" onSubmit={submit}>
+        <span class="brand-mark big" aria-hidden="true">
+          <Icon name="gate" />
+        </span>
+        <h1>Sign in</h1>
+        <p class="muted">Remote access to your hosts is decided here.</p>
+        <label>
+          User name
+          <input
+            name="username"
+            autocomplete="username"
+            autocapitalize="none"
+            spellcheck={false}
+            required
+            value={username}
+            onInput={(event) => setUsername(event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          Password
+          <input
+            name="password"
+            type="password"
+            autocomplete="current-password"
+            required
+            value={password}
+            onInput={(event) => setPassword(event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          Code from your authenticator app
+          <input
+            name="code"
+            class="figures"
+            inputMode="numeric"
+            autocomplete="one-time-code"
+            pattern="[0-9 ]{6,7}"
+            title="six digits"
+            required
+            value={code}
+            onInput={(event) => setCode(event.currentTarget.value)}
+          />
+        </label>
+        {signIn.error !== undefined && <ErrorNote error={signIn.error} />}
+        <button type="submit" class="primary" disabled={signIn.running}>
+          {signIn.running ? 'Checking…' : 'Sign in'}
+        </button>
+      </form>
+    </main>
+  );
+}

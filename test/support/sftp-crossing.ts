@@ -27,7 +27,9 @@ export async function sftpCrossing(
   writeFileSync(wrapper, `#!/bin/sh\nSFTP_TEE_LOG='${log}' exec '${process.execPath}' '${TEE}'\n`);
   chmodSync(wrapper, 0o700);
   const exitCode = await new Promise<number | null>((resolve, reject) => {
-    const client = spawn('sftp', [...options, '-b', '-', '-D', wrapper], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const client = spawn('sftp', [...options, '-b', '-', '-D', wrapper], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
     client.on('error', reject);
     client.on('close', resolve);
     client.stdin.end(commands.map((command) => `${command}\n`).join(''));

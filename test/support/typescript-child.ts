@@ -1,46 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { onTestFinished } from 'vitest';
-
-const ROOT = resolve(import.meta.dirname, '../..');
+import { join } from 'node:path';
+import { build } from 'vite';
 
 /**
- * Runs a TypeScript program of a few lines in a process of its own, for tests that kill it or need a second
- * process. `project/` at the start of an import is the project's root. Ends with the test.
+ * Makes a script that Node.js runs, with our modules in it, from the TypeScript file `entry`: for tests whose child
+ * process must be killed or limited. Gives back its path in `folder`.
  */
-export async function startTypeScriptChild(
-  source: string,
-): Promise<ChildProcess & { stdout: NodeJS.ReadableStream }> {
-  const { build } = await import('vite');
-  const artifacts = join(ROOT, '.artifacts');
-  mkdirSync(artifacts, { recursive: true });
-  // Inside the project, so that the packages are found.
-  const directory = mkdtempSync(join(artifacts, 'child-'));
-  const entry = join(directory, 'entry.ts');
-  writeFileSync(entry, source);
+export async function buildChildScript(entry: string, folder: string): Promise<string> {
   await build({
     configFile: false,
     logLevel: 'error',
-    root: ROOT,
-    resolve: { alias: { project: ROOT } },
     build: {
       ssr: entry,
-      outDir: directory,
+      outDir: folder,
       emptyOutDir: false,
+      minify: false,
       target: 'node20',
-      rollupOptions: { output: { entryFileNames: 'child.mjs' } },
+      rolldownOptions: { output: { entryFileNames: 'child.mjs' } },
     },
   });
-  const child = spawn(process.execPath, [join(directory, 'child.mjs')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  onTestFinished(async () => {
-    const gone = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-    rmSync(directory, { recursive: true, force: true });
-  });
-  return child;
+  return join(folder, 'child.mjs');
 }

@@ -41,7 +41,7 @@ export function tunnelUrlOf(base: string): URL {
  * Masks exist to keep page scripts from writing attack bytes into plain HTTP caches (RFC 6455, 10.3). Over TLS, for a
  * program that is no browser, they protect nothing and cost a pass over every byte at both ends.
  */
-function leaveMaskZero(): void {}
+export function leaveMaskZero(): void {}
 
 /**
  * Dials a peer, proves who we are, and checks that the pinned peer answered.

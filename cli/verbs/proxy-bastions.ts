@@ -17,7 +17,7 @@ const bastion = z.looseObject({
   id: z.string(),
   online: z.boolean().optional(),
   tunnels: z.number().optional(),
-  revoked: z.boolean().optional(),
+  revokedAt: z.string().optional(),
 });
 
 /** `drawbridge proxy bastion ls|token|revoke`. They work with the proxy running and without. */
@@ -25,6 +25,7 @@ export function registerProxyBastions(proxy: Command, cli: Cli): void {
   const bastions = proxy.command('bastion').description("Invite customers' bastions, list and revoke them.");
   const list = bastions
     .command('ls')
+    .alias('list')
     .description('List the bastions and whether they are connected.')
     .option('--json', 'print them as JSON')
     .action((options: BastionOptions) => listBastions(cli, options));
@@ -57,7 +58,7 @@ async function listBastions(cli: Cli, options: BastionOptions): Promise<void> {
   }
   const { styles } = cli.terminal;
   const stateOf = (row: z.infer<typeof bastion>): string => {
-    if (row.revoked === true) return 'revoked';
+    if (row.revokedAt !== undefined) return 'revoked';
     return row.online === true || (row.tunnels ?? 0) > 0 ? 'online' : 'offline';
   };
   writeTable(

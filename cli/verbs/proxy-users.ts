@@ -31,7 +31,7 @@ const secrets = z.looseObject({
 const key = z.looseObject({
   fingerprint: z.string(),
   username: z.string().optional(),
-  comment: z.string().optional(),
+  publicLine: z.string().optional(),
 });
 
 /** `drawbridge proxy user add|ls|disable|reset-mfa|key`. They work with the proxy running and without. */
@@ -52,6 +52,7 @@ export function registerProxyUsers(proxy: Command, cli: Cli): void {
   examples(withProxyPlace(add), ['drawbridge proxy user add alice --group support,dba']);
   const list = users
     .command('ls')
+    .alias('list')
     .description('List the operators.')
     .option('--json', 'print them as JSON')
     .action((options: UserOptions) => listUsers(cli, options));
@@ -95,6 +96,7 @@ function registerKeys(users: Command, cli: Cli): void {
   examples(withProxyPlace(add), ['drawbridge proxy user key add alice id_ed25519.pub']);
   const list = keys
     .command('ls')
+    .alias('list')
     .argument('[name]', 'user name; all operators if left out')
     .description('List the registered keys.')
     .option('--json', 'print them as JSON')
@@ -108,7 +110,7 @@ function registerKeys(users: Command, cli: Cli): void {
         [
           { heading: 'USER', value: (row) => row.username ?? name ?? '' },
           { heading: 'FINGERPRINT', value: (row) => row.fingerprint },
-          { heading: 'COMMENT', value: (row) => row.comment ?? '' },
+          { heading: 'TYPE', value: (row) => row.publicLine?.split(' ')[0] ?? '' },
         ],
         'No key is registered.',
       );

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Cli, examples, portNumber, type RegisterVerb } from '../cli.ts';
+import { DEFAULT_PROXY_CONFIG } from '../proxy-administration.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
 import { registerProxyBastions } from './proxy-bastions.ts';
@@ -16,9 +17,6 @@ interface InitOptions {
   readonly force?: boolean;
   readonly json?: boolean;
 }
-
-/** Where an installation keeps the proxy's configuration. */
-export const DEFAULT_PROXY_CONFIG = '/etc/drawbridge/proxy.yaml';
 
 /** `drawbridge proxy init|start|user|bastion`. */
 export const registerProxy: RegisterVerb = (program, cli) => {

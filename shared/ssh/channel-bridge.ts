@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.ts';
-import type { SshChannel } from './channel.ts';
+import type { ChannelHandlers, SshChannel } from './channel.ts';
 import { type ChannelRequest, isSessionStart } from './channel-request.ts';
 import type { DataStream } from './ordered-queue.ts';
 
@@ -98,7 +98,7 @@ export function bridgeChannels(
     resolveEnded({ ...(exit === undefined ? {} : { exit }), ...(aborted === undefined ? {} : { aborted }) });
   };
 
-  host.attach({
+  const hostHandlers: ChannelHandlers = {
     onData: (chunk, stream) =>
       guard(() => {
         const released = hooks.onOutput === undefined ? chunk : hooks.onOutput(chunk, stream);
@@ -128,7 +128,7 @@ export function bridgeChannels(
       if (aborted === undefined) operator.close();
       finishOne();
     },
-  });
+  };
   operator.attach({
     onData: (chunk) =>
       guard(() => {
@@ -157,5 +157,6 @@ export function bridgeChannels(
       finishOne();
     },
   });
+  operator.whenDecided(() => host.attach(hostHandlers));
   return { release, abort, ended };
 }

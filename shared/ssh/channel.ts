@@ -85,6 +85,7 @@ export class SshChannel {
   #handlers: ChannelHandlers = {};
   #attached = false;
   #deciding = false;
+  #afterDecision: (() => void)[] = [];
   #sendWindowBytes: number;
   #receiveWindowBytes: number;
   #creditBytes = 0;
@@ -128,6 +129,15 @@ export class SshChannel {
     this.#attached = true;
     if (this.#closedHandedOut) handlers.onClosed?.();
     else this.#deliver();
+  }
+
+  /**
+   * Runs `run` once the peer has its answer to the request that is being decided; at once when none is. So output of
+   * a command can't overtake the answer that the command has started.
+   */
+  whenDecided(run: () => void): void {
+    if (this.#deciding) this.#afterDecision.push(run);
+    else run();
   }
 
   /** Sends data, or queues it. False: wait for `onDrain`. Ignored after `end`, `close` or `destroy`. */
@@ -352,6 +362,7 @@ export class SshChannel {
     const settle = (granted: boolean): void => {
       this.#deciding = false;
       this.#answer(granted, wantReply);
+      for (const run of this.#afterDecision.splice(0)) run();
       this.#deliver();
     };
     decision

@@ -1,0 +1,126 @@
+import { join } from 'node:path';
+import type { Clock } from '../shared/clock.ts';
+import { createEgress } from '../shared/egress/egress.ts';
+import { messageOf } from '../shared/errors.ts';
+import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
+import type { Logger } from '../shared/log.ts';
+import type { RunningRole } from '../shared/role.ts';
+import { loadSshKeyFile, parsePublicLine } from '../shared/ssh/keys.ts';
+import type { IncomingStream, Tunnel } from '../shared/tunnel/tunnel.ts';
+import { Uplink } from '../shared/tunnel/uplink.ts';
+import type { AgentConfig } from './config.ts';
+import { loadEnrolment } from './setup/enrolment-file.ts';
+import { sftpServerLine } from './sftp/server-line.ts';
+import { findSystemTools } from './shell/launch.ts';
+import { BuiltinServer } from './ssh/builtin-server.ts';
+import { SshdRelay } from './tunnel/sshd-relay.ts';
+
+/** What the agent is given from outside. */
+export interface AgentDependencies {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told to the bastion. */
+  readonly version?: string;
+}
+
+/** How an agent serves the bastion's `ssh` streams, by its target. */
+interface StreamServer {
+  serve(incoming: IncomingStream): void | Promise<void>;
+  close(sentence: string): void | Promise<void>;
+}
+
+/**
+ * Starts the host's role: tunnels to the bastion, and on them either the builtin SSH server or the way to the host's
+ * own. Nothing listens on the host.
+ * @throws `identity.*`, `enrolment.*`, `ssh.*`, `egress.*`; then nothing is left running.
+ */
+export async function startAgent(config: AgentConfig, deps: AgentDependencies): Promise<RunningRole> {
+  const { clock, log } = deps;
+  const identity = await loadNodeIdentity(config.dataDir);
+  const { issuer, url, sshClientKey } = await loadEnrolment(config.dataDir);
+  const server = await streamServer(config, sshClientKey, deps);
+  const egress = createEgress(config.egress, { extraCa: issuer.ca === undefined ? [] : [issuer.ca] });
+  const uplink = new Uplink({
+    url,
+    identity,
+    peer: issuer,
+    egress,
+    tunnels: config.tunnels,
+    onTunnel: (tunnel) => {
+      sayHello(tunnel, config, deps).catch((error: unknown) => {
+        log.warn({ err: error }, `the bastion did not take the hello of this host: ${messageOf(error)}`);
+      });
+    },
+    onStream: (incoming) => {
+      if (incoming.request.kind === 'ssh') return server.serve(incoming);
+      return incoming.refuse('stream.unknown_kind', 'This agent does not know what that stream is for.');
+    },
+    onChange: (index, status) => {
+      const { state, problem } = status;
+      const level = problem === undefined ? 'info' : 'warn';
+      log[level]({ tunnel: index, state }, problem ?? `tunnel to ${issuer.name}: ${state}`);
+    },
+    clock,
+    log,
+  });
+
+  let resolveStopped: (reason: string) => void = () => undefined;
+  const stopped = new Promise<string>((resolve) => {
+    resolveStopped = resolve;
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = async (reason: string): Promise<void> => {
+    // Sessions first, so that their clients hear why; then the tunnels that carry the message.
+    await server.close('The agent on this host is being stopped.');
+    await uplink.stop('agent.stopping', 'The agent is being stopped.');
+    resolveStopped(reason);
+  };
+  uplink.start();
+  return {
+    addresses: { bastion: url },
+    stop(reason) {
+      stopping ??= stop(reason);
+      return stopping;
+    },
+    stopped,
+  };
+}
+
+async function streamServer(
+  config: AgentConfig,
+  sshClientKey: string,
+  { clock, log }: AgentDependencies,
+): Promise<StreamServer> {
+  if (config.target === 'sshd') return new SshdRelay(config.sshd, clock);
+  const hostKey = await loadSshKeyFile(join(config.dataDir, 'ssh_host_ed25519_key'));
+  const builtin = new BuiltinServer({
+    hostKey: hostKey.privateKey,
+    bastionKey: parsePublicLine(sshClientKey).fingerprint,
+    logins: config.logins,
+    forwarding: config.forwarding,
+    tools: findSystemTools(),
+    sftpServer: sftpServerLine(),
+    clock,
+    log,
+  });
+  return {
+    serve: (incoming) => builtin.serve(incoming.accept()),
+    close: (sentence) => builtin.close(sentence),
+  };
+}
+
+async function sayHello(tunnel: Tunnel, config: AgentConfig, { version }: AgentDependencies): Promise<void> {
+  const { stream, reply } = tunnel.open({
+    v: 1,
+    kind: 'hello',
+    ...(version === undefined ? {} : { version }),
+    platform: `${process.platform} ${process.arch}`,
+    target: config.target,
+    ...(config.logins === undefined ? {} : { logins: config.logins }),
+  });
+  // The stream is only its preface; how it ends says nothing that the reply does not.
+  stream.on('error', () => undefined);
+  stream.resume();
+  stream.end();
+  await reply;
+}

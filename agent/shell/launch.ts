@@ -1,0 +1,128 @@
+import { accessSync, constants } from 'node:fs';
+import { basename } from 'node:path';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import type { Account } from './account.ts';
+
+/** What to start for somebody. */
+export type Program =
+  | { readonly kind: 'login-shell' }
+  /** Given to the account's shell with `-c`, as sshd does. */
+  | { readonly kind: 'command'; readonly command: string }
+  /** Started as it is. */
+  | { readonly kind: 'program'; readonly argv: readonly [string, ...string[]] };
+
+/** How to start it. */
+export interface LaunchOptions {
+  readonly account: Account;
+  readonly program: Program;
+  /** True when this process runs as root and becomes the account first. */
+  readonly become: boolean;
+  /** Settings for `stty`, when it starts on a terminal. */
+  readonly terminalSettings?: readonly string[];
+}
+
+/** Tools of the system that are used when they are there. Paths. */
+export interface SystemTools {
+  /** util-linux: becomes an account with all its groups, and ties a process to the life of this one. */
+  readonly setpriv: string | undefined;
+  readonly bash: string | undefined;
+}
+
+/** Looks for the tools in their usual places. */
+export function findSystemTools(): SystemTools {
+  return {
+    setpriv: firstExecutable(['/usr/bin/setpriv', '/bin/setpriv']),
+    bash: firstExecutable(['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash']),
+  };
+}
+
+/** The first of these that exists and may be executed. */
+export function firstExecutable(paths: readonly string[]): string | undefined {
+  return paths.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      // Not there, or not for us: the next one may do.
+      return false;
+    }
+  });
+}
+
+/*
+ * What runs before the program, in the same process: notes in the kernel's audit trail who logs in (as PAM does; not
+ * permitted in most containers), gives the terminal to the account, sets its modes, tells programs its name. Nothing
+ * of it is worth refusing a login for. $1: user id or nothing; $2: owner of the terminal or nothing; $3: arguments
+ * of stty or nothing; $4: `tty` when it runs on a terminal.
+ */
+const PRELUDE = `{
+  [ -z "$1" ] || printf %s "$1" > /proc/self/loginuid
+  if [ "$4" = tty ]; then
+    SSH_TTY=$(tty) && export SSH_TTY
+    if [ -n "$2" ]; then chown "$2" "$SSH_TTY" && chmod 620 "$SSH_TTY"; fi
+    [ -z "$3" ] || stty $3
+  fi
+} 2>/dev/null
+shift 4
+exec "$@"`;
+
+/**
+ * The command line that starts a program as an account. Every step replaces the one before it, so that the process
+ * which is started is the program in the end: its exit status and signal are the real ones, and signals reach it.
+ *
+ * `setpriv` gives it all groups of the account (Node's own `uid` option would drop them).
+ * @throws `agent.no_setpriv` when another account is to be become and the tool for it is missing.
+ */
+export function commandLine(options: LaunchOptions, tools: SystemTools): readonly [string, ...string[]] {
+  const { account, become, terminalSettings } = options;
+  const program = programLine(options, tools);
+  const asAccount = [...setprivLine(options, tools), ...program];
+  if (!become && terminalSettings === undefined) return headed(asAccount);
+  return [
+    '/bin/sh',
+    '-c',
+    PRELUDE,
+    'drawbridge',
+    become ? String(account.uid) : '',
+    become ? String(account.uid) : '',
+    terminalSettings?.join(' ') ?? '',
+    terminalSettings === undefined ? '' : 'tty',
+    ...asAccount,
+  ];
+}
+
+function setprivLine({ account, become }: LaunchOptions, tools: SystemTools): string[] {
+  if (tools.setpriv === undefined) {
+    if (!become) return [];
+    throw new DrawbridgeError(
+      'agent.no_setpriv',
+      `This host has no setpriv, so nothing can be started as ${account.name}.`,
+      {
+        hint: 'Install util-linux, or run the agent as the account that operators are to use.',
+      },
+    );
+  }
+  // When the agent itself is killed, nobody is left to end what it has started: the kernel does.
+  const tied = [tools.setpriv, '--pdeathsig', 'HUP'];
+  if (!become) return [...tied, '--'];
+  return [...tied, '--reuid', String(account.uid), '--regid', String(account.gid), '--init-groups', '--'];
+}
+
+function programLine({ account, program }: LaunchOptions, tools: SystemTools): string[] {
+  switch (program.kind) {
+    case 'command':
+      return [account.shell, '-c', program.command];
+    case 'program':
+      return [...program.argv];
+    case 'login-shell':
+      // A login shell is told so by the dash in front of its name; only bash can start something under another name.
+      if (tools.bash === undefined) return [account.shell, '-l'];
+      return [tools.bash, '-c', 'exec -a "$0" "$@"', `-${basename(account.shell)}`, account.shell];
+  }
+}
+
+function headed(line: readonly string[]): readonly [string, ...string[]] {
+  const [program, ...rest] = line;
+  if (program === undefined) throw new Error('There is nothing to start.');
+  return [program, ...rest];
+}

@@ -1,0 +1,179 @@
+import type { Clock } from '../../shared/clock.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { SshChannel } from '../../shared/ssh/channel.ts';
+import {
+  type ChannelRequest,
+  isSessionStart,
+  type SessionStart,
+  type TerminalSize,
+} from '../../shared/ssh/channel-request.ts';
+import type { Account } from '../shell/account.ts';
+import { loginEnvironment, RequestedEnvironment } from '../shell/environment.ts';
+import type { HostProcess, ProcessEnd, ProcessListener } from '../shell/host-process.ts';
+import { commandLine, type Program, type SystemTools } from '../shell/launch.ts';
+import { startPiped } from '../shell/piped-process.ts';
+import { startOnTerminal } from '../shell/pty-process.ts';
+import { startFolder } from '../shell/start-folder.ts';
+import { sttyArguments } from '../shell/terminal-modes.ts';
+
+/** What a session channel needs to know to start something. */
+export interface SessionOptions {
+  readonly account: Account;
+  /** True when the agent runs as root and becomes the account. */
+  readonly become: boolean;
+  readonly tools: SystemTools;
+  /** Command line of the SFTP server. */
+  readonly sftpServer: readonly [string, ...string[]];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Terminal {
+  readonly term: string;
+  readonly modes: Buffer;
+  size: TerminalSize;
+}
+
+/** Longest name of a terminal's type. */
+const TERM_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
+
+/** Exit status of something that could not be started, as shells have it. */
+const NOT_STARTED = 127;
+
+/** Serves one session channel: takes terminal and environment, then starts a shell, a command or SFTP. */
+export function serveSession(channel: SshChannel, options: SessionOptions): void {
+  new SessionChannel(channel, options);
+}
+
+class SessionChannel implements ProcessListener {
+  readonly #channel: SshChannel;
+  readonly #options: SessionOptions;
+  readonly #environment = new RequestedEnvironment();
+  #terminal: Terminal | undefined;
+  #starting = false;
+  #process: HostProcess | undefined;
+  #creditBytes = 0;
+
+  constructor(channel: SshChannel, options: SessionOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    channel.attach({
+      onRequest: (request) => this.#request(request),
+      onClosed: () => this.#process?.hangUp(),
+    });
+  }
+
+  onOutput(chunk: Buffer, stream: 'stdout' | 'stderr'): void {
+    if (!this.#channel.write(chunk, stream)) this.#process?.pause();
+  }
+
+  onDrain(): void {
+    this.#channel.consumed(this.#creditBytes);
+    this.#creditBytes = 0;
+  }
+
+  onEnd(end: ProcessEnd): void {
+    if (end.kind === 'exited') this.#channel.exit({ kind: 'exit-status', code: end.code });
+    else this.#channel.exit({ kind: 'exit-signal', name: end.signal, coreDumped: false, message: '' });
+    this.#channel.close();
+  }
+
+  #request(request: ChannelRequest): boolean | Promise<boolean> {
+    if (isSessionStart(request)) return this.#start(request);
+    switch (request.kind) {
+      case 'pty':
+        if (this.#starting || !TERM_PATTERN.test(request.term)) return false;
+        this.#terminal = { term: request.term, modes: request.modes, size: request };
+        return true;
+      case 'env':
+        return !this.#starting && this.#environment.set(request.name, request.value);
+      case 'window-change':
+        if (this.#terminal === undefined) return false;
+        this.#terminal.size = request;
+        this.#process?.resize(request);
+        return true;
+      case 'signal':
+        this.#process?.signal(request.name);
+        return this.#process !== undefined;
+      default:
+        return false;
+    }
+  }
+
+  async #start(start: SessionStart): Promise<boolean> {
+    const program = this.#programFor(start);
+    if (this.#starting || program === undefined) return false;
+    this.#starting = true;
+    try {
+      const process = await this.#launch(program);
+      this.#process = process;
+      // It may be over, and so may the channel, by the time it has been started.
+      if (this.#channel.signal.aborted) process.hangUp();
+      this.#listen(process);
+      return true;
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'a session could not be started');
+      this.#channel.whenDecided(() => this.#fail(messageOf(error)));
+      return true;
+    }
+  }
+
+  #fail(sentence: string): void {
+    this.#channel.write(Buffer.from(`drawbridge: ${sentence}\r\n`), 'stderr');
+    this.onEnd({ kind: 'exited', code: NOT_STARTED });
+  }
+
+  #programFor(start: SessionStart): Program | undefined {
+    switch (start.kind) {
+      case 'shell':
+        return { kind: 'login-shell' };
+      case 'exec': {
+        const command = start.command.toString('utf8');
+        return command.includes('\0') ? undefined : { kind: 'command', command };
+      }
+      case 'subsystem':
+        return start.name === 'sftp' ? { kind: 'program', argv: this.#options.sftpServer } : undefined;
+    }
+  }
+
+  async #launch(program: Program): Promise<HostProcess> {
+    const { account, become, tools, clock } = this.#options;
+    const terminal = this.#terminal;
+    const line = commandLine(
+      {
+        account,
+        program,
+        become,
+        ...(terminal === undefined ? {} : { terminalSettings: sttyArguments(terminal.modes) }),
+      },
+      tools,
+    );
+    const env = loginEnvironment(account, this.#environment, process.env, terminal?.term);
+    const spec = { line, env, cwd: await startFolder(account, become) };
+    if (terminal === undefined) return startPiped(spec, this.#heldBack(), clock);
+    return startOnTerminal(spec, terminal, this.#heldBack(), clock);
+  }
+
+  /** Keeps what the process says until the client knows that it was started. */
+  #heldBack(): ProcessListener {
+    return {
+      onOutput: (chunk, stream) => this.#channel.whenDecided(() => this.onOutput(chunk, stream)),
+      onDrain: () => this.onDrain(),
+      onEnd: (end) => this.#channel.whenDecided(() => this.onEnd(end)),
+    };
+  }
+
+  #listen(process: HostProcess): void {
+    this.#channel.attach({
+      onData: (chunk) => {
+        if (process.write(chunk)) this.#channel.consumed(chunk.length);
+        else this.#creditBytes += chunk.length;
+      },
+      onEof: () => process.endInput(),
+      onRequest: (request) => this.#request(request),
+      onDrain: () => process.resume(),
+      onClosed: () => process.hangUp(),
+    });
+  }
+}

@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { joinStreams, RELAYS_PER_OPERATOR_LIMIT, Relays } from '../../../proxy/tunnels/relays.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+/** Two ends of one TCP connection, each of which can half-close. */
+async function socketPair(): Promise<[Socket, Socket]> {
+  const server = createServer({ allowHalfOpen: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening');
+  const near = connect({ port: address.port, host: '127.0.0.1', allowHalfOpen: true });
+  const [far] = (await once(server, 'connection')) as [Socket];
+  server.close();
+  onTestFinished(() => {
+    near.destroy();
+    far.destroy();
+  });
+  for (const socket of [near, far]) socket.on('error', () => undefined);
+  return [near, far];
+}
+
+/** All that comes until the end; the socket stays open for writing. */
+async function received(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(socket, 'end');
+  return Buffer.concat(chunks).toString();
+}
+
+describe('joined streams', () => {
+  it('pass on each end by itself, and lose nothing', async () => {
+    const [operator, left] = await socketPair();
+    const [right, bastion] = await socketPair();
+    const joined = joinStreams(left, right);
+    operator.end('question');
+    expect(await received(bastion)).toBe('question');
+    const large = 'answer '.repeat(200_000);
+    bastion.end(large);
+    expect((await received(operator)) === large).toBe(true);
+    expect(await joined).toEqual({});
+  });
+
+  it('stop the writer when the reader stalls', async () => {
+    const [operator, left] = await socketPair();
+    const [right, bastion] = await socketPair();
+    void joinStreams(left, right);
+    const sizeBytes = 64 * 1024 * 1024;
+    operator.write(Buffer.alloc(sizeBytes));
+    let quietPolls = 0;
+    let seenBytes = 0;
+    await waitFor(
+      () => {
+        quietPolls = left.bytesRead > 0 && left.bytesRead === seenBytes ? quietPolls + 1 : 0;
+        seenBytes = left.bytesRead;
+        return quietPolls > 20;
+      },
+      { what: 'the flow to stop' },
+    );
+    expect(left.bytesRead).toBeLessThan(sizeBytes / 2);
+    expect(left.readableLength + right.writableLength).toBeLessThan(1024 * 1024);
+    bastion.destroy();
+  });
+
+  it('are both destroyed when one breaks', async () => {
+    const [operator, left] = await socketPair();
+    const [right, bastion] = await socketPair();
+    const joined = joinStreams(left, right);
+    bastion.resetAndDestroy();
+    expect((await joined).error).toBeDefined();
+    await waitFor(() => left.destroyed && right.destroyed);
+    operator.resume();
+    await waitFor(() => operator.readableEnded || operator.destroyed);
+  });
+});
+
+describe('the list of relays', () => {
+  it('cuts the connections of one operator and leaves the others', async () => {
+    const relays = new Relays();
+    const [one] = await socketPair();
+    const [two] = await socketPair();
+    relays.add('alice', one);
+    relays.add('bob', two);
+    expect(relays.count).toBe(2);
+    expect(relays.cut('alice')).toBe(1);
+    await waitFor(() => relays.count === 1);
+    expect([one.destroyed, two.destroyed]).toEqual([true, false]);
+  });
+
+  it('refuses an operator who has too many, with a sentence', async () => {
+    const relays = new Relays();
+    for (let number = 0; number < RELAYS_PER_OPERATOR_LIMIT; number++) relays.add('alice', new PassThrough());
+    expect(() => relays.requireRoom('alice')).toThrow('You have too many connections open.');
+    expect(() => relays.requireRoom('bob')).not.toThrow();
+  });
+});

@@ -105,6 +105,7 @@ export class SessionRegistry {
         login,
         code: ending.code,
         reason: ending.message,
+        by: ending.by,
         bytesIn: bytes.in,
         bytesOut: bytes.out,
         channels: channels.map((channel) => ({ ...channel })),
@@ -128,6 +129,11 @@ export class SessionRegistry {
   /** Ends every session, before it returns. */
   endAll(ending: SessionEnding): void {
     for (const session of this.#live.values()) session.end(ending);
+  }
+
+  /** Ends the sessions on one host, before it returns. */
+  endOnHost(host: string, ending: SessionEnding): void {
+    for (const session of this.#live.values()) if (session.identity.host === host) session.end(ending);
   }
 
   /** @throws `session.not_live`. */

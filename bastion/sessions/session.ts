@@ -1,3 +1,5 @@
+import type { Recorder } from '../../recordings/recorder.ts';
+import type { Actor } from '../../shared/audit/event.ts';
 import type { PolicyAction } from '../policy/decide.ts';
 import type { RecordingSummary, SessionSummary } from '../service.ts';
 
@@ -24,6 +26,8 @@ export interface SessionEnding {
   readonly code: string;
   /** One sentence for the operator. */
   readonly message: string;
+  /** Who ended it, when somebody did. */
+  readonly by?: Actor;
 }
 
 /**
@@ -55,15 +59,7 @@ export function nextSessionPhase(phase: SessionPhase, event: SessionEvent): Sess
 export interface OpenChannel {
   readonly number: number;
   readonly action: PolicyAction;
-  readonly recording?: LiveRecording;
-}
-
-/** A recording that grows. */
-export interface LiveRecording {
-  readonly path: string;
-  readonly sizeBytes: number;
-  /** Calls back after each write; returns how to stop. */
-  subscribe(listener: (line: { readonly sizeBytes: number; readonly ended: boolean }) => void): () => void;
+  readonly recording?: Recorder;
 }
 
 /** What a channel has moved, for the event that ends the session. */

@@ -1,0 +1,242 @@
+import { wholeLinesSize } from '../recordings/cast-reader.ts';
+import { liveRecording } from '../recordings/live.ts';
+import type { Actor, AuditEvent, AuditQuery, AuditSource } from '../shared/audit/event.ts';
+import type { AuditLog } from '../shared/audit/log.ts';
+import type { Clock } from '../shared/clock.ts';
+import { DrawbridgeError } from '../shared/errors.ts';
+import type { NodeIdentity } from '../shared/identity/node-identity.ts';
+import type { EvidenceHealth } from './admission/evidence-health.ts';
+import type { Gate } from './gate/gate.ts';
+import type { AgentEnrolment } from './hosts/agent-enrolment.ts';
+import type { AgentStore } from './hosts/agent-store.ts';
+import type { HostDirectory } from './hosts/host-directory.ts';
+import type { PolicyStore } from './policy/policy-store.ts';
+import type {
+  AccessChange,
+  AccessStatus,
+  BastionService,
+  BastionStatus,
+  CreatedToken,
+  HostSummary,
+  LiveRecordingEvent,
+  PolicySummary,
+  RecordingSummary,
+  SessionQuery,
+  SessionSummary,
+  UplinkSummary,
+} from './service.ts';
+import type { SessionRegistry } from './sessions/session-registry.ts';
+import type { SessionStore } from './sessions/session-store.ts';
+
+/** Longest message to an operator whose session is ended. */
+const MESSAGE_LIMIT_CHARACTERS = 500;
+
+export interface BastionServiceParts {
+  readonly identity: NodeIdentity;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly gate: Gate;
+  readonly registry: SessionRegistry;
+  readonly sessions: SessionStore;
+  readonly agents: AgentStore;
+  readonly hosts: HostDirectory;
+  readonly enrolment: AgentEnrolment;
+  readonly policies: PolicyStore;
+  /** Appends go through it, so that it knows whether evidence can be written. */
+  readonly evidence: EvidenceHealth;
+  readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint'>;
+  readonly uplinks: () => readonly UplinkSummary[];
+  readonly clock: Clock;
+}
+
+/** What administrators can do, whichever way they come. */
+export class LocalBastionService implements BastionService {
+  readonly #parts: BastionServiceParts;
+
+  constructor(parts: BastionServiceParts) {
+    this.#parts = parts;
+  }
+
+  async status(): Promise<BastionStatus> {
+    const { identity, version, startedAt, gate, registry, sessions, hosts, evidence, audit, uplinks } =
+      this.#parts;
+    const all = hosts.all();
+    const [head, checkpoint, recordingsBytes, diskFreeBytes, problem] = await Promise.all([
+      audit.head(),
+      audit.lastCheckpoint(),
+      sessions.recordingsBytes(),
+      evidence.diskFreeBytes(),
+      evidence.problem(),
+    ]);
+    return {
+      name: identity.name,
+      id: identity.id,
+      version,
+      startedAt,
+      access: gate.status,
+      liveSessions: registry.size,
+      hosts: { online: all.filter((host) => host.online).length, total: all.length },
+      uplinks: uplinks(),
+      evidence: {
+        auditEvents: head.seq,
+        auditHead: head.hash,
+        ...(checkpoint === undefined ? {} : { lastCheckpointAt: checkpoint.time }),
+        recordingsBytes,
+        diskFreeBytes,
+        ...(problem === undefined ? {} : { problem }),
+      },
+    };
+  }
+
+  async setAccess(actor: Actor, change: AccessChange): Promise<AccessStatus> {
+    const { gate } = this.#parts;
+    if (change.state === 'off') return gate.turnOff(actor, change.reason);
+    return gate.turnOn(actor, {
+      ...(change.forMs === undefined ? {} : { forMs: change.forMs }),
+      ...(change.reason === undefined ? {} : { reason: change.reason }),
+    });
+  }
+
+  listSessions(query: SessionQuery): Promise<readonly SessionSummary[]> {
+    return this.#parts.registry.list(query);
+  }
+
+  getSession(id: string): Promise<SessionSummary | undefined> {
+    return this.#parts.registry.find(id);
+  }
+
+  async endSession(actor: Actor, id: string, message?: string): Promise<void> {
+    const { registry } = this.#parts;
+    if (registry.get(id) === undefined && (await registry.find(id)) === undefined) {
+      throw new DrawbridgeError('session.not_found', `There is no session ${id.slice(0, 40)}.`);
+    }
+    const said = message?.replace(/[^\P{Cc}\t]/gu, ' ').slice(0, MESSAGE_LIMIT_CHARACTERS);
+    const because = said === undefined || said === '' ? '' : `: ${said}`;
+    // The event that says who ended it is the session's own: ending must not wait for anything.
+    registry.end(id, {
+      code: 'session.ended_by_admin',
+      message: `${this.#parts.identity.name} has ended this session${because}`,
+      by: actor,
+    });
+  }
+
+  async openRecording(
+    actor: Actor,
+    sessionId: string,
+    channel = 1,
+  ): Promise<{ path: string; sizeBytes: number }> {
+    const { session, recording } = await this.#findRecording(sessionId, channel);
+    await this.#viewed(actor, session, recording, 'replay');
+    return { path: recording.path, sizeBytes: await wholeLinesSize(recording.path) };
+  }
+
+  async watchSession(
+    actor: Actor,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<LiveRecordingEvent>> {
+    const live = this.#parts.registry.get(id);
+    if (live === undefined) {
+      throw new DrawbridgeError('session.not_live', `The session ${id.slice(0, 40)} is not live.`, {
+        hint: 'Replay its recording instead.',
+      });
+    }
+    for (const channel of live.openChannels) {
+      if (channel.recording === undefined) continue;
+      const { session, recording } = await this.#findRecording(id, channel.number);
+      await this.#viewed(actor, session, recording, 'live');
+      return liveRecording(recording.path, channel.recording, signal);
+    }
+    throw new DrawbridgeError(
+      'recording.not_found',
+      'Nothing in this session is being recorded at this moment.',
+      {
+        hint: 'File transfers and forwards are counted and hashed; see the audit log.',
+      },
+    );
+  }
+
+  queryAudit(query: AuditQuery): Promise<readonly AuditEvent[]> {
+    return this.#parts.audit.query(query);
+  }
+
+  async exportAudit(actor: Actor): Promise<AsyncIterable<AuditEvent>> {
+    const { seq } = await this.#parts.audit.head();
+    await this.#parts.evidence.append({ type: 'audit.exported', actor, events: seq });
+    return this.#parts.audit.all();
+  }
+
+  onAudit(listener: (event: AuditEvent) => void): () => void {
+    return this.#parts.audit.subscribe(listener);
+  }
+
+  async listHosts(): Promise<readonly HostSummary[]> {
+    return this.#parts.hosts.summaries();
+  }
+
+  async revokeHost(actor: Actor, name: string): Promise<void> {
+    const { agents, hosts, evidence, registry } = this.#parts;
+    const agent = await agents.findByName(name);
+    if (agent === undefined) {
+      throw new DrawbridgeError('host.not_found', `There is no host ${name.slice(0, 63)} with an agent.`);
+    }
+    // Cut first: whatever is wrong with disk or log, a host that is not trusted any more is gone.
+    const message = `The host ${name} was revoked.`;
+    hosts.remove(name, 'agent.revoked', message);
+    registry.endOnHost(name, { code: 'host.revoked', message });
+    await evidence.append({ type: 'agent.revoked', actor, host: name, agent: agent.id });
+    await agents.revoke(name);
+  }
+
+  createJoinToken(
+    actor: Actor,
+    options: { name: string; labels?: Record<string, string> },
+  ): Promise<CreatedToken> {
+    return this.#parts.enrolment.createToken(actor, options);
+  }
+
+  async policy(): Promise<PolicySummary> {
+    return this.#parts.policies.summary;
+  }
+
+  async checkPolicy(text: string): Promise<void> {
+    this.#parts.policies.check(text);
+  }
+
+  applyPolicy(actor: Actor, text: string): Promise<PolicySummary> {
+    return this.#parts.policies.apply(actor, text);
+  }
+
+  async #findRecording(
+    sessionId: string,
+    channel: number,
+  ): Promise<{ session: SessionSummary; recording: RecordingSummary }> {
+    const session = await this.#parts.registry.find(sessionId);
+    const recording = session?.recordings.find((item) => item.channel === channel);
+    if (session === undefined || recording === undefined) {
+      throw new DrawbridgeError(
+        'recording.not_found',
+        `There is no recording ${channel} of ${sessionId.slice(0, 40)}.`,
+      );
+    }
+    return { session, recording };
+  }
+
+  async #viewed(
+    actor: Actor,
+    session: SessionSummary,
+    recording: RecordingSummary,
+    how: 'replay' | 'live',
+  ): Promise<void> {
+    await this.#parts.evidence.append({
+      type: 'recording.viewed',
+      actor,
+      operator: session.operator,
+      session: session.id,
+      host: session.host,
+      login: session.login,
+      channel: recording.channel,
+      how,
+    });
+  }
+}

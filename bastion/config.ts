@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { loadConfig } from '../shared/config/config.ts';
+import {
+  commonFields,
+  dialAddress,
+  egressSection,
+  filePath,
+  httpsUrl,
+  labels,
+  listenAddress,
+  nodeName,
+  tlsSection,
+} from '../shared/config/fields.ts';
+
+/** Hosts without an agent that one bastion may have. */
+const DIRECT_HOSTS_MAX = 1000;
+
+/** `bastion.yaml`. Strict: a misspelt key is a fault. */
+export const bastionConfigSchema = z.strictObject({
+  ...commonFields('bastion'),
+  /** Where the page, the API and the agents' tunnels listen. */
+  https: listenAddress,
+  /** The same, as agents and browsers reach it. */
+  publicUrl: httpsUrl,
+  tls: tlsSection,
+  policy: filePath,
+  /** Tunnels to the vendor's proxy; its address was pinned when the bastion joined. */
+  proxy: z.strictObject({ tunnels: z.int().min(1).max(16).default(2) }).prefault({}),
+  egress: egressSection,
+  recordings: z.strictObject({ directory: filePath.exactOptional() }).prefault({}),
+  /** Hosts without an agent, whose sshd the bastion dials itself. */
+  hosts: z
+    .array(z.strictObject({ name: nodeName, address: dialAddress, labels: labels.default({}) }))
+    .max(DIRECT_HOSTS_MAX)
+    .refine((hosts) => new Set(hosts.map((host) => host.name)).size === hosts.length, {
+      message: 'every host needs a name of its own',
+    })
+    .default([]),
+  /** True: the tunnels to the proxy stay up while remote access is off, and every stream in them is refused. */
+  keepTunnelWhenOff: z.boolean().default(false),
+});
+
+export type BastionConfig = z.infer<typeof bastionConfigSchema>;
+
+/** @throws `config.missing`, `config.unreadable`, `config.invalid` with every fault. */
+export function loadBastionConfig(path: string): Promise<BastionConfig> {
+  return loadConfig(path, bastionConfigSchema, { role: 'bastion' });
+}
+
+/** Where everything of a bastion lies. Absolute paths. */
+export function bastionPaths(config: BastionConfig) {
+  const { dataDir } = config;
+  return {
+    database: join(dataDir, 'bastion.db'),
+    sshHostKey: join(dataDir, 'ssh_host_ed25519_key'),
+    sshClientKey: join(dataDir, 'ssh_client_ed25519_key'),
+    enrolment: join(dataDir, 'enrolment.json'),
+    controlSocket: join(dataDir, 'control.sock'),
+    recordings: config.recordings.directory ?? join(dataDir, 'recordings'),
+  };
+}

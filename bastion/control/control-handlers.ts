@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import type { Json } from '../../shared/audit/event.ts';
+import type { AuditLog } from '../../shared/audit/log.ts';
+import type { ControlHandler } from '../../shared/control/server.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import type { BastionService } from '../service.ts';
+
+const text = (limit: number) => z.string().max(limit);
+
+const schemas = {
+  access: z.object({
+    state: z.enum(['on', 'off']),
+    forMs: z.number().positive().optional(),
+    reason: text(1000).optional(),
+  }),
+  sessionQuery: z.object({
+    live: z.boolean().optional(),
+    operator: text(256).optional(),
+    host: text(256).optional(),
+    before: text(64).optional(),
+    limit: z.int().min(1).max(500).default(50),
+  }),
+  sessionId: z.object({ id: text(64) }),
+  sessionEnd: z.object({ id: text(64), message: text(500).optional() }),
+  auditQuery: z.object({
+    after: z.int().min(0).optional(),
+    before: z.int().min(0).optional(),
+    type: text(64).optional(),
+    session: text(64).optional(),
+    operator: text(256).optional(),
+    host: text(256).optional(),
+    newestFirst: z.boolean().optional(),
+    limit: z.int().min(1).max(1000).default(100),
+  }),
+  name: z.object({ name: text(63) }),
+  token: z.object({ name: text(63), labels: z.record(z.string(), z.string()).optional() }),
+  policy: z.object({ text: z.string() }),
+};
+
+export interface ControlHandlerParts {
+  readonly service: BastionService;
+  readonly audit: Pick<AuditLog, 'checkpoint'>;
+  /** Forgets the pinned key of a host without an agent. False when none was pinned. */
+  forgetHostKey(actor: Parameters<BastionService['revokeHost']>[0], name: string): Promise<boolean>;
+}
+
+/** The methods of the bastion's control socket: what its service can do, for whoever may open the socket. */
+export function controlHandlers(parts: ControlHandlerParts): Readonly<Record<string, ControlHandler>> {
+  const { service, audit } = parts;
+  return {
+    status: async () => toJson(await service.status()),
+    'access.set': async (params, { actor }) => {
+      const { state, forMs, reason } = read(schemas.access, params);
+      const change = { state, ...defined({ forMs, reason }) };
+      return toJson(await service.setAccess(actor, change));
+    },
+    'sessions.list': async (params) => {
+      const { limit, ...rest } = read(schemas.sessionQuery, params);
+      return toJson(await service.listSessions({ limit, ...defined(rest) }));
+    },
+    'sessions.end': async (params, { actor }) => {
+      const { id, message } = read(schemas.sessionEnd, params);
+      await service.endSession(actor, id, message);
+    },
+    'sessions.watch': (params, { actor, signal }) =>
+      watch(service, read(schemas.sessionId, params).id, actor, signal),
+    'audit.query': async (params) => {
+      const { limit, ...rest } = read(schemas.auditQuery, params);
+      return toJson(await service.queryAudit({ limit, ...defined(rest) }));
+    },
+    'audit.checkpoint': async () => toJson(await audit.checkpoint()),
+    'hosts.list': async () => toJson(await service.listHosts()),
+    'hosts.revoke': async (params, { actor }) => service.revokeHost(actor, read(schemas.name, params).name),
+    'hosts.forget_key': async (params, { actor }) => {
+      const { name } = read(schemas.name, params);
+      if (await parts.forgetHostKey(actor, name)) return;
+      throw new DrawbridgeError('host.no_pinned_key', `No key of a host ${name} is pinned.`);
+    },
+    'token.create': async (params, { actor }) => {
+      const { name, labels } = read(schemas.token, params);
+      return toJson(await service.createJoinToken(actor, { name, ...defined({ labels }) }));
+    },
+    'policy.show': async () => toJson(await service.policy()),
+    'policy.check': async (params) => service.checkPolicy(read(schemas.policy, params).text),
+    'policy.apply': async (params, { actor }) =>
+      toJson(await service.applyPolicy(actor, read(schemas.policy, params).text)),
+    'recordings.list': async (params) => {
+      const { limit, ...rest } = read(schemas.sessionQuery, params);
+      const sessions = await service.listSessions({ limit, ...defined(rest) });
+      const recordings = sessions.flatMap(({ id, operator, host, login, recordings: own }) =>
+        own.map((recording) => ({ session: id, operator, host, login, ...recording })),
+      );
+      return toJson(recordings);
+    },
+  };
+}
+
+async function* watch(
+  service: BastionService,
+  id: string,
+  actor: Parameters<BastionService['watchSession']>[0],
+  signal: AbortSignal,
+): AsyncGenerator<Json> {
+  for await (const event of await service.watchSession(actor, id, signal)) yield toJson(event);
+}
+
+function read<T>(schema: z.ZodType<T>, params: Json): T {
+  const parsed = schema.safeParse(params);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue?.path.join('.') ?? '';
+  throw new DrawbridgeError(
+    'usage.params',
+    `The parameters are not right: ${where} ${issue?.message ?? ''}`.trim(),
+  );
+}
+
+/** The entries that have a value. */
+function defined<T extends object>(from: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(from).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+/** A value of ours as it crosses the socket. */
+function toJson(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
+}

@@ -1,0 +1,325 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { SyncSchedule } from '../recordings/sync-schedule.ts';
+import { AuditLog } from '../shared/audit/log.ts';
+import { type Clock, isoTime } from '../shared/clock.ts';
+import { ControlServer } from '../shared/control/server.ts';
+import { createEgress } from '../shared/egress/egress.ts';
+import { DrawbridgeError, messageOf } from '../shared/errors.ts';
+import { signIssuerDocument } from '../shared/identity/issuer-document.ts';
+import { loadNodeIdentity, type NodeIdentity } from '../shared/identity/node-identity.ts';
+import { verifyPass } from '../shared/identity/pass.ts';
+import { SeenOnce } from '../shared/identity/seen-once.ts';
+import type { Logger } from '../shared/log.ts';
+import type { RunningRole } from '../shared/role.ts';
+import { loadSshKeyFile } from '../shared/ssh/keys.ts';
+import { Database } from '../shared/store/database.ts';
+import { lockDirectory } from '../shared/store/directory-lock.ts';
+import { loadServerTls } from '../shared/tls/server-tls.ts';
+import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
+import { AdminAccounts } from './admins/admin-accounts.ts';
+import { Admission } from './admission/admission.ts';
+import { EvidenceHealth } from './admission/evidence-health.ts';
+import { RefusalLog } from './admission/refusal-log.ts';
+import { LocalBastionService } from './bastion-service.ts';
+import { type BastionConfig, bastionPaths } from './config.ts';
+import { controlHandlers } from './control/control-handlers.ts';
+import { Gate } from './gate/gate.ts';
+import { AgentConnections } from './hosts/agent-connections.ts';
+import { AgentEnrolment } from './hosts/agent-enrolment.ts';
+import { AgentStore } from './hosts/agent-store.ts';
+import { directHostId } from './hosts/direct-host.ts';
+import { HostDirectory } from './hosts/host-directory.ts';
+import { PolicyStore } from './policy/policy-store.ts';
+import { recoverSessions } from './sessions/recover-sessions.ts';
+import { SessionRegistry } from './sessions/session-registry.ts';
+import { SessionStore } from './sessions/session-store.ts';
+import { type ProxyEnrolment, readProxyEnrolment } from './setup/enrolment-file.ts';
+import { HostKeys } from './ssh/host-keys.ts';
+import { OperatorConnections } from './ssh/operator-connection.ts';
+import { BASTION_MIGRATIONS } from './store/migrations.ts';
+import { Teardown } from './teardown.ts';
+import { GatedUplink } from './uplink/gated-uplink.ts';
+import { readVersion } from './version.ts';
+import { createWebServer } from './web/server.ts';
+
+/** Passes remembered at once: each lives a minute, and more than this in a minute is an attack. */
+const PASSES_REMEMBERED = 100_000;
+
+/** How often the audit log is sealed with a checkpoint, besides start, stop and each change of the gate. */
+const CHECKPOINT_MS = 10 * 60 * 1000;
+
+/** How long sessions may take to close their recordings when the bastion is told to stop. */
+const STOP_SESSIONS_MS = 5_000;
+
+export interface BastionDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Stands between everything that appends and the audit log; for tests of what happens when it fails. */
+  readonly wrapAudit?: (audit: AuditLog) => Pick<AuditLog, 'append'>;
+}
+
+/**
+ * Starts the customer's role: page, API, agents' tunnels, control socket, and, while remote access is on, the tunnels to
+ * the vendor's proxy.
+ * @throws `store.locked`, `identity.*`, `store.*`, `tls.*`, `policy.*`, `ssh.*`, `listen.*`; then nothing is left running.
+ */
+export async function startBastion(config: BastionConfig, deps: BastionDeps): Promise<RunningRole> {
+  const teardown = new Teardown(deps.log);
+  try {
+    return await start(config, deps, teardown);
+  } catch (error) {
+    await teardown.run();
+    throw error;
+  }
+}
+
+async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardown): Promise<RunningRole> {
+  const { clock, log } = deps;
+  const { dataDir } = config;
+  const paths = bastionPaths(config);
+  const startedAt = isoTime(clock);
+  const version = readVersion();
+
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(dataDir);
+  teardown.add(() => lock.release());
+  const identity = await loadNodeIdentity(dataDir);
+  const tls = await loadServerTls(config.tls);
+  const ca = config.tls.ca === undefined ? undefined : await readCa(config.tls.ca);
+  const hostKey = await loadSshKeyFile(paths.sshHostKey);
+  const clientKey = await loadSshKeyFile(paths.sshClientKey);
+  const enrolled = await readProxyEnrolment(paths.enrolment);
+  await mkdir(paths.recordings, { recursive: true, mode: 0o700 });
+
+  const database = await Database.open(paths.database, {
+    migrations: BASTION_MIGRATIONS,
+    synchronous: 'FULL',
+  });
+  teardown.add(() => database.close());
+  const auditLog = await AuditLog.open(dataDir, { identity, clock, log });
+  teardown.add(() => auditLog.close());
+  const audit = new EvidenceHealth({
+    audit: deps.wrapAudit?.(auditLog) ?? auditLog,
+    directories: [dataDir, paths.recordings],
+    clock,
+  });
+  const refusals = new RefusalLog(audit, clock);
+
+  const sessionStore = new SessionStore(database);
+  await audit.append({ type: 'bastion.started', actor: 'system', version, bastion: identity.id });
+  teardown.add(async () => {
+    await audit.append({ type: 'bastion.stopped', actor: 'system' });
+    await auditLog.checkpoint();
+  });
+  await recoverSessions({ store: sessionStore, audit, clock, recordingsDirectory: paths.recordings });
+  const policies = await PolicyStore.open({ path: config.policy, database, audit, clock });
+  const registry = new SessionRegistry({ store: sessionStore, audit, clock, log });
+  const agentStore = new AgentStore(database, clock);
+  const hosts = new HostDirectory({ agents: await agentStore.list(), direct: config.hosts, startedAt });
+  const labelsOf = (host: string) => hosts.find(host)?.labels ?? {};
+  policies.onChange((policy) => registry.recheck(policy, labelsOf));
+
+  const gate = await Gate.open({ dataDir, name: identity.name, audit, clock, log });
+  const seal = (): void => {
+    auditLog
+      .checkpoint()
+      .catch((error: unknown) => log.error({ err: error }, 'no checkpoint could be signed'));
+  };
+  gate.onChange(seal);
+  const sealing = clock.every(CHECKPOINT_MS, seal);
+  teardown.add(() => sealing.cancel());
+
+  const hostKeys = new HostKeys({ database, audit, clock });
+  const operators = new OperatorConnections({
+    services: {
+      bastionName: identity.name,
+      audit,
+      store: sessionStore,
+      policy: policies,
+      recordingsDirectory: paths.recordings,
+      recordingSync: new SyncSchedule(clock),
+      clock,
+      log,
+    },
+    registry,
+    refusals,
+    hostKeys,
+    keys: { host: hostKey.privateKey, client: clientKey.privateKey },
+    labelsOf,
+    closesAt: () => gate.status.until,
+  });
+
+  const uplink =
+    enrolled === undefined
+      ? undefined
+      : openUplink({ config, deps, identity, enrolled, audit, admission: () => admission });
+  const admission = new Admission({
+    name: identity.name,
+    gate,
+    registry,
+    hosts,
+    policy: policies,
+    evidence: audit,
+    refusals,
+    clock,
+    log,
+    verifyPass: passVerifier(identity, enrolled, clock),
+    onAdmitted: (admitted) => operators.serve(admitted),
+  });
+
+  const enrolment = new AgentEnrolment({
+    identity,
+    store: agentStore,
+    directory: hosts,
+    audit,
+    refusals,
+    clock,
+    log,
+    sshClientKey: clientKey.publicLine,
+    publicUrl: config.publicUrl,
+  });
+  const agents = new AgentConnections({ store: agentStore, directory: hosts, audit, refusals, log });
+  const acceptor = new TunnelAcceptor({
+    identity,
+    findPeer: (id) => agents.findPeer(id),
+    onTunnel: (tunnel, peer, from) => agents.onTunnel(tunnel, peer, from),
+    onStream: (incoming, tunnel, peer) => agents.onStream(incoming, tunnel, peer),
+    onRefused: (event) => void agents.onRefused(event),
+    clock,
+    log,
+  });
+  teardown.add(() => acceptor.close());
+
+  const service = new LocalBastionService({
+    identity,
+    version,
+    startedAt,
+    gate,
+    registry,
+    sessions: sessionStore,
+    agents: agentStore,
+    hosts,
+    enrolment,
+    policies,
+    evidence: audit,
+    audit: auditLog,
+    uplinks: () => uplink?.summaries ?? [],
+    clock,
+  });
+  const web = await createWebServer({
+    service,
+    admins: new AdminAccounts({ database, audit, clock, bastionName: identity.name }),
+    acceptor,
+    enrol: (body, address) => enrolment.handle(body, address),
+    wellKnown: async () => ({ document: await signIssuerDocument(identity, 'bastion', ca, clock) }),
+    tls,
+    pageDir: pageDirectory(),
+    clock,
+    log,
+    audit,
+  });
+  teardown.add(() => web.close());
+  const control = await ControlServer.listen(
+    paths.controlSocket,
+    controlHandlers({
+      service,
+      audit: auditLog,
+      forgetHostKey: (actor, name) => hostKeys.forget(actor, directHostId(name), name),
+    }),
+    log,
+  );
+  teardown.add(() => control.close());
+
+  // Sessions end before what carries them: this is the first thing that a stop does.
+  teardown.add(async () => {
+    registry.endAll({ code: 'bastion.stopped', message: `${identity.name} is being stopped.` });
+    await registry.waitUntilIdle(STOP_SESSIONS_MS);
+    gate.stop(`${identity.name} is being stopped.`);
+    await uplink?.stop();
+  });
+  gate.onChange((status) => uplink?.gateIs(status.state));
+  const https = await web.listen(config.https.host, config.https.port);
+  uplink?.gateIs(gate.status.state);
+  seal();
+  log.info({ access: gate.status.state, https }, `bastion ${identity.name} is running`);
+
+  return runningRole({ https, control: paths.controlSocket }, teardown, log);
+}
+
+function openUplink(parts: {
+  config: BastionConfig;
+  deps: BastionDeps;
+  identity: NodeIdentity;
+  enrolled: ProxyEnrolment;
+  audit: EvidenceHealth;
+  admission: () => Admission;
+}): GatedUplink {
+  const { config, deps, identity, enrolled, audit } = parts;
+  const { ca } = enrolled.issuer;
+  return new GatedUplink({
+    identity,
+    enrolment: enrolled,
+    egress: createEgress(config.egress, ca === undefined ? {} : { extraCa: [ca] }),
+    tunnels: config.proxy.tunnels,
+    keepWhenOff: config.keepTunnelWhenOff,
+    onStream: (incoming) => parts.admission().handle(incoming),
+    audit,
+    clock: deps.clock,
+    log: deps.log,
+  });
+}
+
+function passVerifier(identity: NodeIdentity, enrolled: ProxyEnrolment | undefined, clock: Clock) {
+  const seen = new SeenOnce({ limit: PASSES_REMEMBERED, clock });
+  return async (token: string) => {
+    if (enrolled === undefined)
+      throw new DrawbridgeError('pass.wrong_issuer', 'This bastion has joined no proxy.');
+    return verifyPass(token, { issuer: enrolled.issuer, audience: identity.id, seen, clock });
+  };
+}
+
+function runningRole(
+  addresses: Readonly<Record<string, string>>,
+  teardown: Teardown,
+  log: Logger,
+): RunningRole {
+  let stopping: Promise<void> | undefined;
+  let tellStopped: (reason: string) => void = () => undefined;
+  const stopped = new Promise<string>((resolve) => {
+    tellStopped = resolve;
+  });
+  return {
+    addresses,
+    stopped,
+    stop: (reason) => {
+      stopping ??= teardown.run().then(() => {
+        log.info({ reason }, 'the bastion has stopped');
+        tellStopped(reason);
+      });
+      return stopping;
+    },
+  };
+}
+
+/** The built page stands beside the built roles, in `dist/page`. */
+function pageDirectory(): string {
+  const beside = fileURLToPath(new URL('../page/', import.meta.url));
+  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/page/', import.meta.url));
+}
+
+async function readCa(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new DrawbridgeError(
+      'tls.ca_unreadable',
+      `The CA certificate ${path} can not be read (${messageOf(error)}).`,
+      {
+        hint: 'Name the right file under tls.ca, or remove it when the certificate is from a public CA.',
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,192 @@
+import { access, chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { isIP, isIPv6 } from 'node:net';
+import { join } from 'node:path';
+import { AuditLog } from '../../shared/audit/log.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
+import {
+  createNodeIdentity,
+  loadNodeIdentity,
+  type NodeIdentity,
+} from '../../shared/identity/node-identity.ts';
+import { silentLogger } from '../../shared/log.ts';
+import { createSshKeyFile, loadSshKeyFile } from '../../shared/ssh/keys.ts';
+import { Database } from '../../shared/store/database.ts';
+import { lockDirectory } from '../../shared/store/directory-lock.ts';
+import { createPrivateCa } from '../../shared/tls/private-ca.ts';
+import { AdminAccounts, type NewAdminCredentials } from '../admins/admin-accounts.ts';
+import { BASTION_MIGRATIONS } from '../store/migrations.ts';
+import { bastionYaml, policyYaml } from './templates.ts';
+
+/** What a new bastion is to be. */
+export interface InitBastionOptions {
+  /** Folder for `bastion.yaml` and `data/`; made if missing. */
+  readonly dir: string;
+  /** The customer's name, as operators will see it: hosts are HOST.NAME for them. */
+  readonly name: string;
+  /** Address to listen on; every address unless given. */
+  readonly host?: string;
+  readonly httpsPort: number;
+  /** DNS name or IP address under which agents and browsers reach it; `host` unless given, else `localhost`. */
+  readonly publicHost?: string;
+  /** The first administrator; `admin`, with a password that is made, unless given. */
+  readonly admin?: { readonly username: string; readonly password?: string };
+}
+
+/** Where a bastion's things are, and how its administrator signs in. Shown once. */
+export interface InitialisedBastion {
+  readonly configPath: string;
+  /** Path of the private CA's certificate (PEM). */
+  readonly ca: string;
+  readonly publicUrl: string;
+  readonly admin: { readonly username: string } & NewAdminCredentials;
+}
+
+/**
+ * Makes what a bastion needs to start: configuration, first policy, identity, SSH keys, certificate and first
+ * administrator. The configuration is written last, so that an init that was interrupted is completed by the next one,
+ * with the keys that are there.
+ * @throws `init.exists`, `init.invalid_host`, `init.failed`, `identity.invalid_name`, `admin.*`, `store.*`.
+ */
+export async function initBastion(options: InitBastionOptions): Promise<InitialisedBastion> {
+  const configPath = join(options.dir, 'bastion.yaml');
+  const dataDir = join(options.dir, 'data');
+  if (await exists(configPath)) throw alreadyThere(options.dir, configPath);
+  const place = placeOf(options);
+  await makeFolders(options.dir, dataDir);
+  const lock = await lockDirectory(dataDir);
+  try {
+    const identity = await makeIdentity(dataDir, options, configPath);
+    await makeSshKey(join(dataDir, 'ssh_host_ed25519_key'), `drawbridge-bastion-${options.name}`);
+    const clientKeyPath = join(dataDir, 'ssh_client_ed25519_key');
+    await makeSshKey(clientKeyPath, `drawbridge-bastion-${options.name}`);
+    const { publicLine } = await loadSshKeyFile(clientKeyPath);
+    await writeWhole(`${clientKeyPath}.pub`, `${publicLine} drawbridge-bastion-${options.name}\n`);
+    const tlsDir = join(dataDir, 'tls');
+    // Nobody has pinned the certificate of a bastion that has no configuration yet.
+    await rm(tlsDir, { recursive: true, force: true });
+    const { ca } = await createPrivateCa(tlsDir, {
+      commonName: `Drawbridge bastion ${options.name}`,
+      hosts: place.certificateHosts,
+    });
+    const policyPath = join(dataDir, 'policy.yaml');
+    if (!(await exists(policyPath))) await writeWhole(policyPath, policyYaml());
+    const admin = await makeAdministrator(dataDir, identity, options);
+    await writeWhole(configPath, bastionYaml({ ...place, name: options.name, httpsPort: options.httpsPort }));
+    return { configPath, ca, publicUrl: place.publicUrl, admin };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function makeAdministrator(
+  dataDir: string,
+  identity: NodeIdentity,
+  options: InitBastionOptions,
+): Promise<InitialisedBastion['admin']> {
+  const database = await Database.open(join(dataDir, 'bastion.db'), {
+    migrations: BASTION_MIGRATIONS,
+    synchronous: 'FULL',
+  });
+  const audit = await AuditLog.open(dataDir, { identity, clock: systemClock, log: silentLogger() });
+  try {
+    const admins = new AdminAccounts({ database, audit, clock: systemClock, bastionName: options.name });
+    const { username, password } = options.admin ?? { username: 'admin' };
+    // An init that was interrupted may have made the account, with a password that nobody has seen.
+    await database.run('DELETE FROM admins WHERE username = ?', [username]);
+    const account = { username, role: 'admin', ...(password === undefined ? {} : { password }) } as const;
+    return { username, ...(await admins.create(account)) };
+  } finally {
+    await audit.close();
+    await database.close();
+  }
+}
+
+async function makeIdentity(
+  dataDir: string,
+  options: InitBastionOptions,
+  configPath: string,
+): Promise<NodeIdentity> {
+  if (!(await exists(join(dataDir, 'identity.json')))) {
+    return createNodeIdentity(dataDir, 'bastion', options.name);
+  }
+  const identity = await loadNodeIdentity(dataDir);
+  if (identity.name !== options.name) throw alreadyThere(options.dir, configPath, identity.name);
+  return identity;
+}
+
+async function makeSshKey(path: string, comment: string): Promise<void> {
+  if (!(await exists(path))) await createSshKeyFile(path, comment);
+}
+
+function alreadyThere(dir: string, configPath: string, name?: string): DrawbridgeError {
+  const named = name === undefined ? '' : ` "${name}"`;
+  return new DrawbridgeError('init.exists', `There is a bastion${named} in ${dir} already.`, {
+    hint: `Start it with drawbridge bastion start --config ${configPath}, or choose another folder.`,
+  });
+}
+
+interface Place {
+  readonly listenHost: string;
+  readonly publicUrl: string;
+  readonly certificateHosts: readonly string[];
+}
+
+function placeOf(options: InitBastionOptions): Place {
+  const listenHost = options.host ?? '0.0.0.0';
+  const anywhere = listenHost === '0.0.0.0' || listenHost === '::';
+  const publicHost = options.publicHost ?? (anywhere ? 'localhost' : listenHost);
+  const inUrl = isIPv6(publicHost) ? `[${publicHost}]` : publicHost;
+  const publicUrl = `https://${inUrl}${options.httpsPort === 443 ? '' : `:${options.httpsPort}`}`;
+  if (!URL.canParse(publicUrl) || (isIP(publicHost) === 0 && !/^[A-Za-z0-9.-]+$/.test(publicHost))) {
+    throw new DrawbridgeError(
+      'init.invalid_host',
+      `"${publicHost}" is neither a DNS name nor an IP address.`,
+      {
+        hint: 'Give the name alone, without https:// and without a port.',
+      },
+    );
+  }
+  return {
+    listenHost,
+    publicUrl,
+    certificateHosts: [...new Set([publicHost, 'localhost', '127.0.0.1', '::1'])],
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function makeFolders(dir: string, dataDir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await chmod(dataDir, 0o700);
+  } catch (error) {
+    throw new DrawbridgeError('init.failed', `The folder ${dir} can not be made: ${messageOf(error)}.`, {
+      hint: 'Choose a folder that this account may write to.',
+      cause: error,
+    });
+  }
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.new`;
+  try {
+    await writeFile(temporary, text, { mode: 0o600 });
+    const file = await open(temporary, 'r');
+    await file.sync().finally(() => file.close());
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new DrawbridgeError('init.failed', `${path} can not be written: ${messageOf(error)}.`, {
+      cause: error,
+    });
+  }
+}

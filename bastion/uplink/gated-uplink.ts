@@ -1,0 +1,105 @@
+import type { AuditSink } from '../../shared/audit/event.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { Egress } from '../../shared/egress/egress.ts';
+import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { StreamHandler, Tunnel } from '../../shared/tunnel/tunnel.ts';
+import { Uplink } from '../../shared/tunnel/uplink.ts';
+import { closingText } from '../hosts/agent-connections.ts';
+import type { UplinkSummary } from '../service.ts';
+import type { ProxyEnrolment } from '../setup/enrolment-file.ts';
+
+/** How long the last words to operators may take before the tunnels that carry them are cut. */
+const LAST_WORDS_MS = 100;
+
+export interface GatedUplinkOptions {
+  readonly identity: NodeIdentity;
+  readonly enrolment: ProxyEnrolment;
+  readonly egress: Egress;
+  readonly tunnels: number;
+  /** True: tunnels stay while the gate is closed, and each stream in them is refused. */
+  readonly keepWhenOff: boolean;
+  readonly onStream: StreamHandler;
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The tunnels to the vendor's proxy: there while the gate is open. */
+export class GatedUplink {
+  readonly #options: GatedUplinkOptions;
+  readonly #uplink: Uplink;
+  #wanted = false;
+  #stopping: Promise<void> = Promise.resolve();
+
+  constructor(options: GatedUplinkOptions) {
+    this.#options = options;
+    const { identity, enrolment, egress, tunnels, onStream, clock, log } = options;
+    this.#uplink = new Uplink({
+      url: enrolment.url,
+      identity,
+      peer: { id: enrolment.issuer.id, publicJwk: enrolment.issuer.publicJwk },
+      egress,
+      tunnels,
+      onTunnel: (tunnel) => this.#onTunnel(tunnel),
+      onStream,
+      clock,
+      log,
+    });
+  }
+
+  /** Follows the gate. Closing waits only until the operators have been told. */
+  gateIs(state: 'on' | 'off'): void {
+    if (state === 'on' || this.#options.keepWhenOff) {
+      this.#wanted = true;
+      this.#uplink.start();
+      return;
+    }
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    this.#options.clock.after(LAST_WORDS_MS, () => {
+      if (!this.#wanted) this.#stop('access.off', 'The customer has turned remote access off.');
+    });
+  }
+
+  /** Ends all tunnels at once. */
+  async stop(): Promise<void> {
+    this.#wanted = false;
+    this.#stop('bastion.stopped', 'The bastion is being stopped.');
+    await this.#stopping;
+  }
+
+  get summaries(): UplinkSummary[] {
+    return this.#uplink.status.map((status) => ({
+      proxy: this.#options.enrolment.url,
+      state: status.state,
+      since: new Date(status.sinceMs).toISOString(),
+      streams: status.streams,
+      ...(status.rttMs === undefined ? {} : { rttMs: status.rttMs }),
+      ...(status.problem === undefined ? {} : { problem: status.problem }),
+    }));
+  }
+
+  #stop(code: string, message: string): void {
+    this.#stopping = this.#uplink.stop(code, message).catch((error: unknown) => {
+      this.#options.log.error({ err: error }, 'a tunnel to the proxy did not end in order');
+    });
+  }
+
+  #onTunnel(tunnel: Tunnel): void {
+    const { name, id } = this.#options.enrolment.issuer;
+    const event = { actor: `proxy:${name}`, proxy: id, tunnel: tunnel.id } as const;
+    this.#enter({ type: 'tunnel.connected', ...event });
+    const ended = (): void =>
+      this.#enter({ type: 'tunnel.disconnected', ...event, reason: closingText(tunnel.signal.reason) });
+    if (tunnel.signal.aborted) ended();
+    else tunnel.signal.addEventListener('abort', ended, { once: true });
+  }
+
+  /** A tunnel alone lets nobody in: when its event can't be stored, the streams in it will be refused for that. */
+  #enter(event: Parameters<AuditSink['append']>[0]): void {
+    this.#options.audit.append(event).catch((error: unknown) => {
+      this.#options.log.error({ err: error, type: event.type }, 'an event of a tunnel could not be stored');
+    });
+  }
+}

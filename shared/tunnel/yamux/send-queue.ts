@@ -5,7 +5,7 @@ import { SendBatch } from './send-batch.ts';
 export const QUANTUM_BYTES = 32 * 1024;
 
 /** A batch is closed when it has this much; then it goes out as one message. */
-export const BATCH_BYTES = 128 * 1024;
+export const BATCH_BYTES = 64 * 1024;
 
 /** What counts as small: a keystroke, its echo, a line of output. Small sends go before bulk. */
 export const SMALL_BYTES = 2 * 1024;

@@ -90,8 +90,8 @@ async function readConfigText(configPath: string): Promise<string> {
     throw new DrawbridgeError(
       missing ? 'config.missing' : 'config.unreadable',
       missing
-        ? `There is no configuration file ${configPath}.`
-        : `The configuration file ${configPath} can't be read (${systemCodeOf(error) ?? 'unknown'}).`,
+        ? `There is no config file ${configPath}.`
+        : `The config file ${configPath} can't be read (${systemCodeOf(error) ?? 'unknown'}).`,
       {
         hint: missing
           ? 'Name it with --config FILE or DRAWBRIDGE_CONFIG, or name the control socket with --socket PATH.'

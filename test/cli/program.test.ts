@@ -91,7 +91,7 @@ describe('the drawbridge command', () => {
   it('says where it looked when there is no configuration, with exit code 1', async () => {
     const run = await captureCommand(['access', 'status', '--config', '/nowhere/bastion.yaml']);
     expect(run.status).toBe(1);
-    expect(run.err).toContain('drawbridge: error: There is no configuration file /nowhere/bastion.yaml.');
+    expect(run.err).toContain('drawbridge: error: There is no config file /nowhere/bastion.yaml.');
     expect(run.err).toContain('drawbridge: hint: ');
   });
 

@@ -9,20 +9,30 @@ import path from 'node:path';
  */
 export class CastFile {
   readonly path: string;
+  /** Folders that have a new entry because of this file: to be synchronised once, so that a power cut leaves it there. */
+  readonly foldersToSync: readonly string[];
   readonly #fd: number;
   #committedBytes = 0;
   #writtenBytes = 0;
   #open = true;
 
-  private constructor(filePath: string, fd: number) {
+  private constructor(filePath: string, foldersToSync: readonly string[], fd: number) {
     this.path = filePath;
+    this.foldersToSync = foldersToSync;
     this.#fd = fd;
   }
 
-  /** Makes the file (0600) and, where needed, its folder (0700). Fails when the file exists. */
+  /** Makes the file (0600) and, where needed, its folders (0700). Fails when the file exists. */
   static create(filePath: string): CastFile {
-    fs.mkdirSync(path.dirname(filePath), { recursive: true, mode: 0o700 });
-    return new CastFile(filePath, fs.openSync(filePath, 'ax+', 0o600));
+    const absolute = path.resolve(filePath);
+    const folder = path.dirname(absolute);
+    const firstMade = fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const changed = [folder];
+    if (firstMade !== undefined) {
+      for (let at = folder; at.length >= firstMade.length; at = path.dirname(at))
+        changed.push(path.dirname(at));
+    }
+    return new CastFile(absolute, changed, fs.openSync(absolute, 'ax+', 0o600));
   }
 
   /** Bytes up to the last commit. */

@@ -78,7 +78,7 @@ export class Recorder {
   #held: { readonly bytes: Buffer; readonly timer: Timer } | undefined;
   #exitStatus: string = NO_EXIT_STATUS;
   #syncedBytes = 0;
-  #folderSynced = false;
+  #foldersSynced = false;
   #syncing: Promise<void> = Promise.resolve();
   #failure: DrawbridgeError | undefined;
   #closed: Promise<RecordingDigest> | undefined;
@@ -283,9 +283,9 @@ export class Recorder {
 
   async #syncOnce(): Promise<void> {
     const endBytes = this.sizeBytes;
-    if (!this.#folderSynced) {
-      await syncFolder(path.dirname(this.path));
-      this.#folderSynced = true;
+    if (!this.#foldersSynced) {
+      for (const folder of this.#file.foldersToSync) await syncFolder(folder);
+      this.#foldersSynced = true;
     }
     await fdatasync(this.#file.fd);
     this.#syncedBytes = endBytes;

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -389,6 +389,19 @@ describe('A recording that fails', () => {
     clock.advance(20);
     expect(released).toEqual([]);
     expect(failures.map(({ code }) => code)).toEqual(['recording.failed']);
+  });
+
+  it('says so when its folder cannot be brought to the disk, and records no more', async () => {
+    const failures: DrawbridgeError[] = [];
+    const { recorder, clock, path } = start({ onFailure: (error) => failures.push(error) });
+    rmSync(join(path, '..'), { recursive: true });
+    clock.advance(1000);
+    await waitFor(() => failures.length > 0);
+    expect(failures.map(({ code }) => code)).toEqual(['recording.failed']);
+    expect(() => recorder.output(Buffer.from('x'))).toThrow(failures[0]);
+    expect(await recorder.close()).toMatchObject({ complete: false, failure: failures[0] });
+    clock.advance(5000);
+    expect(failures).toHaveLength(1);
   });
 
   it('refuses more viewers than it allows', async () => {

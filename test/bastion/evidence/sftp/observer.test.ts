@@ -266,6 +266,25 @@ describe('SftpObserver', () => {
     expect(event).not.toHaveProperty('sha256');
   });
 
+  it('takes nothing for contents that only comes behind them', () => {
+    const [event] = observe([
+      client(open(1, 'a', OPEN_WRITE)),
+      server(handle(1, 'h')),
+      client(
+        write(2, 'h', 0, 'abc'),
+        packet(PACKET.extended, u32(3), text('note@example.com'), Buffer.alloc(100_000)),
+        close(4, 'h'),
+      ),
+      server(status(2, 0), status(3, 8), status(4, 0)),
+    ]);
+    expect(event).toMatchObject({
+      bytes: 3,
+      sequential: true,
+      sha256: sha256(Buffer.from('abc')),
+      result: 'ok',
+    });
+  });
+
   it('tells of an empty file that was made', () => {
     expect(
       observe([

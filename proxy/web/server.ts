@@ -67,7 +67,12 @@ export async function createProxyWebServer(parts: {
     onConstructorPoisoning: 'error',
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler: (error, socket) => answerGarbage(error, socket),
+    frameworkErrors: (error, _request, reply) => {
+      const { status, body } = httpRefusalOf(error);
+      void reply.code(status).send(body);
+    },
   });
+  app.removeContentTypeParser('text/plain');
   app.setErrorHandler(async (error, request, reply) => {
     const { status, body } = httpRefusalOf(error);
     if (status >= 500) log.error({ err: error, path: request.routeOptions.url }, 'a request failed');

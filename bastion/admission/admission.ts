@@ -142,9 +142,8 @@ export class Admission {
     const checked = await this.#checkPass(incoming);
     if (checked === undefined || incoming.signal.aborted) return;
     const { claims, source } = checked;
-    incoming
-      .accept(listHostsFor({ claims, source, hosts: hosts.all(), policy: policy.policy, clock }))
-      .destroy();
+    const list = listHostsFor({ claims, source, hosts: hosts.all(), policy: policy.policy, clock });
+    endInOrder(incoming.accept(list));
   }
 
   /** Gate, then form, then pass. Undefined when the stream has been refused. */
@@ -229,4 +228,11 @@ export class Admission {
     }
     if (!incoming.signal.aborted) incoming.refuse(refusal.code, refusal.sentence, refusal.hint);
   }
+}
+
+/** The reply is all that there is to say on such a stream. */
+function endInOrder(stream: TunnelStream): void {
+  stream.on('error', () => undefined);
+  stream.resume();
+  stream.end();
 }

@@ -88,7 +88,11 @@ export class AgentConnections {
       return;
     }
     await this.#note(peer.id, hello.data);
-    if (!incoming.signal.aborted) incoming.accept().destroy();
+    if (incoming.signal.aborted) return;
+    const stream = incoming.accept();
+    stream.on('error', () => undefined);
+    stream.resume();
+    stream.end();
   }
 
   /** Somebody was not taken as an agent. Never rejects: they have been turned away already. */

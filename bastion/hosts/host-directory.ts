@@ -5,8 +5,8 @@ import type { EnrolledAgent } from './agent-store.ts';
 import { type DirectHostConfig, directHost } from './direct-host.ts';
 import type { Host } from './host.ts';
 
-/** Tunnels that one agent may have at once: one, and one that replaces it. */
-export const AGENT_TUNNELS_MAX = 4;
+/** Tunnels that one agent may have at once: as many as it may be told to hold, each with one that replaces it. */
+export const AGENT_TUNNELS_MAX = 8;
 
 interface KnownAgent {
   agent: EnrolledAgent;

@@ -12,6 +12,7 @@ export class CheckpointCheck {
   readonly #tree = new MerkleFrontier();
   /** Heads kept elsewhere that are not reached yet, by size. */
   readonly #elsewhere = new Map<number, Set<string>>();
+  #latestElsewhere = -1;
   #fitting = 0;
   #coveredEvents = 0;
   #faulty = false;
@@ -26,6 +27,7 @@ export class CheckpointCheck {
         undefined,
       );
       if (checkpoint === undefined) continue;
+      this.#latestElsewhere = Math.max(this.#latestElsewhere, checkpoint.size);
       const roots = this.#elsewhere.get(checkpoint.size) ?? new Set();
       this.#elsewhere.set(checkpoint.size, roots.add(checkpoint.root));
     }
@@ -43,13 +45,17 @@ export class CheckpointCheck {
     this.#compareElsewhere(chainIsWhole);
   }
 
+  /**
+   * A checkpoint is given out only when it stands in the log itself, right behind the events that it covers: so the
+   * log must reach beyond each one that was kept elsewhere.
+   */
   finish(chainIsWhole: boolean): void {
     const { size } = this.#tree;
-    const later = [...this.#elsewhere.keys()].sort((a, b) => b - a)[0];
-    if (later === undefined || !chainIsWhole) return;
+    if (this.#latestElsewhere < size || !chainIsWhole) return;
+    const speaksOf = `a signed checkpoint speaks of ${this.#latestElsewhere} events and of itself behind them`;
     this.#report({
       seq: size + 1,
-      text: `the log ends after event ${size}, and a signed checkpoint speaks of ${later} events: the end was cut off`,
+      text: `the log ends after event ${size}, and ${speaksOf}: the end was cut off`,
     });
   }
 

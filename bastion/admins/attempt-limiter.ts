@@ -59,10 +59,7 @@ export class AttemptLimiter {
     const nowMs = this.#clock.monotonicMs();
     const bucket = this.#buckets.get(key);
     if (bucket === undefined) return { left: this.#limits.burst, atMs: nowMs, refused: false };
-    const left = Math.min(
-      this.#limits.burst,
-      bucket.left + (nowMs - bucket.atMs) / this.#limits.refillMs,
-    );
+    const left = Math.min(this.#limits.burst, bucket.left + (nowMs - bucket.atMs) / this.#limits.refillMs);
     return { left, atMs: nowMs, refused: bucket.refused };
   }
 

@@ -123,7 +123,7 @@ export const sessionListSchema = z.object({ sessions: z.array(sessionSchema).rea
 
 export const endSessionSchema = z
   .object({ message: shortText.optional().describe('Shown in the terminal of the operator') })
-  .optional();
+  .nullish();
 
 export const channelQuerySchema = z.object({
   channel: z.coerce.number().int().min(1).max(1_000_000).optional().describe('The first when left out'),

@@ -14,7 +14,7 @@ import type { AuditSink, Json } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
-import { SERVER_TLS_OPTIONS } from '../../shared/tls/server-tls.ts';
+import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
 import type { AdminAccounts } from '../admins/admin-accounts.ts';
 import type { BastionService } from '../service.ts';
 import { AccessGuard } from './access-guard.ts';

@@ -12,13 +12,22 @@ interface DialogProps {
 export function Dialog({ title, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
+  const onCloseNow = useRef(onClose);
+  onCloseNow.current = onClose;
   useEffect(() => {
     const dialog = element.current;
-    dialog?.showModal();
-    return () => dialog?.close();
+    if (dialog === null) return;
+    const closed = () => onCloseNow.current();
+    dialog.showModal();
+    dialog.addEventListener('close', closed);
+    return () => {
+      // Its own closing, when the view takes it away, is no wish of the person's.
+      dialog.removeEventListener('close', closed);
+      dialog.close();
+    };
   }, []);
   return (
-    <dialog ref={element} aria-labelledby={titleId} onClose={onClose}>
+    <dialog ref={element} aria-labelledby={titleId}>
       <div class="dialog-head">
         <h2 id={titleId}>{title}</h2>
         <button type="button" class="quiet icon-only" aria-label="Close" onClick={onClose}>

@@ -86,7 +86,7 @@ function wordsOf(event: AuditEntry): string {
   const parts = [
     event.operator ?? actorWords(event.actor),
     target,
-    text('command') ?? text('path') ?? text('destination') ?? text('name'),
+    text('command') ?? text('path') ?? text('destination') ?? text('username') ?? text('name'),
     typeof bytes === 'number' ? sizeWords(bytes) : undefined,
     text('reason') ?? text('message'),
   ];

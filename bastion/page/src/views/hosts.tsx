@@ -73,7 +73,7 @@ function HostRows({ hosts, onRevoked }: { hosts: readonly Host[]; onRevoked: () 
               {mayAdminister(me) && host.via === 'agent' && (
                 <button
                   type="button"
-                  class="small"
+                  class="small quiet"
                   aria-label={`Revoke ${host.name}`}
                   onClick={() => setRevoking(host)}
                 >

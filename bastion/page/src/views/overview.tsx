@@ -79,9 +79,10 @@ interface HealthCardProps {
   readonly summary: string;
   readonly facts: readonly (readonly [string, ComponentChildren])[];
   readonly problem?: string | undefined;
+  readonly more?: ComponentChildren;
 }
 
-function HealthCard({ title, health, summary, facts, problem }: HealthCardProps) {
+function HealthCard({ title, health, summary, facts, problem, more }: HealthCardProps) {
   return (
     <article class={`card health health-${health}`}>
       <h3>{title}</h3>
@@ -98,6 +99,7 @@ function HealthCard({ title, health, summary, facts, problem }: HealthCardProps)
           </div>
         ))}
       </dl>
+      {more !== undefined && <p class="health-more">{more}</p>}
     </article>
   );
 }
@@ -143,8 +145,8 @@ function HostsCard({ status: { hosts } }: { status: Status }) {
       facts={[
         ['Online', hosts.online.toLocaleString()],
         ['Known', hosts.total.toLocaleString()],
-        ['', <Link href="/hosts">{hosts.total === 0 ? 'Add the first host' : 'Show hosts'}</Link>],
       ]}
+      more={<Link href="/hosts">{hosts.total === 0 ? 'Add the first host' : 'Show hosts'}</Link>}
     />
   );
 }

@@ -1,0 +1,66 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type BastionWeb, startBastionWeb } from '../support/bastion-web.ts';
+import { launchBrowser, openWindow, screenshot } from '../support/browser.ts';
+import { fillBastion, signInAtPage } from '../support/page-fixture.ts';
+
+let browser: Browser;
+let web: BastionWeb;
+let ids: Awaited<ReturnType<typeof fillBastion>>;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  web = await startBastionWeb();
+  ids = await fillBastion(web);
+});
+afterAll(async () => {
+  await browser.close();
+  await web.close();
+});
+
+const looks = [1440, 390, 360].flatMap((width) =>
+  (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
+);
+
+/** Text that runs out of the window is the commonest fault on small screens. */
+async function expectNoSidewaysScroll(page: Page) {
+  const overflow = await page.evaluate<number>(
+    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+  );
+  expect(overflow).toBeLessThanOrEqual(0);
+}
+
+test.each(looks)('every view fits $width px in $colorScheme', async ({ width, colorScheme }) => {
+  const window = await openWindow(browser, { width, height: width < 500 ? 844 : 900, colorScheme });
+  const { page } = window;
+  const name = (view: string) => `${view}-${width}-${colorScheme}`;
+  const username = `look-${width}-${colorScheme}`;
+  const admin = { username, ...(await web.addAdmin(username, 'admin')) };
+  await page.goto(web.url);
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await screenshot(page, name('sign-in'));
+  await signInAtPage(page, web.url, admin);
+  const views: [view: string, path: string, ready: string][] = [
+    ['overview', '/', 'Recording and audit log work'],
+    ['sessions', '/sessions', 'systemctl restart nginx'],
+    ['session', `/sessions/${ids.shell}`, 'SHA-256'],
+    ['audit', '/audit', 'operator.refused'],
+    ['hosts', '/hosts', 'legacy-nas'],
+    ['policy', '/policy', 'groups: [ops]'],
+    ['account', '/account', 'This one'],
+  ];
+  for (const [view, path, ready] of views) {
+    await page.goto(web.url + path);
+    await page.getByText(ready).locator('visible=true').first().waitFor();
+    await expectNoSidewaysScroll(page);
+    await screenshot(page, name(view));
+  }
+  await page.goto(`${web.url}/sessions/${ids.shell}?t=1.5`);
+  await page.locator('.ap-player').getByText('clip 4711 done').waitFor();
+  await screenshot(page, name('replay'));
+  await expectNoSidewaysScroll(page);
+  await page.goto(web.url);
+  await page.getByRole('button', { name: 'Turn off…' }).click();
+  await page.getByRole('dialog').waitFor();
+  await screenshot(page, name('turn-off'));
+  await window.close();
+});

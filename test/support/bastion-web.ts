@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import type { IncomingHttpHeaders } from 'node:http';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { AdminAccounts, type NewAdminCredentials } from '../../bastion/admins/admin-accounts.ts';
+import type { AdminRole } from '../../bastion/admins/role.ts';
+import { ADMIN_MIGRATIONS } from '../../bastion/store/admin-migrations.ts';
+import { createWebServer, type WebServerDeps } from '../../bastion/web/server.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { silentLogger } from '../../shared/log.ts';
+import { Database } from '../../shared/store/database.ts';
+import { FakeBastionService } from './fake-bastion-service.ts';
+import { createTemporaryDirectory } from './temporary-directory.ts';
+import { createTestCertificate } from './test-certificate.ts';
+import { totpCode } from './totp.ts';
+
+/** Where the page is built to. */
+export const BUILT_PAGE_DIR = fileURLToPath(new URL('../../dist/page', import.meta.url));
+
+/** An answer of the bastion's web server. */
+export interface WebAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** The text as JSON; undefined when it is none. */
+  readonly json: unknown;
+}
+
+export interface WebRequest {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON; a string is sent as it is. */
+  readonly body?: unknown;
+}
+
+/** A bastion's web server over real HTTPS: real accounts on SQLite, and behind it a {@link FakeBastionService}. */
+export interface BastionWeb {
+  readonly url: string;
+  readonly ca: string;
+  readonly service: FakeBastionService;
+  readonly admins: AdminAccounts;
+  fetch(path: string, options?: WebRequest): Promise<WebAnswer>;
+  addAdmin(username: string, role: AdminRole): Promise<NewAdminCredentials>;
+  /** Makes an administrator of this role and signs them in; gives headers that carry the cookie. */
+  signIn(role: AdminRole): Promise<Record<string, string>>;
+  /** Takes the web server away from its port, as a restart of the bastion does; the state stays. */
+  goDown(): Promise<void>;
+  /** Brings it back on the same port. */
+  comeBack(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a {@link BastionWeb} on a free port. */
+export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): Promise<BastionWeb> {
+  const { path: dir, remove } = createTemporaryDirectory();
+  const service = new FakeBastionService(dir);
+  const database = await Database.open(join(dir, 'bastion.db'), {
+    migrations: ADMIN_MIGRATIONS,
+    synchronous: 'NORMAL',
+  });
+  const admins = new AdminAccounts({ database, audit: service, clock: systemClock, bastionName: 'acme' });
+  const { ca, cert, key } = await createTestCertificate();
+  const deps: WebServerDeps = {
+    service,
+    admins,
+    acceptor: {
+      handleUpgrade: (_request, socket) => void socket.end('HTTP/1.1 426 Upgrade Required\r\n\r\n'),
+    },
+    enrol: async (body) => ({ status: 200, body: { echo: JSON.stringify(body) } }),
+    wellKnown: async () => ({ document: 'signed' }),
+    tls: { cert, key },
+    pageDir: BUILT_PAGE_DIR,
+    clock: systemClock,
+    log: silentLogger(),
+    audit: service,
+    ...overrides,
+  };
+  let server = await createWebServer(deps);
+  const url = await server.listen('127.0.0.1', 0);
+  const fetch = (path: string, options: WebRequest = {}) => fetchWith(url, ca, path, options);
+  let signedIn = 0;
+  return {
+    url,
+    ca,
+    service,
+    admins,
+    fetch,
+    addAdmin: (username, role) => admins.create({ username, role }),
+    async signIn(role) {
+      signedIn += 1;
+      const username = `${role}-${signedIn}`;
+      const { password, totpSecret } = await admins.create({ username, role });
+      const body = { username, password, code: totpCode(totpSecret, Date.now()) };
+      const answer = await fetch('/api/login', { method: 'POST', body });
+      const cookie = answer.headers['set-cookie']?.[0]?.split(';')[0];
+      if (cookie === undefined) throw new Error(`could not sign in: ${answer.text}`);
+      return { cookie };
+    },
+    goDown: () => server.close(),
+    async comeBack() {
+      server = await createWebServer(deps);
+      await server.listen('127.0.0.1', Number(new URL(url).port));
+    },
+    async close() {
+      await server.close();
+      await database.close();
+      remove();
+    },
+  };
+}
+
+async function fetchWith(base: string, ca: string, path: string, options: WebRequest): Promise<WebAnswer> {
+  const body = typeof options.body === 'string' ? options.body : JSON.stringify(options.body);
+  const sent = request(new URL(path, base), {
+    method: options.method ?? 'GET',
+    ca,
+    agent: false,
+    headers: {
+      ...(body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+      ...options.headers,
+    },
+  });
+  sent.end(body);
+  const [response] = await once(sent, 'response');
+  const received = await text(response);
+  let json: unknown;
+  try {
+    json = JSON.parse(received);
+  } catch {
+    json = undefined;
+  }
+  return { status: response.statusCode, headers: response.headers, text: received, json };
+}

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer as createHttpsServer } from 'node:https';
@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../shared/clock.ts';
 import { silentLogger } from '../shared/log.ts';
+import { CLIENT_TLS_OPTIONS, SERVER_TLS_OPTIONS } from '../shared/tls/options.ts';
+import { createPrivateCa } from '../shared/tls/private-ca.ts';
 import { leaveMaskZero } from '../shared/tunnel/dial.ts';
 import { MAX_MESSAGE_BYTES } from '../shared/tunnel/limits.ts';
 import { MuxTunnel } from '../shared/tunnel/mux-tunnel.ts';
@@ -20,7 +22,6 @@ import type { Row } from './table.ts';
 
 const MIB = 1024 * 1024;
 const PIECE = Buffer.alloc(64 * 1024, 0x61);
-const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384';
 
 /** The tunnel must move at least this share of what a bare TLS connection moves. */
 const GOAL_SHARE = 0.6;
@@ -79,7 +80,7 @@ async function serve(directory: string): Promise<void> {
   const tls = {
     cert: await readFile(join(directory, 'cert.pem')),
     key: await readFile(join(directory, 'key.pem')),
-    ciphers: CIPHERS,
+    ...SERVER_TLS_OPTIONS,
   };
   const bare = createTlsServer(tls, (socket) => {
     socket.setNoDelay(true);
@@ -119,7 +120,7 @@ function bareTls(ports: Ports): Open {
       port: ports.bare,
       host: '127.0.0.1',
       rejectUnauthorized: false,
-      ciphers: CIPHERS,
+      ...CLIENT_TLS_OPTIONS,
     });
     await once(socket, 'secureConnect');
     socket.setNoDelay(true);
@@ -135,7 +136,7 @@ async function dialTunnel(ports: Ports): Promise<MuxTunnel> {
     perMessageDeflate: false,
     maxPayload: MAX_MESSAGE_BYTES,
     rejectUnauthorized: false,
-    ciphers: CIPHERS,
+    ...CLIENT_TLS_OPTIONS,
     generateMask: leaveMaskZero,
   });
   const transport = new WebSocketTransport(ws);
@@ -222,30 +223,6 @@ async function opensPerSecond(tunnel: MuxTunnel, count: number): Promise<number>
   return count / ((performance.now() - startMs) / 1000);
 }
 
-function writeCertificate(directory: string): void {
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-keyout',
-      'key.pem',
-      '-out',
-      'cert.pem',
-      '-days',
-      '1',
-      '-subj',
-      '/CN=localhost',
-    ],
-    { cwd: directory, stdio: 'pipe' },
-  );
-}
-
 /** How much to measure. */
 export interface TunnelBenchOptions {
   /** Per transfer. */
@@ -261,7 +238,7 @@ export async function runTunnelBench(options: TunnelBenchOptions = {}): Promise<
   const directory = await mkdtemp(join(tmpdir(), 'drawbridge-bench-'));
   let child: ChildProcess | undefined;
   try {
-    writeCertificate(directory);
+    await createPrivateCa(directory, { commonName: 'Drawbridge bench', hosts: ['127.0.0.1'] });
     child = fork(fileURLToPath(import.meta.url), ['--far-end', directory]);
     const [ports] = (await once(child, 'message')) as [Ports];
     return await measure(ports, transferBytes, rounds, echoes);

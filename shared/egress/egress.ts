@@ -2,14 +2,12 @@ import { type Agent, Agent as HttpAgent } from 'node:http';
 import type { AgentOptions } from 'node:https';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import { HttpProxyAgent } from 'hpagent';
+import { CLIENT_TLS_OPTIONS } from '../tls/options.ts';
 import { parseCaBundle, readCaBundle } from './ca-bundle.ts';
 import { ConnectAgent } from './connect-agent.ts';
 import { DirectAgent } from './direct-agent.ts';
 import { IssuerNotes } from './issuer-notes.ts';
 import { chooseProxy, type ProxySettings, parseProxy, proxyName } from './proxy-choice.ts';
-
-/** Until shared/tls has them. */
-const CLIENT_TLS_OPTIONS = { minVersion: 'TLSv1.2' } as const;
 
 /** The `egress` section of a config. */
 export interface EgressConfig {

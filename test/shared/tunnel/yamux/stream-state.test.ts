@@ -17,7 +17,7 @@ const EVENTS: readonly StreamEvent[] = [
   'tunnel_ended',
 ];
 
-function after(...events: StreamEvent[]): StreamState | string {
+function stateAfter(...events: StreamEvent[]): StreamState | string {
   let state: StreamState = OPEN;
   for (const event of events) {
     const result = transition(state, event);
@@ -29,35 +29,35 @@ function after(...events: StreamEvent[]): StreamState | string {
 
 describe('the state of a stream', () => {
   test('is acknowledged by the ACK', () => {
-    expect(after('ack_received')).toEqual({ phase: 'open', acknowledged: true });
+    expect(stateAfter('ack_received')).toEqual({ phase: 'open', acknowledged: true });
   });
 
   test('closes with the FINs of both sides, in either order', () => {
-    expect(after('fin_sent')).toEqual({ phase: 'half_closed_local' });
-    expect(after('fin_received')).toEqual({ phase: 'half_closed_remote' });
-    expect(after('fin_sent', 'data_received', 'fin_received')).toEqual({ phase: 'closed' });
-    expect(after('fin_received', 'fin_sent')).toEqual({ phase: 'closed' });
+    expect(stateAfter('fin_sent')).toEqual({ phase: 'half_closed_local' });
+    expect(stateAfter('fin_received')).toEqual({ phase: 'half_closed_remote' });
+    expect(stateAfter('fin_sent', 'data_received', 'fin_received')).toEqual({ phase: 'closed' });
+    expect(stateAfter('fin_received', 'fin_sent')).toEqual({ phase: 'closed' });
   });
 
   test('takes an ACK that comes after our FIN for what it is', () => {
-    expect(after('fin_sent', 'ack_received')).toEqual({ phase: 'half_closed_local' });
+    expect(stateAfter('fin_sent', 'ack_received')).toEqual({ phase: 'half_closed_local' });
   });
 
   test('finds fault with a peer that goes on after its FIN', () => {
-    expect(after('fin_received', 'data_received')).toBe('data after FIN');
-    expect(after('fin_received', 'fin_received')).toBe('a second FIN');
+    expect(stateAfter('fin_received', 'data_received')).toBe('data after FIN');
+    expect(stateAfter('fin_received', 'fin_received')).toBe('a second FIN');
   });
 
   test('says who reset it', () => {
-    expect(after('reset_received')).toEqual({ phase: 'reset', by: 'peer' });
-    expect(after('reset_sent')).toEqual({ phase: 'reset', by: 'us' });
-    expect(after('fin_sent', 'tunnel_ended')).toEqual({ phase: 'reset', by: 'tunnel' });
+    expect(stateAfter('reset_received')).toEqual({ phase: 'reset', by: 'peer' });
+    expect(stateAfter('reset_sent')).toEqual({ phase: 'reset', by: 'us' });
+    expect(stateAfter('fin_sent', 'tunnel_ended')).toEqual({ phase: 'reset', by: 'tunnel' });
   });
 
   test('never leaves reset, whatever comes', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...EVENTS)), (events) => {
-        expect(after('reset_received', ...events)).toEqual({ phase: 'reset', by: 'peer' });
+        expect(stateAfter('reset_received', ...events)).toEqual({ phase: 'reset', by: 'peer' });
       }),
     );
   });

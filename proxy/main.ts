@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AuditLog } from '../shared/audit/log.ts';
 import type { Clock } from '../shared/clock.ts';
 import { ControlServer } from '../shared/control/server.ts';
-import { DrawbridgeError, messageOf } from '../shared/errors.ts';
+import { DrawbridgeError } from '../shared/errors.ts';
 import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
 import type { RunningRole } from '../shared/role.ts';
@@ -23,40 +23,20 @@ import { ProxyAdministration } from './administration.ts';
 import type { ProxyConfig } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { Enrolments } from './enrolment/enrolment.ts';
+import { hostInUrl, jumpLine, type PublicPlace, publicPlace } from './public-place.ts';
 import { frontDoor } from './ssh/front-door.ts';
 import { MemoryDirectory } from './store/directory.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
+import { Teardown } from './teardown.ts';
 import { Admission } from './tunnels/admission.ts';
 import { BastionTunnels } from './tunnels/bastion-tunnels.ts';
 import { Relays } from './tunnels/relays.ts';
-import { ProxyApi, type PublicPlace } from './web/api.ts';
+import { ProxyApi } from './web/api.ts';
 import { createProxyWebServer } from './web/server.ts';
 import { Upgrades } from './web/upgrades.ts';
 
-/** What ends with the role, in the reverse order of its beginning. */
-class Teardown {
-  readonly #steps: (() => Promise<void>)[] = [];
-  readonly #log: Logger;
-
-  constructor(log: Logger) {
-    this.#log = log;
-  }
-
-  add(step: () => Promise<void> | void): void {
-    this.#steps.push(async () => step());
-  }
-
-  /** Runs every step, also when one fails. */
-  async run(): Promise<void> {
-    for (const step of this.#steps.splice(0).reverse()) {
-      try {
-        await step();
-      } catch (error) {
-        this.#log.error({ err: error }, `a part of the proxy did not end in order: ${messageOf(error)}`);
-      }
-    }
-  }
-}
+/** The audit log's head is signed so often, and when the proxy stops. */
+const CHECKPOINT_PERIOD_MS = 3_600_000;
 
 /**
  * Starts the vendor's role: HTTPS for bastions and operators, SSH for `ssh -J`, and the control socket.
@@ -155,6 +135,7 @@ async function start(
     }),
     upgrades: new Upgrades({ acceptor, tokens, admission, relays, stopping: stopping.signal, clock, log }),
     tls,
+    clock,
     log,
   });
   teardown.add(() => web.close());
@@ -200,6 +181,10 @@ async function start(
   );
   teardown.add(() => control.close());
   await audit.append({ type: 'proxy.started', actor: 'system', proxy: identity.id });
+  const checkpoints = clock.every(CHECKPOINT_PERIOD_MS, () => {
+    audit.checkpoint().catch((error: unknown) => log.error({ err: error }, 'the audit log was not signed'));
+  });
+  teardown.add(() => checkpoints.cancel());
 
   return runningRole({
     addresses: {
@@ -212,7 +197,10 @@ async function start(
       stopping.abort();
       try {
         await Promise.all([...acceptor.tunnels].map((tunnel) => tunnel.drain(config.drain)));
+        await acceptor.close();
+        await tunnels.settled();
         await audit.append({ type: 'proxy.stopped', actor: 'system', proxy: identity.id, reason });
+        await audit.checkpoint();
       } finally {
         await teardown.run();
       }
@@ -237,31 +225,6 @@ function runningRole(parts: {
       return stop;
     },
   };
-}
-
-/** How others reach the proxy. A port 0 in the configuration stands for whichever one was free. */
-function publicPlace(
-  config: ProxyConfig,
-  bound: { readonly https: number; readonly ssh: number },
-  sshHostKey: string,
-): PublicPlace {
-  const url = new URL(config.publicUrl);
-  if (url.port === '0') url.port = String(bound.https);
-  return {
-    url: url.origin,
-    sshHost: config.ssh.publicHost ?? url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    sshPort: config.ssh.publicPort ?? bound.ssh,
-    sshHostKey,
-  };
-}
-
-function jumpLine(place: PublicPlace): string {
-  const port = place.sshPort === 22 ? '' : `:${place.sshPort}`;
-  return `ssh -J ${hostInUrl(place.sshHost)}${port} LOGIN@HOST.BASTION`;
-}
-
-function hostInUrl(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 async function readCa(path: string): Promise<string> {

@@ -66,7 +66,8 @@ export class Logins {
         reason: result.reason,
         source,
         by: 'login',
-        ...(result.reason === 'unknown_user' ? { claimed: username } : { operator: username }),
+        // A name that is not known is not told: people type passwords into the wrong field.
+        ...(result.reason === 'unknown_user' ? {} : { operator: username }),
       });
       throw refused(result.reason, result.waitMs);
     }

@@ -2,6 +2,7 @@ import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { ServeSshOptions } from '../../shared/ssh/server-connection.ts';
+import { plainAddress } from '../accounts/network.ts';
 import type { Operators } from '../accounts/operators.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { SignIn } from '../accounts/sign-in.ts';
@@ -36,7 +37,7 @@ export interface FrontDoorParts {
  * `HOST.BASTION`. It is the first hop of `ssh -J`; the second one ends at the bastion, and the proxy reads none of it.
  */
 export function frontDoor(parts: FrontDoorParts, from: { readonly address: string }): ServeSshOptions {
-  const source = from.address;
+  const source = plainAddress(from.address);
   const signIn = new FrontDoorSignIn(parts, source);
   return {
     hostKey: parts.hostKey,

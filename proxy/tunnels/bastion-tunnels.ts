@@ -4,6 +4,7 @@ import type { PublicJwk } from '../../shared/identity/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { TunnelPeer } from '../../shared/tunnel/acceptor.ts';
 import type { IncomingStream, Tunnel, TunnelClosed } from '../../shared/tunnel/tunnel.ts';
+import { plainAddress } from '../accounts/network.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { Directory } from '../store/directory.ts';
 import type { EnrolmentStore } from '../store/store.ts';
@@ -48,7 +49,7 @@ export class BastionTunnels {
       tunnel: tunnel.id,
     } as const;
     try {
-      await this.#audit.append({ ...about, type: 'tunnel.connected', source: address });
+      await this.#audit.append({ ...about, type: 'tunnel.connected', source: plainAddress(address) });
       await this.#directory.add(peer.id, tunnel);
       // It may have been revoked since its key was looked up: from here on, revoking would find the tunnel.
       if (!(await this.findPeer(peer.id))) tunnel.close('bastion.revoked', 'This bastion was revoked.');
@@ -77,7 +78,7 @@ export class BastionTunnels {
       this.#refusals.add({
         type: 'bastion.refused',
         reason: event.reason,
-        source: event.address,
+        source: plainAddress(event.address),
         ...(event.id === undefined ? {} : { claimed: event.id }),
       }),
     );

@@ -5,6 +5,7 @@ import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
 import type { LoginRequest, Logins } from '../accounts/logins.ts';
 import type { OperatorTokens } from '../accounts/operator-tokens.ts';
 import type { Enrolments } from '../enrolment/enrolment.ts';
+import type { PublicPlace } from '../public-place.ts';
 import type { Directory } from '../store/directory.ts';
 import type { Login, Store } from '../store/store.ts';
 import type { Admission } from '../tunnels/admission.ts';
@@ -28,14 +29,6 @@ export interface OperatorView {
     };
   };
   readonly bastions: readonly ListedBastion[];
-}
-
-/** How the proxy calls itself towards operators. */
-export interface PublicPlace {
-  readonly url: string;
-  readonly sshHost: string;
-  readonly sshPort: number;
-  readonly sshHostKey: string;
 }
 
 /** What {@link ProxyApi} is built from. */

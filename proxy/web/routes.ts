@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Json } from '../../shared/audit/event.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { plainAddress } from '../accounts/network.ts';
 import { PASSWORD_LIMIT_BYTES } from '../accounts/password.ts';
 import type { ProxyApi } from './api.ts';
 import { parseWith } from './parse-body.ts';
@@ -45,7 +46,7 @@ export function addRoutes(server: FastifyInstance, api: ProxyApi): void {
 }
 
 function sourceOf(request: FastifyRequest): string {
-  return request.socket.remoteAddress ?? 'unknown';
+  return plainAddress(request.socket.remoteAddress);
 }
 
 function bearerOf(request: FastifyRequest): string {

@@ -3,6 +3,7 @@ import { createServer, type Server as HttpsServer } from 'node:https';
 import { type AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { fastify } from 'fastify';
+import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
@@ -18,6 +19,10 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 10_000;
+/** So often Node looks whose time is over. */
+const TIMEOUT_CHECK_MS = 2_000;
+/** At the end, sockets that have left HTTP have so long to close by themselves. */
+const CLOSE_LINGER_MS = 1_000;
 /** TLS connections at once, tunnels included; each takes about 45 KiB. Further ones are dropped. */
 const CONNECTION_LIMIT = 12_000;
 const HEADER_COUNT_LIMIT = 64;
@@ -28,7 +33,7 @@ const KEEP_ALIVE_DELAY_MS = 15_000;
 export interface ProxyWebServer {
   /** Listens; gives the port. @throws `listen.in_use`, `listen.failed`. */
   listen(host: string, port: number): Promise<number>;
-  /** Closes the listener and every connection that has not left HTTP. */
+  /** Closes the listener and every connection; those that have left HTTP get a moment to end in order. */
   close(): Promise<void>;
 }
 
@@ -38,6 +43,7 @@ export async function createProxyWebServer(parts: {
   readonly upgrades: Upgrades;
   /** PEM texts. */
   readonly tls: { readonly cert: string; readonly key: string };
+  readonly clock: Clock;
   readonly log: Logger;
 }): Promise<ProxyWebServer> {
   const { log } = parts;
@@ -51,6 +57,7 @@ export async function createProxyWebServer(parts: {
         requestTimeout: REQUEST_TIMEOUT_MS,
         headersTimeout: HEADERS_TIMEOUT_MS,
         keepAliveTimeout: IDLE_TIMEOUT_MS,
+        connectionsCheckingInterval: TIMEOUT_CHECK_MS,
         noDelay: true,
         keepAlive: true,
         keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
@@ -67,10 +74,7 @@ export async function createProxyWebServer(parts: {
     onConstructorPoisoning: 'error',
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler: (error, socket) => answerGarbage(error, socket),
-    frameworkErrors: (error, _request, reply) => {
-      const { status, body } = httpRefusalOf(error);
-      void reply.code(status).send(body);
-    },
+    frameworkErrors: (error, _request, reply) => answerBadUrl(error, reply.raw),
   });
   app.removeContentTypeParser('text/plain');
   app.setErrorHandler(async (error, request, reply) => {
@@ -89,11 +93,14 @@ export async function createProxyWebServer(parts: {
   await app.ready();
 
   const server = app.server;
+  const upgraded = new Set<Duplex>();
   server.maxConnections = CONNECTION_LIMIT;
   server.maxHeadersCount = HEADER_COUNT_LIMIT;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // HTTP's own limits of time end here; what speaks next has its own.
     if (socket instanceof Socket) socket.setTimeout(0);
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
     parts.upgrades.handle(request, socket, head);
   });
   server.on('tlsClientError', (error) => {
@@ -115,12 +122,28 @@ export async function createProxyWebServer(parts: {
     async close() {
       await new Promise<void>((resolve) => {
         if (!server.listening) return resolve();
-        server.close(() => resolve());
+        const linger = parts.clock.after(CLOSE_LINGER_MS, () => {
+          for (const socket of upgraded) socket.destroy();
+        });
+        server.close(() => {
+          linger.cancel();
+          resolve();
+        });
         server.closeAllConnections();
       });
       await app.close();
     },
   };
+}
+
+/** A request that fails before it has a route, such as one for `/%`. */
+function answerBadUrl(error: unknown, response: ServerResponse): void {
+  const { status, body } = httpRefusalOf(error);
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+  });
+  response.end(JSON.stringify(body));
 }
 
 /** A client that speaks no HTTP gets the one answer that it may understand. */

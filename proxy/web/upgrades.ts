@@ -5,6 +5,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { rawWebSocketStream } from '../../shared/tunnel/raw-websocket.ts';
+import { plainAddress } from '../accounts/network.ts';
 import type { OperatorTokens } from '../accounts/operator-tokens.ts';
 import type { Admission, Admitted } from '../tunnels/admission.ts';
 import { joinStreams, type Relays } from '../tunnels/relays.ts';
@@ -82,7 +83,7 @@ export class Upgrades {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       throw new DrawbridgeError('request.upgrade', 'Only WebSocket is spoken here.');
     }
-    const source = request.socket.remoteAddress ?? 'unknown';
+    const source = plainAddress(request.socket.remoteAddress);
     const operator = await this.#parts.tokens.verify(bearerToken(request.headers.authorization), source);
     this.#parts.relays.requireRoom(operator.username);
     const destination = destinationOf(request);

@@ -13,12 +13,16 @@ import { systemClock } from '../../shared/clock.ts';
 import { ControlClient } from '../../shared/control/client.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { PassClaims } from '../../shared/identity/claims.ts';
-import { createNodeIdentity, loadNodeIdentity, type NodeIdentity } from '../../shared/identity/node-identity.ts';
+import {
+  createNodeIdentity,
+  loadNodeIdentity,
+  type NodeIdentity,
+} from '../../shared/identity/node-identity.ts';
 import { signPass } from '../../shared/identity/pass.ts';
 import { createLogger } from '../../shared/log.ts';
 import type { RunningRole } from '../../shared/role.ts';
-import { TunnelAcceptor } from '../../shared/tunnel/acceptor.ts';
 import { loadSshKeyFile } from '../../shared/ssh/keys.ts';
+import { TunnelAcceptor } from '../../shared/tunnel/acceptor.ts';
 import type { Tunnel } from '../../shared/tunnel/tunnel.ts';
 import { freePort } from './free-port.ts';
 import { createTestKey, ISOLATED, type TestKey } from './ssh-client.ts';
@@ -130,7 +134,9 @@ export async function startTestBastion(
       waitFor(
         async () =>
           (await bastion.audit(type)).find((event) =>
-            Object.entries(fields).every(([key, value]) => JSON.stringify(event[key]) === JSON.stringify(value)),
+            Object.entries(fields).every(
+              ([key, value]) => JSON.stringify(event[key]) === JSON.stringify(value),
+            ),
           ),
         { what: `an event ${type} ${JSON.stringify(fields)}` },
       ),
@@ -163,7 +169,8 @@ async function startStandInProxy(bastion: NodeIdentity, operatorKey: TestKey): P
   const log = createLogger({ role: 'proxy', level: 'fatal', format: 'json' });
   const acceptor = new TunnelAcceptor({
     identity,
-    findPeer: async (id) => (id === bastion.id ? { id, name: 'acme', publicJwk: bastion.publicJwk } : undefined),
+    findPeer: async (id) =>
+      id === bastion.id ? { id, name: 'acme', publicJwk: bastion.publicJwk } : undefined,
     onTunnel: (tunnel) => {
       tunnels.add(tunnel);
       tunnel.signal.addEventListener('abort', () => tunnels.delete(tunnel), { once: true });

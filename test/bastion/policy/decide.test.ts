@@ -1,0 +1,163 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decide, type PolicyAction, type PolicyRequest } from '../../../bastion/policy/decide.ts';
+import { type Policy, parsePolicy } from '../../../bastion/policy/schema.ts';
+
+const POLICY = `version: 1
+roles:
+  - name: web-support
+    groups: [support]
+    hosts: { names: ['web-*'], labels: { environment: production } }
+    logins: ['{{sub}}', deploy]
+    allow: [shell, exec]
+    forward: ['localhost:5432', '*.internal:8000-8099', '[::1]:80']
+  - name: readers
+    groups: [readers, auditors]
+    require: { mfa: false }
+    hosts: { names: ['*'] }
+    logins: [reader]
+    allow: [sftp]
+`;
+
+const policy = parsePolicy(POLICY, 'policy.yaml');
+
+function request(overrides: Partial<PolicyRequest> = {}): PolicyRequest {
+  return {
+    operator: 'alice',
+    groups: ['support'],
+    amr: ['pwd', 'otp', 'mfa'],
+    host: 'web-1',
+    labels: { environment: 'production' },
+    login: 'deploy',
+    action: { kind: 'shell' },
+    timeMs: 0,
+    ...overrides,
+  };
+}
+
+describe('a decision of the policy', () => {
+  test.each<[string, Partial<PolicyRequest>]>([
+    ['what a role names', {}],
+    ["a login of the operator's own name", { login: 'alice' }],
+    ['a forward to a named destination', { action: { kind: 'forward', host: 'LOCALHOST', port: 5432 } }],
+    ['a forward into a range of ports', { action: { kind: 'forward', host: 'db.internal', port: 8042 } }],
+    ['a forward to an IPv6 address', { action: { kind: 'forward', host: '::1', port: 80 } }],
+    ['to reach a host, whatever the login', { action: { kind: 'reach' }, login: '' }],
+    ['two factors without the word mfa', { amr: ['pwd', 'otp'] }],
+    [
+      'a role that asks for no second factor',
+      {
+        groups: ['auditors'],
+        amr: ['pwd'],
+        login: 'reader',
+        action: { kind: 'sftp' },
+        host: 'db-1',
+        labels: {},
+      },
+    ],
+  ])('allows %s', (_what, overrides) => {
+    expect(decide(policy, request(overrides))).toMatchObject({ allow: true });
+  });
+
+  test.each<[string, Partial<PolicyRequest>, string]>([
+    ['another group', { groups: ['sales'] }, 'policy.group'],
+    ['no group', { groups: [] }, 'policy.group'],
+    ['a host that does not match', { host: 'db-1' }, 'policy.host'],
+    ['a host without the label', { labels: {} }, 'policy.host'],
+    [
+      'a label that is only inherited',
+      { labels: Object.create({ environment: 'production' }) },
+      'policy.host',
+    ],
+    ['one factor', { amr: ['pwd'] }, 'policy.mfa'],
+    ['the same factor twice', { amr: ['pwd', 'pwd'] }, 'policy.mfa'],
+    ['a login that is not named', { login: 'root' }, 'policy.login'],
+    ['the template itself as a login', { login: '{{sub}}' }, 'policy.login'],
+    ['an operator who calls themselves root', { operator: 'root', login: 'root' }, 'policy.login'],
+    ['an operator whose name is no login', { operator: 'a b;c', login: 'a b;c' }, 'policy.login'],
+    ['an action that is not listed', { action: { kind: 'sftp' } }, 'policy.action'],
+    ['a forward elsewhere', { action: { kind: 'forward', host: 'localhost', port: 22 } }, 'policy.action'],
+    [
+      'a forward just outside the range',
+      { action: { kind: 'forward', host: 'x.internal', port: 8100 } },
+      'policy.action',
+    ],
+  ])('denies %s', (_what, overrides, code) => {
+    expect(decide(policy, request(overrides))).toMatchObject({ allow: false, code });
+  });
+
+  test('denies everything when there is no role', () => {
+    expect(decide({ version: 1, roles: [] }, request())).toMatchObject({ allow: false });
+  });
+});
+
+const word = fc.constantFrom('a', 'b', 'web-1', 'web-2', 'root', 'deploy');
+const anyRole = fc.record({
+  name: fc.uuid(),
+  groups: fc.array(word, { minLength: 1, maxLength: 3 }),
+  require: fc.record({ mfa: fc.boolean() }),
+  hosts: fc.record({ names: fc.array(fc.constantFrom('*', 'web-*', 'a'), { minLength: 1, maxLength: 2 }) }),
+  logins: fc.array(fc.constantFrom('{{sub}}', 'deploy', 'root'), { minLength: 1, maxLength: 3 }),
+  allow: fc.uniqueArray(fc.constantFrom('shell' as const, 'exec' as const, 'sftp' as const)),
+  forward: fc.array(fc.constantFrom('*:*', 'a:80', '*.internal:1-10'), { maxLength: 2 }),
+});
+const anyPolicy: fc.Arbitrary<Policy> = fc.record({
+  version: fc.constant(1 as const),
+  roles: fc.array(anyRole, { maxLength: 4 }),
+});
+const anyAction: fc.Arbitrary<PolicyAction> = fc.oneof(
+  fc.constantFrom<PolicyAction>(
+    { kind: 'reach' },
+    { kind: 'login' },
+    { kind: 'shell' },
+    { kind: 'exec' },
+    { kind: 'sftp' },
+  ),
+  fc.record({ kind: fc.constant('forward' as const), host: word, port: fc.integer({ min: 1, max: 100 }) }),
+);
+const anyRequest: fc.Arbitrary<PolicyRequest> = fc.record({
+  operator: word,
+  groups: fc.array(word, { maxLength: 3 }),
+  amr: fc.array(fc.constantFrom('pwd', 'otp', 'mfa'), { maxLength: 2 }),
+  host: word,
+  labels: fc.constant({}),
+  login: word,
+  action: anyAction,
+  timeMs: fc.nat(),
+});
+
+describe('for every policy and request', () => {
+  test('what is allowed is allowed by one role alone, and that role is named', () => {
+    fc.assert(
+      fc.property(anyPolicy, anyRequest, (some, asked) => {
+        const decision = decide(some, asked);
+        const alone = some.roles.filter((role) => decide({ ...some, roles: [role] }, asked).allow);
+        expect(decision.allow).toBe(alone.length > 0);
+        if (decision.allow) expect(alone.map((role) => role.name)).toContain(decision.rule);
+      }),
+    );
+  });
+
+  test('taking a group, a factor or a role away never adds access', () => {
+    fc.assert(
+      fc.property(anyPolicy, anyRequest, fc.nat(), (some, asked, at) => {
+        if (decide(some, asked).allow) return;
+        const without = <T>(list: readonly T[]): T[] =>
+          list.filter((_item, index) => index !== at % (list.length || 1));
+        expect(decide(some, { ...asked, groups: without(asked.groups) }).allow).toBe(false);
+        expect(decide(some, { ...asked, amr: without(asked.amr) }).allow).toBe(false);
+        expect(decide({ ...some, roles: without(some.roles) }, asked).allow).toBe(false);
+      }),
+    );
+  });
+
+  test('who may do something may also sign in and reach the host', () => {
+    fc.assert(
+      fc.property(anyPolicy, anyRequest, (some, asked) => {
+        if (!decide(some, asked).allow || asked.action.kind === 'reach') return;
+        expect(decide(some, { ...asked, action: { kind: 'login' } }).allow).toBe(true);
+        expect(decide(some, { ...asked, action: { kind: 'reach' } }).allow).toBe(true);
+      }),
+    );
+  });
+});

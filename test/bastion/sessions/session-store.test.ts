@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { SessionStore } from '../../../bastion/sessions/session-store.ts';
+import { BASTION_MIGRATIONS } from '../../../bastion/store/migrations.ts';
+import { Database } from '../../../shared/store/database.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+
+describe('the list of sessions', () => {
+  let database: Database;
+  let store: SessionStore;
+
+  beforeEach(async () => {
+    const path = join(temporaryDirectory(), 'bastion.db');
+    database = await Database.open(path, { migrations: BASTION_MIGRATIONS, synchronous: 'NORMAL' });
+    onTestFinished(() => database.close());
+    store = new SessionStore(database);
+  });
+
+  const at = (second: number): string => new Date(Date.UTC(2030, 0, 1) + second * 1000).toISOString();
+  const session = (number: number) => ({
+    id: `s-${number}`,
+    operator: number % 2 === 0 ? 'alice' : 'bob',
+    host: `web-${number % 3}`,
+    login: 'deploy',
+    startedAt: at(number),
+  });
+
+  test('is newest first, and pages by start', async () => {
+    for (let number = 0; number < 10; number++) await store.start(session(number));
+    const first = await store.list({ limit: 4 });
+    expect(first.map(({ id }) => id)).toEqual(['s-9', 's-8', 's-7', 's-6']);
+    const next = await store.list({ limit: 4, before: first.at(-1)?.startedAt ?? '' });
+    expect(next.map(({ id }) => id)).toEqual(['s-5', 's-4', 's-3', 's-2']);
+  });
+
+  test('can be narrowed to operator, host and those that are live', async () => {
+    for (let number = 0; number < 6; number++) await store.start(session(number));
+    const end = { state: 'ended', endedAt: at(60), endReason: 'done', bytesIn: 1, bytesOut: 2 } as const;
+    await store.end('s-4', end);
+    const found = await store.list({ limit: 10, operator: 'alice', live: true });
+    expect(found.map(({ id }) => id)).toEqual(['s-2', 's-0']);
+    expect((await store.list({ limit: 10, host: 'web-1' })).map(({ id }) => id)).toEqual(['s-4', 's-1']);
+    expect(await store.get('s-4')).toMatchObject({
+      state: 'ended',
+      bytesIn: 1,
+      bytesOut: 2,
+      endReason: 'done',
+    });
+  });
+
+  test('has the recordings of each session', async () => {
+    await store.start(session(1));
+    const recording = {
+      channel: 2,
+      kind: 'exec',
+      command: 'ls',
+      startedAt: at(1),
+      path: '/r/s-1-2.cast',
+    } as const;
+    await store.startRecording('s-1', recording);
+    expect((await store.listLeftLive())[0]?.recordings).toMatchObject([{ ...recording, state: 'recording' }]);
+    await store.endRecording('s-1', 2, { state: 'closed', durationMs: 5, sizeBytes: 70, sha256: 'ab' });
+    expect((await store.get('s-1'))?.recordings).toEqual([
+      { ...recording, state: 'closed', durationMs: 5, sizeBytes: 70, sha256: 'ab' },
+    ]);
+    expect(await store.recordingsBytes()).toBe(70);
+  });
+
+  test("never takes the operator's text for SQL", async () => {
+    await store.start({ ...session(1), operator: `a'; DROP TABLE sessions; --` });
+    expect(await store.list({ limit: 10, operator: `a'; DROP TABLE sessions; --` })).toHaveLength(1);
+  });
+
+  test('is found by index, however many sessions there were', async () => {
+    await database.run(
+      `INSERT INTO sessions (id, operator, host, login, state, started_at)
+       WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
+       SELECT 's-' || i, 'operator-' || (i % 50), 'host-' || (i % 200), 'deploy', 'ended',
+              strftime('%Y-%m-%dT%H:%M:%fZ', 1900000000 + i, 'unixepoch') FROM n`,
+    );
+    const queries = [{}, { operator: 'operator-7' }, { host: 'host-9' }, { live: true }];
+    for (const query of queries) {
+      const startMs = performance.now();
+      await store.list({ limit: 50, ...query });
+      expect(performance.now() - startMs).toBeLessThan(100);
+    }
+  });
+});

@@ -1,19 +1,20 @@
-import { readFileSync, type Stats } from 'node:fs';
+import { constants, readFileSync, type Stats } from 'node:fs';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** Files older than this are shown with their year instead of the time of day. */
 const RECENT_MS = 182 * 24 * 3600 * 1000;
 
-const TYPES: Readonly<Record<number, string>> = {
-  26411: 's',
-  21609: 'l',
-  16807: '-',
-  14406: 'b',
-  9604: 'd',
-  4802: 'c',
-  2401: 'p',
-};
+/** First letter of a mode, by the file's type. */
+const TYPES = new Map([
+  [constants.S_IFLNK, 'l'],
+  [constants.S_IFREG, '-'],
+  [constants.S_IFBLK, 'b'],
+  [constants.S_IFDIR, 'd'],
+  [constants.S_IFCHR, 'c'],
+  [constants.S_IFIFO, 'p'],
+  [constants.S_IFSOCK, 's'],
+]);
 
 /** Names of users and groups, read from the system's files once. */
 export class OwnerNames {
@@ -46,7 +47,7 @@ export function modeText(mode: number): string {
     const last = special ? (execute ? letter : letter.toUpperCase()) : execute ? 'x' : '-';
     return `${(bits & 4) === 0 ? '-' : 'r'}${(bits & 2) === 0 ? '-' : 'w'}${last}`;
   };
-  const type = TYPES[mode & 0o170000] ?? '?';
+  const type = TYPES.get(mode & constants.S_IFMT) ?? '?';
   const user = triple(mode >> 6, (mode & 0o4000) !== 0, 's');
   const group = triple(mode >> 3, (mode & 0o2000) !== 0, 's');
   return `${type}${user}${group}${triple(mode, (mode & 0o1000) !== 0, 't')}`;

@@ -42,5 +42,5 @@ export async function listOperatorHosts(
   const answer = hostsAnswer.safeParse(body);
   if (!answer.success)
     throw new DrawbridgeError('proxy.unexpected', 'The proxy listed hosts in an unknown form.');
-  return answer.data.hosts;
+  return answer.data.hosts.map((host) => ({ ...host, name: `${host.name}.${host.bastion}` }));
 }

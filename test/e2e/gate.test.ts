@@ -26,8 +26,7 @@ describe('drawbridge access off', () => {
   it('cuts a running session at once, tells the operator, and lets nobody in until it is on again', async () => {
     const shell = liveShell();
     try {
-      shell.type("PS1='ready> '\n");
-      await shell.shows('\nready> ');
+      await shell.atPrompt();
       const off = await demo.customer(['access', 'off', '--reason', 'end of the working day']);
       expect(off).toMatchObject({ status: 0 });
       expect(off.stdout).toMatch(/^Remote access is off since .*\(end of the working day\)/);

@@ -44,11 +44,24 @@ export class TerminalProgram {
     this.#pty.resize(cols, rows);
   }
 
-  /** Waits until it shows `text`, from `from` on. */
+  /** Waits until it shows `text`. */
   async shows(text: string | RegExp, timeoutMs = 15_000): Promise<void> {
     const isThere = (): boolean =>
       typeof text === 'string' ? this.#output.includes(text) : text.test(this.#output);
-    await waitFor(isThere, { what: `${text} in ${JSON.stringify(this.#output.slice(-500))}`, timeoutMs });
+    try {
+      await waitFor(isThere, { timeoutMs });
+    } catch {
+      throw new Error(
+        `${text} was not shown in ${timeoutMs} ms, but ${JSON.stringify(this.#output.slice(-1000))}`,
+      );
+    }
+  }
+
+  /** Gives a shell a prompt that can be told from everything else, and waits for it. */
+  async atPrompt(): Promise<void> {
+    // Written in two pieces, so that the echo of this line is not taken for the prompt.
+    this.type("PS1='rea''dy> '\n");
+    await this.shows('ready> ');
   }
 
   /** Waits for its end and gives its exit code. */

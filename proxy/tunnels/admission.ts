@@ -3,7 +3,13 @@ import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/errors.ts';
 import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
 import { signPass } from '../../shared/identity/pass.ts';
-import type { OpenedStream, PrefaceReply, PrefaceRequest, TunnelStream } from '../../shared/tunnel/tunnel.ts';
+import type {
+  OpenedStream,
+  PrefaceReply,
+  PrefaceRequest,
+  Tunnel,
+  TunnelStream,
+} from '../../shared/tunnel/tunnel.ts';
 import type { Operators, ProvenOperator } from '../accounts/operators.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { Directory } from '../store/directory.ts';
@@ -167,10 +173,18 @@ export class Admission {
     // Looked up again: tunnels come and go while the event is stored.
     const tunnel = await this.#directory.find(bastion.id);
     if (!tunnel) throw offline(bastion.name);
-    const opened = tunnel.open({ ...request, pass });
+    const opened = openOn(tunnel, { ...request, pass }, bastion.name);
     // A stream that is cut before anyone pipes it must not end the process; whoever uses it sees `close`.
     opened.stream.on('error', () => undefined);
     return opened;
+  }
+}
+
+function openOn(tunnel: Tunnel, request: PrefaceRequest, bastion: string): OpenedStream {
+  try {
+    return tunnel.open(request);
+  } catch (error) {
+    throw shown(error, bastion);
   }
 }
 
@@ -208,7 +222,7 @@ function shown(error: unknown, bastion: string): DrawbridgeError {
       cause: error,
     });
   }
-  if (error.code === 'tunnel.closed') return offline(bastion, error);
+  if (error.code === 'tunnel.closed' || error.code === 'tunnel.draining') return offline(bastion, error);
   const code = /^[a-z][a-z_]*(\.[a-z][a-z_]*)*$/.test(error.code)
     ? error.code.slice(0, 64)
     : 'bastion.refused';

@@ -1,6 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
 import { openProxyAdministration } from '../../proxy/administration.ts';
 import { loadProxyConfig } from '../../proxy/config.ts';
 import { startProxy } from '../../proxy/main.ts';
@@ -8,7 +10,9 @@ import { initProxy } from '../../proxy/setup/init.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { ControlClient } from '../../shared/control/client.ts';
 import { loadNodeIdentity } from '../../shared/identity/node-identity.ts';
+import { signOperatorToken } from '../../shared/identity/operator-token.ts';
 import { silentLogger } from '../../shared/log.ts';
+import { parsePublicLine, publicLineOf } from '../../shared/ssh/keys.ts';
 import { echo } from '../support/proxy-front-door.ts';
 import { startTestProxy } from '../support/running-proxy.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -101,12 +105,27 @@ describe('a proxy', () => {
   });
 
   it('asks bastions to go elsewhere when it stops, and waits for live streams no longer than it was told', async () => {
-    const proxy = await startTestProxy({ config: { drain: 300 } });
+    const proxy = await startTestProxy({ config: { drain: 500 } });
     const { uplink } = await proxy.joinBastion('acme', echo);
     const tunnel = uplink.pick();
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const publicLine = publicLineOf(publicKey);
+    await proxy.login(await proxy.addUser('alice'), publicLine);
+    const key = { privateKey, fingerprint: parsePublicLine(publicLine).fingerprint };
+    const token = await signOperatorToken(key, proxy.identity.id, proxy.clock);
+    const live = new WebSocket(`${proxy.url.replace('https', 'wss')}/connect?host=web-1.acme`, {
+      ca: proxy.ca,
+      headers: { authorization: `Bearer ${token}` },
+    });
+    live.on('error', () => undefined);
+    await once(live, 'open');
+    const closed = once(live, 'close');
     const startMs = performance.now();
     await proxy.role.stop('test');
-    expect(performance.now() - startMs).toBeLessThan(3_000);
+    const tookMs = performance.now() - startMs;
+    expect(tookMs).toBeGreaterThanOrEqual(490);
+    expect(tookMs).toBeLessThan(4_000);
+    await closed;
     await waitFor(() => tunnel?.signal.aborted === true);
   });
 });

@@ -105,14 +105,14 @@ export async function startTestProxy(options: { dir?: string; config?: Partial<P
         },
       };
     },
-    /** Logs the user in with a fresh key. */
-    async login(user: TestUser) {
+    /** Logs the user in, with a fresh key unless one is given. */
+    async login(user: TestUser, publicKey?: string) {
       const key = generateSshKey(user.username);
       const answer = await call('POST', '/api/login', {
         username: user.username,
         password: user.password,
         code: user.freshCode(),
-        publicKey: key.publicLine,
+        publicKey: publicKey ?? key.publicLine,
       });
       return { answer, key };
     },

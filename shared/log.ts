@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { pino } from 'pino';
+import { PinoPretty } from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
@@ -11,6 +12,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 const SECRET_FIELDS = [
   'password',
   'code',
+  'otp',
   'token',
   'pass',
   'proof',
@@ -20,6 +22,14 @@ const SECRET_FIELDS = [
   'authorization',
   'cookie',
 ];
+
+/** `code` is a one-time code in one place and the name of an error in another: only digits are secret. */
+const ONE_TIME_CODE = /^\s*\d[\d\s]*$/;
+
+function censor(value: unknown, path: string[]): unknown {
+  const isErrorCode = path.at(-1) === 'code' && typeof value === 'string' && !ONE_TIME_CODE.test(value);
+  return isErrorCode ? value : '[redacted]';
+}
 
 /** What {@link createLogger} needs. */
 export interface LoggerOptions {
@@ -37,22 +47,19 @@ export function createLogger(options: LoggerOptions): Logger {
     base: { role: options.role },
     redact: {
       paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
-      censor: '[redacted]',
+      censor,
     },
   };
   if (!pretty) return pino(base, pino.destination({ dest: 2, sync: true }));
-  return pino({
-    ...base,
-    transport: {
-      target: 'pino-pretty',
-      options: {
-        destination: 2,
-        translateTime: 'HH:MM:ss',
-        ignore: 'pid,hostname,role',
-        messageFormat: '{role}: {msg}',
-      },
-    },
+  // In this thread and at once: what is logged last, before a process ends, matters most.
+  const stream = PinoPretty({
+    destination: 2,
+    sync: true,
+    translateTime: 'HH:MM:ss',
+    ignore: 'pid,hostname,role',
+    messageFormat: '{role}: {msg}',
   });
+  return pino(base, stream);
 }
 
 /** A logger that says nothing; for tests and for callers that have none. */

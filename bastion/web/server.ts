@@ -128,11 +128,18 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   passTunnelsOn(app, deps);
   await app.ready();
 
+  const close = async () => {
+    streams.close();
+    const closed = app.close();
+    app.server.closeAllConnections();
+    await closed;
+  };
+  let closing: Promise<void> | undefined;
   return {
     listen: (host, port) => listen(app.server, host, port),
-    async close() {
-      streams.close();
-      await app.close();
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }

@@ -13,12 +13,15 @@ export function useNow(periodMs: number): number {
 
 /** A moment in local time; the exact one, with its zone, on hover. */
 export function Moment({ at, relative = false }: { at: string; relative?: boolean }) {
-  const now = useNow(20_000);
   return (
     <time dateTime={at} title={`${localTime(at, 'exact')} · ${at}`}>
-      {relative ? relativeWords(Date.parse(at), now) : localTime(at, 'short')}
+      {relative ? <FromNow atMs={Date.parse(at)} /> : localTime(at, 'short')}
     </time>
   );
+}
+
+function FromNow({ atMs }: { atMs: number }) {
+  return relativeWords(atMs, useNow(20_000));
 }
 
 /** How long something that still goes on has lasted. */

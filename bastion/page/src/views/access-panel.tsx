@@ -25,7 +25,7 @@ export function AccessPanel({ status, onChanged }: AccessPanelProps) {
     <section class={`access access-${access.state}`} aria-labelledby="access-title">
       <div class="access-words">
         <h2 id="access-title">
-          <span class="dot" aria-hidden="true" />
+          <span class="dot access-dot" aria-hidden="true" />
           Remote access is {access.state}
         </h2>
         <p class="access-detail">

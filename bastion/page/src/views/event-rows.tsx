@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import type { AuditEntry } from '../../../web/api.ts';
 import { Link } from '../router.tsx';
 import { actorWords, sizeWords } from '../ui/format.ts';
@@ -9,32 +10,39 @@ import { Moment } from '../ui/time.tsx';
 const SHOWN_FIELDS = new Set(['seq', 'id', 'time', 'type', 'actor', 'prev', 'hash']);
 const REFUSALS = /\.(refused|revoked|turned_off)$/;
 
+interface EventRowsProps {
+  readonly events: readonly AuditEntry[];
+  readonly linkSessions: boolean;
+}
+
 /** Audit events as rows that open. */
-export function EventRows({
-  events,
-  linkSessions,
-}: {
-  events: readonly AuditEntry[];
-  linkSessions: boolean;
-}) {
+export function EventRows({ events, linkSessions }: EventRowsProps) {
   return (
     <ul class="events">
       {events.map((event) => (
         <li key={event.seq}>
-          <details>
-            <summary>
-              <Icon name="chevron" />
-              <span class="event-time muted">
-                <Moment at={event.time} />
-              </span>
-              <span class={`event-type ${REFUSALS.test(event.type) ? 'is-refusal' : ''}`}>{event.type}</span>
-              <span class="event-words">{wordsOf(event)}</span>
-            </summary>
-            <EventDetails event={event} linkSessions={linkSessions} />
-          </details>
+          <EventRow event={event} linkSessions={linkSessions} />
         </li>
       ))}
     </ul>
+  );
+}
+
+/** The details are made when they are first asked for: a log can have thousands of rows. */
+function EventRow({ event, linkSessions }: { event: AuditEntry; linkSessions: boolean }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details onToggle={(toggled) => setOpen(toggled.currentTarget.open)}>
+      <summary>
+        <Icon name="chevron" />
+        <span class="event-time muted">
+          <Moment at={event.time} />
+        </span>
+        <span class={`event-type ${REFUSALS.test(event.type) ? 'is-refusal' : ''}`}>{event.type}</span>
+        <span class="event-words">{wordsOf(event)}</span>
+      </summary>
+      {open && <EventDetails event={event} linkSessions={linkSessions} />}
+    </details>
   );
 }
 

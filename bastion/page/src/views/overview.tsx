@@ -91,7 +91,7 @@ function HealthCard({ title, health, summary, facts, problem, more }: HealthCard
         {summary}
       </p>
       {problem !== undefined && <p class="health-problem">{problem}</p>}
-      <dl class="facts compact">
+      <dl class="facts compact-facts">
         {facts.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>

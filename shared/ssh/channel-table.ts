@@ -1,5 +1,6 @@
 import { DrawbridgeError } from '../errors.ts';
-import { type ChannelTransport, MAX_PACKET_DATA_BYTES, SshChannel } from './channel.ts';
+import { MAX_PACKET_DATA_BYTES, SshChannel } from './channel.ts';
+import type { ChannelTransport } from './channel-handlers.ts';
 import { type ChannelTarget, decodeChannelTarget, encodeChannelTarget } from './channel-target.ts';
 import { MESSAGE, OPEN_FAILURE } from './messages.ts';
 import { protocolFault, WireReader, WireWriter } from './wire.ts';

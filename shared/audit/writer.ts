@@ -4,7 +4,7 @@ import { DrawbridgeError, isDrawbridgeError } from '../errors.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
 import type { Database } from '../store/database.ts';
 import { type EventRow, eventOfRow } from './audit-file.ts';
-import { hashEvent, lineOf } from './chain.ts';
+import { GENESIS_HASH, hashEvent, lineOf } from './chain.ts';
 import { signCheckpoint } from './checkpoint-note.ts';
 import type { AuditEvent, AuditEventInput } from './event.ts';
 import { leafHash, type MerkleFrontier } from './merkle.ts';
@@ -54,19 +54,19 @@ export interface Head {
  * statement, so that it is stored as a whole and costs one fsync. Nobody is answered before that.
  */
 export class AuditWriter {
-  readonly #db: Database;
+  readonly #db: Pick<Database, 'run' | 'get'>;
   readonly #identity: NodeIdentity;
   readonly #clock: Clock;
   readonly #onStored: (event: AuditEvent) => void;
   #waiting: Waiting[] = [];
   #head: Head;
-  /** A statement failed in a way that leaves open whether it was stored. */
-  #headIsUncertain = false;
+  /** A group whose statement failed in a way that leaves open whether it was stored. */
+  #uncertain: Group | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: {
-    readonly db: Database;
+    readonly db: Pick<Database, 'run' | 'get'>;
     readonly identity: NodeIdentity;
     readonly clock: Clock;
     readonly head: Head;
@@ -111,7 +111,7 @@ export class AuditWriter {
 
   async #storeNextGroup(): Promise<void> {
     try {
-      if (this.#headIsUncertain) await this.#settleHead([]);
+      if (this.#uncertain !== undefined) await this.#settle(this.#uncertain);
     } catch (error) {
       this.#rejectAll(this.#waiting.splice(0), error);
       return;
@@ -196,36 +196,31 @@ export class AuditWriter {
 
   /** After some errors the group is stored all the same; the log itself says whether. */
   async #afterFailure(group: Group, error: unknown): Promise<void> {
-    this.#headIsUncertain = true;
+    this.#uncertain = group;
     try {
-      const stored = await this.#settleHead([group]);
-      if (stored) this.#acknowledge(group);
-      else
-        this.#rejectAll(
-          group.sealed.map(({ waiting }) => waiting),
-          error,
-        );
+      await this.#settle(group);
     } catch {
-      this.#rejectAll(
-        group.sealed.map(({ waiting }) => waiting),
-        error,
-      );
+      // It stays uncertain: the next group is not begun before this is settled.
     }
+    // Has no effect on those that were acknowledged.
+    this.#rejectAll(
+      group.sealed.map(({ waiting }) => waiting),
+      error,
+    );
   }
 
   /**
-   * Compares the log's end with what is known. True when it is the end of one of `candidates`.
-   * @throws `audit.unavailable` when it is neither that nor the known end, or can't be read
+   * Finds out from the log's end whether `group` was stored.
+   * @throws `audit.unavailable` when the log ends in neither way; `store.*` when it can't be read
    */
-  async #settleHead(candidates: readonly Group[]): Promise<boolean> {
+  async #settle(group: Group): Promise<void> {
     const row = await this.#db.get<EventRow>('SELECT seq, line FROM event ORDER BY seq DESC LIMIT 1');
     const last = row === undefined ? undefined : eventOfRow(row);
-    const isAt = (head: Head) =>
-      (last?.seq ?? 0) === head.seq && (last === undefined || last.hash === head.hash);
-    const stored = candidates.find((group) => isAt(group.head));
-    if (stored === undefined && !isAt(this.#head)) throw unavailable('somebody else has written to the log');
-    this.#headIsUncertain = false;
-    return stored !== undefined;
+    const endsAt = (head: Head) =>
+      (last?.seq ?? 0) === head.seq && (last?.hash ?? GENESIS_HASH) === head.hash;
+    if (endsAt(group.head)) this.#acknowledge(group);
+    else if (!endsAt(this.#head)) throw unavailable('somebody else has written to the log');
+    this.#uncertain = undefined;
   }
 
   #acknowledge(group: Group): void {

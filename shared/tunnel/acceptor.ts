@@ -51,6 +51,13 @@ export interface TunnelAcceptorOptions {
   readonly log: Logger;
 }
 
+/** What is known of a dial while it is checked. */
+interface Dial {
+  readonly address: string;
+  /** The id in its token, not proven. */
+  claimedId?: string;
+}
+
 /** Accepts the tunnels of enrolled peers on `wss://…/tunnel`. */
 export class TunnelAcceptor {
   readonly #options: TunnelAcceptorOptions;
@@ -103,8 +110,9 @@ export class TunnelAcceptor {
       return;
     }
     const timer = this.#options.clock.after(HANDSHAKE_TIMEOUT_MS, () => socket.destroy());
-    this.#accept(request, socket, head, address)
-      .catch((error: unknown) => this.#onFailure(error, socket, address))
+    const dial: Dial = { address };
+    this.#accept(request, socket, head, dial)
+      .catch((error: unknown) => this.#onFailure(error, socket, dial))
       .finally(() => {
         timer.cancel();
         release();
@@ -119,9 +127,9 @@ export class TunnelAcceptor {
     await Promise.all(this.#sockets);
   }
 
-  async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, address: string): Promise<void> {
+  async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, dial: Dial): Promise<void> {
     const { identity, clock } = this.#options;
-    const { peer, jti } = await this.#verify(request);
+    const { peer, jti } = await this.#verify(request, dial);
     const proof = await signDialProof(identity, peer.id, jti, clock);
     if (this.#closed || socket.destroyed) return;
     this.#proofs.set(request, proof);
@@ -129,10 +137,10 @@ export class TunnelAcceptor {
       socket.once('close', () => reject(new DrawbridgeError('tunnel.lost', 'The dialler has gone.')));
       this.#server.handleUpgrade(request, socket, head, (ws) => resolve(new WebSocketTransport(ws)));
     });
-    await this.#run(transport, peer, address);
+    await this.#run(transport, peer, dial.address);
   }
 
-  async #verify(request: IncomingMessage): Promise<{ peer: TunnelPeer; jti: string }> {
+  async #verify(request: IncomingMessage, dial: Dial): Promise<{ peer: TunnelPeer; jti: string }> {
     const { identity, clock } = this.#options;
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     if (!offered.includes(TUNNEL_SUBPROTOCOL)) {
@@ -148,6 +156,7 @@ export class TunnelAcceptor {
       seen: this.#seen,
       clock,
       findKey: async (id) => {
+        dial.claimedId = id;
         const found = await this.#options.findPeer(id);
         if (found !== undefined) peer = { id: found.id, name: found.name };
         return found?.publicJwk;
@@ -179,11 +188,11 @@ export class TunnelAcceptor {
     tunnel.start();
   }
 
-  #onFailure(error: unknown, socket: Duplex, address: string): void {
+  #onFailure(error: unknown, socket: Duplex, { address, claimedId }: Dial): void {
     const reason = refusalReasonOf(error) ?? (isDrawbridgeError(error) ? error.code : 'failed');
     if (!isDrawbridgeError(error))
       this.#options.log.error({ err: error, address }, 'a dial could not be checked');
-    this.#options.onRefused({ address, reason });
+    this.#options.onRefused({ address, reason, ...(claimedId === undefined ? {} : { id: claimedId }) });
     const { status, code, message } = answerTo(error);
     refuseUpgrade(socket, status, code, message);
   }

@@ -3,8 +3,11 @@
  * and beyond it.
  */
 
-/** Largest payload that one Data frame may announce. A larger one is a protocol error. */
-export const MAX_FRAME_PAYLOAD_BYTES = 512 * 1024;
+/**
+ * Largest payload that one Data frame may announce: the largest window, since some implementations send all that they
+ * may in one frame. A larger one is a protocol error. Frames are not held in memory, so this costs nothing.
+ */
+export const MAX_FRAME_PAYLOAD_BYTES = 4 * 1024 * 1024;
 
 /** Largest WebSocket message. A larger one closes the WebSocket with code 1009. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;

@@ -120,6 +120,7 @@ describe('an uplink', () => {
     const meeting = await listen(proxyIdentity);
     const uplink = uplinkTo(meeting);
     uplink.start();
+    await waitFor(() => states(uplink).every((state) => state === 'connected'));
     await waitFor(() => meeting.acceptor.tunnels.size === 2);
     const [tunnel] = meeting.acceptor.tunnels;
     await uplink.stop('gate.off', 'Remote access was turned off.');

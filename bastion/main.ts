@@ -232,11 +232,12 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   );
   teardown.add(() => control.close());
 
-  // Sessions end before what carries them: this is the first thing that a stop does.
+  // Sessions end before what carries them: this is the first thing that a stop does, and nobody comes in after it.
   teardown.add(async () => {
-    registry.endAll({ code: 'bastion.stopped', message: `${identity.name} is being stopped.` });
+    const message = `${identity.name} is being stopped.`;
+    registry.endAll({ code: 'bastion.stopped', message });
+    gate.stop(message);
     await registry.waitUntilIdle(STOP_SESSIONS_MS);
-    gate.stop(`${identity.name} is being stopped.`);
     await uplink?.stop();
   });
   gate.onChange((status) => uplink?.gateIs(status.state));

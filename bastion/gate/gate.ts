@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -208,8 +209,11 @@ export class Gate {
   }
 
   #begin(): void {
-    if (this.#controller === undefined || this.#controller.signal.aborted)
+    if (this.#controller === undefined || this.#controller.signal.aborted) {
       this.#controller = new AbortController();
+      // One listener per connection of an operator: their number is limited by admission.
+      setMaxListeners(0, this.#controller.signal);
+    }
     this.#watchLimit();
   }
 

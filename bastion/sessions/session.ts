@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Recorder } from '../../recordings/recorder.ts';
 import type { Actor } from '../../shared/audit/event.ts';
 import type { PolicyAction } from '../policy/decide.ts';
@@ -88,6 +89,8 @@ export class Session {
 
   constructor(identity: SessionIdentity) {
     this.identity = identity;
+    // One listener per channel that is being opened: their number is limited by the SSH connection.
+    setMaxListeners(0, this.#controller.signal);
   }
 
   get phase(): SessionPhase {

@@ -167,6 +167,17 @@ describe('the whole path through a bastion', () => {
     expect((await runSsh([...(await bastion.sshArgs('web-1', LOGIN)), 'echo in'])).stdout).toBe('in\n');
   });
 
+  test('stopping the bastion ends its sessions in order, and the access that was on is on again after', async () => {
+    const ssh = spawnSsh([...(await bastion.sshArgs('web-1', LOGIN)), 'echo here; sleep 60']);
+    await waitFor(() => ssh.seen.stdout.includes('here'));
+    await bastion.restart();
+    expect(await ssh.ended).toBe(255);
+    expect(ssh.seen.stderr).toContain('acme is being stopped.');
+    await bastion.auditHas('session.ended', { code: 'bastion.stopped' });
+    expect(await bastion.audit('bastion.recovered')).toEqual([]);
+    expect(await bastion.call('status')).toMatchObject({ access: { state: 'on' } });
+  });
+
   test('an administrator ends a session with a message that its operator sees', async () => {
     const ssh = spawnSsh([...(await bastion.sshArgs('web-1', LOGIN)), 'echo here; sleep 60']);
     await waitFor(() => ssh.seen.stdout.includes('here'));

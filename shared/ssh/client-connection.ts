@@ -73,6 +73,7 @@ class ClientConnection implements SshClientConnection {
   readonly #failed: (error: unknown) => void;
   #problem: DrawbridgeError | undefined;
   #hostKeyRefused = false;
+  #established = false;
 
   constructor(
     stream: Duplex,
@@ -100,6 +101,7 @@ class ClientConnection implements SshClientConnection {
     client.on('error', (error) => this.#fail(this.#explain(error)));
     client.on('ready', () => {
       timer.cancel();
+      this.#established = true;
       this.#protocol.establish();
       outcome.ready();
     });
@@ -187,6 +189,10 @@ class ClientConnection implements SshClientConnection {
     const level = typeof error === 'object' && error !== null && 'level' in error ? error.level : undefined;
     if (level === 'client-authentication')
       return new DrawbridgeError('ssh.auth_failed', 'The SSH server did not accept the login.', {
+        cause: error,
+      });
+    if (this.#established)
+      return new DrawbridgeError('ssh.closed', `The SSH connection broke: ${messageOf(error)}.`, {
         cause: error,
       });
     return new DrawbridgeError('ssh.handshake_failed', `The SSH connection failed: ${messageOf(error)}.`, {

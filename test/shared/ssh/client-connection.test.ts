@@ -1,0 +1,132 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../shared/clock.ts';
+import { type ConnectSshOptions, connectSsh } from '../../../shared/ssh/client-connection.ts';
+import { generateSshKey } from '../../../shared/ssh/keys.ts';
+import { createTestKey, type TestKey } from '../../support/ssh-client.ts';
+import { startTestServer, type TestServer } from '../../support/ssh-test-server.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+describe('an SSH client connection', () => {
+  let key: TestKey;
+  let server: TestServer | undefined;
+
+  beforeEach(async () => {
+    key = await createTestKey(temporaryDirectory());
+  });
+  afterEach(async () => {
+    await server?.listener.close('The test is over.');
+    server = undefined;
+  });
+
+  function client(options: Partial<ConnectSshOptions> = {}) {
+    const socket = connect({ port: server?.port ?? 0, host: '127.0.0.1' });
+    const base = {
+      username: 'alice',
+      privateKey: key.privateKey,
+      verifyHostKey: () => true,
+      timeoutMs: 5_000,
+    };
+    return connectSsh(socket, { ...base, ...options });
+  }
+
+  it('opens sessions, and hands output to somebody who listens only later', async () => {
+    server = await startTestServer(key);
+    const connection = await client();
+    const channel = await connection.openSession();
+    expect(await channel.request({ kind: 'exec', command: Buffer.from('both') })).toBe(true);
+    await waitFor(() => channel.signal.aborted);
+    const seen: string[] = [];
+    channel.attach({
+      onData: (chunk, stream) => seen.push(`${stream}: ${chunk}`),
+      onRequest: (request) => {
+        seen.push(request.kind);
+        return true;
+      },
+      onEof: () => seen.push('eof'),
+      onClosed: () => seen.push('closed'),
+    });
+    expect(seen).toEqual(['stdout: to stdout\n', 'stderr: to stderr\n', 'exit-status', 'eof', 'closed']);
+    connection.end();
+  });
+
+  it('tells a refused forward by its code and the text of the server', async () => {
+    server = await startTestServer(key, { onDirectTcpip: (open) => open.refuse('Not to this address.') });
+    const connection = await client();
+    await expect(connection.openForward({ host: 'h', port: 1 })).rejects.toMatchObject({
+      code: 'ssh.channel_prohibited',
+      message: 'Not to this address.',
+    });
+    connection.destroy();
+  });
+
+  it('refuses a wrong host key, and waits for a slow decision about it', async () => {
+    server = await startTestServer(key);
+    await expect(client({ verifyHostKey: () => false })).rejects.toMatchObject({
+      code: 'ssh.host_key_refused',
+    });
+    await expect(client({ verifyHostKey: () => Promise.reject(new Error('no')) })).rejects.toMatchObject({
+      code: 'ssh.host_key_refused',
+    });
+    const slow = () => new Promise<boolean>((resolve) => systemClock.after(100, () => resolve(true)));
+    (await client({ verifyHostKey: slow })).end();
+  });
+
+  it('says that the server did not let it in', async () => {
+    server = await startTestServer(key);
+    const privateKey = generateSshKey('other').privateKey;
+    await expect(client({ privateKey })).rejects.toMatchObject({ code: 'ssh.auth_failed' });
+  });
+
+  it('gives up on a server that keeps silent, talks no SSH, or is told to stop', async () => {
+    const accepted: Socket[] = [];
+    const silent = createServer((socket) => accepted.push(socket));
+    const port = await new Promise<number>((resolve) => {
+      silent.listen(0, '127.0.0.1', () => {
+        const address = silent.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+    const base = { username: 'a', privateKey: key.privateKey, verifyHostKey: () => true };
+    const socket = () => connect({ port, host: '127.0.0.1' });
+    await expect(connectSsh(socket(), { ...base, timeoutMs: 100 })).rejects.toMatchObject({
+      code: 'ssh.timeout',
+    });
+    const stop = new AbortController();
+    const waiting = connectSsh(socket(), { ...base, timeoutMs: 5_000, signal: stop.signal });
+    stop.abort(new Error('switched off'));
+    await expect(waiting).rejects.toThrow('switched off');
+    silent.on('connection', (client) => client.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    await expect(connectSsh(socket(), { ...base, timeoutMs: 5_000 })).rejects.toMatchObject({
+      code: expect.stringMatching(/^ssh\./),
+    });
+    const closed = new Promise((resolve) => silent.close(resolve));
+    for (const socket of accepted) socket.destroy();
+    await closed;
+  });
+
+  it('tells everyone who waits when the connection is cut', async () => {
+    server = await startTestServer(key, { onDirectTcpip: () => undefined });
+    const connection = await client();
+    const channel = await connection.openSession();
+    const opening = connection.openForward({ host: 'h', port: 1 });
+    const closed = new Promise<void>((resolve) => channel.attach({ onClosed: resolve }));
+    for (const open of server.listener.connections) open.destroy();
+    await expect(opening).rejects.toMatchObject({ code: 'ssh.closed' });
+    await closed;
+    expect(connection.signal.reason).toMatchObject({ code: 'ssh.closed' });
+    expect(await channel.request({ kind: 'signal', name: 'TERM' })).toBe(false);
+  });
+
+  it('never lets a peer open more channels than the limit', async () => {
+    server = await startTestServer(key, { onDirectTcpip: () => undefined });
+    const connection = await client();
+    const opening = Array.from({ length: 512 }, () => connection.openForward({ host: 'h', port: 1 }));
+    await expect(connection.openForward({ host: 'h', port: 1 })).rejects.toMatchObject({
+      code: 'ssh.channel_shortage',
+    });
+    connection.destroy();
+    await Promise.allSettled(opening);
+  });
+});

@@ -19,9 +19,8 @@ const MAX_WEBSOCKET_PINGS = 10_000;
 /** The close reason that carries why: `code`, a blank, the message, cut at a character boundary. */
 export function encodeCloseReason(reason: TunnelClosed): string {
   const text = `${reason.code} ${reason.message}`;
-  let end = Math.min(text.length, MAX_CLOSE_REASON_BYTES);
-  while (Buffer.byteLength(text.slice(0, end)) > MAX_CLOSE_REASON_BYTES) end -= 1;
-  return text.slice(0, end);
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(MAX_CLOSE_REASON_BYTES));
+  return text.slice(0, read);
 }
 
 /** Reads a close reason of the peer. Anything unexpected becomes a plain `tunnel.closed`. */

@@ -6,6 +6,7 @@ import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
 import type { RunningRole } from '../shared/role.ts';
 import { loadSshKeyFile, parsePublicLine } from '../shared/ssh/keys.ts';
+import { lockDirectory } from '../shared/store/directory-lock.ts';
 import type { IncomingStream, Tunnel } from '../shared/tunnel/tunnel.ts';
 import { Uplink } from '../shared/tunnel/uplink.ts';
 import type { AgentConfig } from './config.ts';
@@ -32,9 +33,24 @@ interface StreamServer {
 /**
  * Starts the host's role: tunnels to the bastion, and on them either the builtin SSH server or the way to the host's
  * own. Nothing listens on the host.
- * @throws `identity.*`, `enrolment.*`, `ssh.*`, `egress.*`; then nothing is left running.
+ * @throws `identity.*`, `enrolment.*`, `ssh.*`, `egress.*`, `store.locked`; then nothing is left running.
  */
 export async function startAgent(config: AgentConfig, deps: AgentDependencies): Promise<RunningRole> {
+  // Two agents with one identity would push each other out of the bastion for ever.
+  const lock = await lockDirectory(config.dataDir);
+  try {
+    return await startLocked(config, deps, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function startLocked(
+  config: AgentConfig,
+  deps: AgentDependencies,
+  lock: { release(): Promise<void> },
+): Promise<RunningRole> {
   const { clock, log } = deps;
   const identity = await loadNodeIdentity(config.dataDir);
   const { issuer, url, sshClientKey } = await loadEnrolment(config.dataDir);
@@ -73,6 +89,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDependencies): 
     // Sessions first, so that their clients hear why; then the tunnels that carry the message.
     await server.close('The agent on this host is being stopped.');
     await uplink.stop('agent.stopping', 'The agent is being stopped.');
+    await lock.release();
     resolveStopped(reason);
   };
   uplink.start();

@@ -78,6 +78,7 @@ export function sttyArguments(modes: Buffer): string[] {
   return settings;
 }
 
+/** In hexadecimal, since `stty` takes a single digit for the character that it is, and not for its number. */
 function characterText(value: number): string {
-  return value === DISABLED || value === 0 ? 'undef' : String(value);
+  return value === DISABLED || value === 0 ? 'undef' : `0x${value.toString(16)}`;
 }

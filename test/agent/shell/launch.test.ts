@@ -1,0 +1,110 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Account, findAccount, isSuperuser, parsePasswdLine } from '../../../agent/shell/account.ts';
+import { commandLine, findSystemTools } from '../../../agent/shell/launch.ts';
+import { serveSession } from '../../../agent/ssh/session-channel.ts';
+import { systemClock } from '../../../shared/clock.ts';
+import { silentLogger } from '../../../shared/log.ts';
+import { createTestKey, ISOLATED, runSsh, type TestKey } from '../../support/ssh-client.ts';
+import { startTestServer, type TestServer } from '../../support/ssh-test-server.ts';
+import { createTemporaryDirectory } from '../../support/temporary-directory.ts';
+
+const account: Account = { name: 'deploy', uid: 4321, gid: 4322, home: '/home/deploy', shell: '/bin/zsh' };
+
+describe('the command line of a session', () => {
+  const tools = { setpriv: '/usr/bin/setpriv', bash: '/bin/bash' };
+
+  it('never starts anything as root in the place of an account', () => {
+    const program = { kind: 'command', command: 'id' } as const;
+    expect(() => commandLine({ account, program, become: true }, { ...tools, setpriv: undefined })).toThrow(
+      'This host has no setpriv, so nothing can be started as deploy.',
+    );
+    const line = commandLine({ account, program, become: true }, tools).join(' ');
+    expect(line).toContain(
+      '/usr/bin/setpriv --pdeathsig HUP --reuid 4321 --regid 4322 --init-groups -- /bin/zsh -c id',
+    );
+  });
+
+  it('starts a login shell under a name with a dash', () => {
+    const line = commandLine({ account, program: { kind: 'login-shell' }, become: false }, tools);
+    expect(line.slice(-3)).toEqual(['exec -a "$0" "$@"', '-zsh', '/bin/zsh']);
+    const without = commandLine(
+      { account, program: { kind: 'login-shell' }, become: false },
+      { ...tools, bash: undefined },
+    );
+    expect(without.slice(-2)).toEqual(['/bin/zsh', '-l']);
+  });
+});
+
+describe('accounts', () => {
+  it('are read from lines of passwd, and nothing else is', () => {
+    expect(parsePasswdLine('a:x:1:2:gecos:/home/a:/bin/bash', 'a')).toEqual({
+      name: 'a',
+      uid: 1,
+      gid: 2,
+      home: '/home/a',
+      shell: '/bin/bash',
+    });
+    expect(parsePasswdLine('a:x:1:2:::', 'a')).toMatchObject({ home: '/', shell: '/bin/sh' });
+    for (const line of ['', 'b:x:1:2:::', 'a:x:-1:2:::', 'a:x:one:2:::', 'a:x']) {
+      expect(parsePasswdLine(line, 'a')).toBeUndefined();
+    }
+  });
+
+  it('are found by the system, and others are not', async () => {
+    expect(await findAccount('root')).toMatchObject({ uid: 0, gid: 0 });
+    expect(await findAccount('no-such-account')).toBeUndefined();
+  });
+});
+
+describe.runIf(isSuperuser())('an agent that is root', () => {
+  const directory = createTemporaryDirectory();
+  let key: TestKey;
+  let server: TestServer;
+  const nobody = {
+    name: 'nobody',
+    uid: Number(execFileSync('id', ['-u', 'nobody'])),
+    gid: Number(execFileSync('id', ['-g', 'nobody'])),
+    home: '/',
+    shell: '/bin/sh',
+  };
+
+  beforeAll(async () => {
+    key = await createTestKey(directory.path);
+    server = await startTestServer(key, {
+      onSession: (open) =>
+        serveSession(open.accept(), {
+          account: nobody,
+          become: true,
+          tools: findSystemTools(),
+          sftpServer: ['/bin/false'],
+          clock: systemClock,
+          log: silentLogger(),
+        }),
+    });
+  });
+  afterAll(async () => {
+    await server.listener.close('The test is over.');
+    directory.remove();
+  });
+
+  function ssh(...args: string[]) {
+    const where = ['-p', String(server.port), '-i', key.path, 'x@127.0.0.1'];
+    return runSsh([...args.slice(0, -1), ...ISOLATED, ...where, ...args.slice(-1)]);
+  }
+
+  it('becomes the account with all of its groups and none of its own', async () => {
+    const expected = execFileSync('id', ['nobody']).toString();
+    expect((await ssh('id')).stdout).toBe(expected);
+    expect((await ssh('cat /etc/shadow')).code).not.toBe(0);
+    expect((await ssh('grep -E "^Cap(Prm|Eff):" /proc/self/status')).stdout.match(/0{16}/g)).toHaveLength(2);
+  });
+
+  it('gives the terminal to the account, and keeps exit statuses and signals real', async () => {
+    const result = await ssh('-tt', 'stat -c "%U %a" $(tty); echo $SSH_TTY; exit 9');
+    expect(result.stdout).toMatch(/^nobody 620\r\n\/dev\/pts\/\d+\r\n$/);
+    expect(result.code).toBe(9);
+    const killed = await ssh('-o', 'LogLevel=DEBUG1', 'kill -USR1 $$');
+    expect(killed.stderr).toContain('rtype exit-signal');
+  });
+});

@@ -29,7 +29,7 @@ export function showWelcome(
   };
   terminal.line();
   terminal.line(`  ${good('●')} ${bold('The drawbridge is up.')}`);
-  terminal.line(dim("    Vendor's proxy, customer's bastion acme, agents web-1 and db-1; access is on."));
+  terminal.line(dim("    Vendor's proxy, customer's bastion, agents web-1 and db-1; access is on."));
   section('Log in to a host, as the operator alice', [
     accent(`ssh -F ${document.sshConfig} ${target}`),
     dim('the same over HTTPS only:'),

@@ -77,8 +77,9 @@ describe.each(ways)('by %s, the stock client', (_way, alias) => {
     const shell = TerminalProgram.start('ssh', ['-F', demo.document.sshConfig, alias(demo.host)]);
     try {
       await shell.atPrompt();
-      shell.type('sleep 1000\n');
-      await shell.shows('sleep 1000\r\n');
+      // The program itself says that it is in the foreground: a Ctrl-C before that would be the shell's.
+      shell.type('sh -c \'echo run"ning"; exec sleep 1000\'\n');
+      await shell.shows('running');
       shell.type('\u0003');
       shell.type('echo still-"here"\n');
       await shell.shows('still-here');

@@ -1,3 +1,5 @@
+import { wasWithoutTerminal, withCarriageReturns } from './line-ends.ts';
+
 /** What the player's core hands to a driver; asciinema-player's types leave drivers out. */
 export interface DriverCallbacks {
   dispatch(event: string, data?: unknown): void;
@@ -23,12 +25,16 @@ export function liveDriver(
   return ({ dispatch }) => {
     let source: EventSource | undefined;
     let seconds = 0;
+    let bareLineFeeds = false;
     const receive = (message: unknown) => {
       if (isCastEvent(message)) {
         seconds = message[0];
-        if (message[1] === 'o') dispatch('output', message[2]);
+        if (message[1] === 'o') {
+          dispatch('output', bareLineFeeds ? withCarriageReturns(message[2]) : message[2]);
+        }
         if (message[1] === 'r') dispatch('resize', sizeOf(message[2]));
       } else if (isHeader(message)) {
+        bareLineFeeds = wasWithoutTerminal(message);
         dispatch('reset', { size: { cols: message.width, rows: message.height }, theme: null });
         dispatch('playing');
         onState('live');

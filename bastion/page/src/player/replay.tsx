@@ -6,6 +6,7 @@ import { usePage } from '../data/context.ts';
 import { useLocation } from '../router.tsx';
 import { clockWords, sizeWords } from '../ui/format.ts';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
+import { castForPlayer } from './line-ends.ts';
 import { momentsOf } from './moments.ts';
 import { IDLE_LIMIT_S, PlayerTools } from './player-tools.tsx';
 import { Poster } from './poster.tsx';
@@ -54,7 +55,7 @@ function OpenReplay({ file, recording, events, startAtS }: OpenReplayProps) {
     return () => controller.abort();
   }, [api, file]);
   const source = useMemo<Source | undefined>(
-    () => (typeof loaded === 'string' ? { data: loaded, parser: 'asciicast' } : undefined),
+    () => (typeof loaded === 'string' ? { data: castForPlayer(loaded), parser: 'asciicast' } : undefined),
     [loaded],
   );
   // A new list would start the player anew, and looking at a recording adds events of its own.

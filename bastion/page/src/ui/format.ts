@@ -45,10 +45,10 @@ export function durationWords(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** `just now`, `4 min ago`, `in 2 h 10 min`. */
+/** `just now`, `4 min ago`, `in 2 h 10 min`. Clocks differ: a few seconds ahead still count as now. */
 export function relativeWords(atMs: number, nowMs: number): string {
   const distance = Math.abs(atMs - nowMs);
-  if (distance < 10_000) return atMs > nowMs ? 'in a moment' : 'just now';
+  if (distance < 10_000) return atMs > nowMs + 5_000 ? 'in a moment' : 'just now';
   const rounded =
     distance < 3_600_000 && distance >= 60_000
       ? `${Math.floor(distance / 60_000)} min`

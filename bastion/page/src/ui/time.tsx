@@ -21,7 +21,8 @@ export function Moment({ at, relative = false }: { at: string; relative?: boolea
 }
 
 function FromNow({ atMs }: { atMs: number }) {
-  return relativeWords(atMs, useNow(20_000));
+  useNow(20_000);
+  return relativeWords(atMs, Date.now());
 }
 
 /** How long something that still goes on has lasted. */

@@ -8,6 +8,9 @@ import { Moment } from '../ui/time.tsx';
 
 /** Fields that a row shows already, or that only matter to a verifier. */
 const SHOWN_FIELDS = new Set(['seq', 'id', 'time', 'type', 'actor', 'prev', 'hash']);
+/** What an event is about and why, under the first of these names that it has. */
+const SUBJECT_FIELDS = ['command', 'path', 'destination', 'username', 'name'];
+const REASON_FIELDS = ['reason', 'message'];
 const REFUSALS = /\.(refused|revoked|turned_off)$/;
 
 interface EventRowsProps {
@@ -80,23 +83,21 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
   );
 }
 
-/** The gist in one line: who, on what, with what. */
+/** The gist in one line: who did it, whose session it was, on what, with what. */
 function wordsOf(event: AuditEntry): string {
   const text = (name: string) => {
     const value = event[name];
-    return typeof value === 'string' ? value : undefined;
+    return typeof value === 'string' && value !== '' ? [value] : [];
   };
-  const bytes = event['size'];
-  const target =
-    event.host === undefined
-      ? undefined
-      : `${event.login === undefined ? '' : `${event.login}@`}${event.host}`;
+  const { actor, operator, host, login } = event;
+  const bytes = event.type.startsWith('file.') ? event['size'] : undefined;
   const parts = [
-    event.operator ?? actorWords(event.actor),
-    target,
-    text('command') ?? text('path') ?? text('destination') ?? text('username') ?? text('name'),
-    typeof bytes === 'number' ? sizeWords(bytes) : undefined,
-    text('reason') ?? text('message'),
+    actorWords(actor),
+    ...(operator === undefined ? [] : [operator]),
+    ...(host === undefined ? [] : [login === undefined ? host : `${login}@${host}`]),
+    ...SUBJECT_FIELDS.flatMap(text).slice(0, 1),
+    ...(typeof bytes === 'number' ? [sizeWords(bytes)] : []),
+    ...REASON_FIELDS.flatMap(text).slice(0, 1),
   ];
-  return parts.filter((part) => part !== undefined && part !== '').join(' · ');
+  return [...new Set(parts)].join(' · ');
 }

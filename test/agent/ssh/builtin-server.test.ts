@@ -87,7 +87,9 @@ describe("the agent's builtin SSH server", () => {
     const command = "stty -opost; head -c 1048576 /dev/zero | tr '\\0' x; echo end; exit 7";
     for (let round = 0; round < 50; round += 1) {
       const result = await ssh(['-tt', command]);
-      expect(result.stdout.length, `round ${round}`).toBe(1048576 + 'end\n'.length);
+      // What the account's own start-up files may say in front is none of our business.
+      const shown = result.stdout.replace(/x{100,}/g, (run) => `${run.length} x, `);
+      expect(shown, `round ${round}`).toMatch(/(^|\n)1048576 x, end\n$/);
       expect(result.code).toBe(7);
     }
   }, 120_000);

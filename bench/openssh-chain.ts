@@ -81,7 +81,7 @@ function sshdConfig(port: number, hostKey: string, authorizedKeys: string, pidFi
     'UsePAM no',
     'PasswordAuthentication no',
     'PermitRootLogin prohibit-password',
-    'LogLevel ERROR',
+    'LogLevel QUIET',
     '',
   ].join('\n');
 }

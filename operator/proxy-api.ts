@@ -5,7 +5,7 @@ import { systemClock } from '../shared/clock.ts';
 import { createEgress, type Egress } from '../shared/egress/egress.ts';
 import { fetchJson } from '../shared/egress/fetch-json.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
-import { signOperatorToken } from '../shared/identity/operator-token.ts';
+import { signOperatorToken } from '../shared/identity/operator-signature.ts';
 import type { OperatorHome } from './home.ts';
 import type { Login } from './login-file.ts';
 import { readLoginKey } from './login-key.ts';

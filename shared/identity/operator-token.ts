@@ -1,7 +1,8 @@
-import { type KeyObject, randomBytes } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { publicJwkOf, sshFingerprintOf } from './keys.ts';
+import { OPERATOR_TOKEN_LIFETIME_S, OPERATOR_TOKEN_TYPE } from './operator-signature.ts';
 import type { SeenOnce } from './seen-once.ts';
 import {
   readStatement,
@@ -9,9 +10,10 @@ import {
   rememberUntilMs,
   SMALL_STATEMENT_BYTES,
   type StatementKind,
-  signStatement,
   verifyStatement,
 } from './statement.ts';
+
+export { signOperatorToken } from './operator-signature.ts';
 
 interface OperatorClaims {
   /** OpenSSH fingerprint of the login key. */
@@ -23,23 +25,13 @@ interface OperatorClaims {
 const text = z.string().min(1).max(256);
 
 const OPERATOR_TOKEN: StatementKind<OperatorClaims> = {
-  typ: 'drawbridge-operator+jwt',
+  typ: OPERATOR_TOKEN_TYPE,
   what: 'operator token',
   code: 'identity.refused',
-  lifetimeS: 60,
+  lifetimeS: OPERATOR_TOKEN_LIFETIME_S,
   claims: z.object({ iss: text, aud: text, jti: text }),
   limitBytes: SMALL_STATEMENT_BYTES,
 };
-
-/** Shows the role `audience` that the caller holds the operator's Ed25519 login key. Valid for 60 s and once. */
-export function signOperatorToken(
-  key: { readonly privateKey: KeyObject; readonly fingerprint: string },
-  audience: string,
-  clock: Clock,
-): Promise<string> {
-  const jti = randomBytes(16).toString('base64url');
-  return signStatement(OPERATOR_TOKEN, { iss: key.fingerprint, aud: audience, jti }, key.privateKey, clock);
-}
 
 /**
  * Which key a token claims to be signed with, not yet verified: only to look the key up.

@@ -8,6 +8,7 @@ import { requestOn } from './opened-stream.ts';
 import { encodePreface } from './preface.ts';
 import type { Transport } from './transport.ts';
 import type { OpenedStream, PrefaceRequest, StreamHandler, Tunnel, TunnelClosed } from './tunnel.ts';
+import type { LivenessTimes } from './yamux/liveness.ts';
 import { YamuxSession } from './yamux/session.ts';
 import type { YamuxStream } from './yamux/stream.ts';
 
@@ -19,6 +20,8 @@ export interface MuxTunnelOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onStream: StreamHandler;
+  /** Other times than the protocol's; for paths that need them. */
+  readonly livenessTimes?: LivenessTimes;
   /** The tunnel has begun to drain, by our wish or the peer's. Called once. */
   onDraining?(): void;
   /** The number of open streams has gone down. */
@@ -41,6 +44,7 @@ export class MuxTunnel implements Tunnel {
       transport: options.transport,
       side: options.side,
       clock: options.clock,
+      ...(options.livenessTimes === undefined ? {} : { livenessTimes: options.livenessTimes }),
       mayAccept: () => this.#unanswered < MAX_ACCEPT_BACKLOG,
       onStream: (stream) => this.#receive(stream),
       onStreamEnded: () => this.#onStreamEnded(),

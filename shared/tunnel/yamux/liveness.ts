@@ -7,7 +7,7 @@ const FIRST_PINGS_MS = [0, 60, 160, 320, 640, 1_280];
 /** Round trip times of this many quiet pings are kept; the least of them is the base. */
 const QUIET_SAMPLES = 8;
 
-/** A ping is quiet when less payload than this moved while it was on its way. */
+/** A ping is quiet when less than this moved while it was on its way. */
 const QUIET_BYTES = 16 * 1024;
 
 /** Weight of a new round trip time in the smoothed one. */
@@ -16,20 +16,33 @@ const SMOOTHING = 1 / 8;
 /** A timer this late means that this process slept, and says nothing about the peer. */
 const SLEPT_MS = 2_000;
 
+/** When a session pings, and when it gives its peer up. */
+export interface LivenessTimes {
+  readonly pingIntervalMs: number;
+  readonly silenceTimeoutMs: number;
+}
+
+/** The times that the protocol states. */
+export const DEFAULT_LIVENESS_TIMES: LivenessTimes = {
+  pingIntervalMs: PING_INTERVAL_MS,
+  silenceTimeoutMs: SILENCE_TIMEOUT_MS,
+};
+
 /** What {@link Liveness} needs of its session. */
 export interface LivenessOptions {
   readonly clock: Clock;
+  readonly times: LivenessTimes;
   sendPing(value: number): void;
-  /** Payload bytes that the session has moved so far, both ways. */
-  payloadBytes(): number;
-  /** Nothing was heard for {@link SILENCE_TIMEOUT_MS}. */
+  /** Bytes that the session has moved so far, both ways. */
+  movedBytes(): number;
+  /** Nothing was heard for as long as the times allow. */
   onSilence(): void;
 }
 
 interface PingOnItsWay {
   readonly value: number;
   readonly sentMs: number;
-  readonly payloadBytes: number;
+  readonly movedBytes: number;
 }
 
 /** Pings the peer, measures round trip times, and notices when the peer has fallen silent. */
@@ -60,10 +73,10 @@ export class Liveness {
   }
 
   start(): void {
-    const { clock } = this.#options;
+    const { clock, times } = this.#options;
     for (const delayMs of FIRST_PINGS_MS) this.#timers.push(clock.after(delayMs, () => this.#ping()));
-    this.#timers.push(clock.every(PING_INTERVAL_MS, () => this.#ping()));
-    this.#watchSilence(SILENCE_TIMEOUT_MS);
+    this.#timers.push(clock.every(times.pingIntervalMs, () => this.#ping()));
+    this.#watchSilence(times.silenceTimeoutMs);
   }
 
   stop(): void {
@@ -84,7 +97,7 @@ export class Liveness {
     const rttMs = this.#options.clock.monotonicMs() - ping.sentMs;
     this.#smoothedMs =
       this.#smoothedMs === undefined ? rttMs : this.#smoothedMs + (rttMs - this.#smoothedMs) * SMOOTHING;
-    if (this.#options.payloadBytes() - ping.payloadBytes < QUIET_BYTES) {
+    if (this.#options.movedBytes() - ping.movedBytes < QUIET_BYTES) {
       this.#quietMs = [...this.#quietMs.slice(1 - QUIET_SAMPLES), rttMs];
     } else {
       this.#leastBusyMs = Math.min(this.#leastBusyMs ?? rttMs, rttMs);
@@ -96,17 +109,17 @@ export class Liveness {
     this.#onItsWay = {
       value: this.#lastValue,
       sentMs: this.#options.clock.monotonicMs(),
-      payloadBytes: this.#options.payloadBytes(),
+      movedBytes: this.#options.movedBytes(),
     };
     this.#options.sendPing(this.#lastValue);
   }
 
   #watchSilence(delayMs: number): void {
-    const { clock } = this.#options;
+    const { clock, times } = this.#options;
     const dueMs = clock.monotonicMs() + delayMs;
     this.#silenceTimer = clock.after(delayMs, () => {
       const nowMs = clock.monotonicMs();
-      const leftMs = this.#heardMs + SILENCE_TIMEOUT_MS - nowMs;
+      const leftMs = this.#heardMs + times.silenceTimeoutMs - nowMs;
       if (leftMs > 0) this.#watchSilence(leftMs);
       else if (nowMs - dueMs > SLEPT_MS) this.#watchSilence(SLEPT_MS);
       else this.#options.onSilence();

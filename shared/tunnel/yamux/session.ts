@@ -1,18 +1,13 @@
 import type { Clock } from '../../clock.ts';
 import { DrawbridgeError } from '../../errors.ts';
-import {
-  MAX_PARKED_BYTES,
-  MAX_STREAMS_PER_DIRECTION,
-  MAX_WAITING_CONTROL_FRAMES,
-  SILENCE_TIMEOUT_MS,
-} from '../limits.ts';
+import { MAX_STREAMS_PER_DIRECTION } from '../limits.ts';
 import type { Transport } from '../transport.ts';
 import type { TunnelClosed } from '../tunnel.ts';
-import { encodeHeader, Flag, FrameDecoder, type FrameHeader, FrameType, GoAwayCode } from './frame.ts';
-import { Liveness } from './liveness.ts';
+import { Flag, FrameDecoder, type FrameHeader, FrameType, GoAwayCode } from './frame.ts';
+import { DEFAULT_LIVENESS_TIMES, Liveness, type LivenessTimes } from './liveness.ts';
+import { Outbox } from './outbox.ts';
 import { PeerLimits } from './peer-limits.ts';
 import { WindowBudget, type WindowContext } from './receive-window.ts';
-import { SendQueue } from './send-queue.ts';
 import { type StreamHost, YamuxStream } from './stream.ts';
 
 /** Largest stream id: 32 bits. */
@@ -24,6 +19,8 @@ export interface YamuxSessionOptions {
   /** The client opens odd stream ids, the server even ones. */
   readonly side: 'client' | 'server';
   readonly clock: Clock;
+  /** How often to ping and how long to wait for a sign of life; {@link DEFAULT_LIVENESS_TIMES} unless given. */
+  readonly livenessTimes?: LivenessTimes;
   /** Whether one more stream of the peer is welcome now; it is reset otherwise. */
   mayAccept(): boolean;
   /** A stream that the peer opened. */
@@ -44,7 +41,7 @@ export class YamuxSession {
   readonly #options: YamuxSessionOptions;
   readonly #transport: Transport;
   readonly #streams = new Map<number, YamuxStream>();
-  readonly #queue = new SendQueue();
+  readonly #outbox: Outbox;
   readonly #liveness: Liveness;
   readonly #decoder: FrameDecoder;
   readonly #limits: PeerLimits;
@@ -54,12 +51,11 @@ export class YamuxSession {
   #lastPeerId = 0;
   #openedByUs = 0;
   #openedByPeer = 0;
-  #payloadBytes = 0;
+  #receivedBytes = 0;
   /** Where the payload of the current Data frame goes; undefined: nowhere. */
   #payloadStream: YamuxStream | undefined;
   #finAfterPayload = false;
   #goAwaySent = false;
-  #pumpScheduled = false;
   #ended = false;
 
   constructor(options: YamuxSessionOptions) {
@@ -73,22 +69,27 @@ export class YamuxSession {
       onHeader: (header) => this.#onHeader(header),
       onPayload: (piece, last) => this.#onPayload(piece, last),
     });
+    const outbox = new Outbox({
+      transport: options.transport,
+      onStalled: () =>
+        this.#end({ code: 'tunnel.stalled', message: 'The other end sends and does not read.' }),
+    });
+    this.#outbox = outbox;
+    const times = options.livenessTimes ?? DEFAULT_LIVENESS_TIMES;
     this.#liveness = new Liveness({
       clock,
-      sendPing: (value) => this.#sendControl(FrameType.Ping, Flag.Syn, 0, value),
-      payloadBytes: () => this.#payloadBytes,
+      times,
+      sendPing: (value) => outbox.addControl(FrameType.Ping, Flag.Syn, 0, value),
+      movedBytes: () => this.#receivedBytes + outbox.sentBytes,
       onSilence: () => {
-        const seconds = SILENCE_TIMEOUT_MS / 1000;
+        const seconds = times.silenceTimeoutMs / 1000;
         this.#end({ code: 'tunnel.silent', message: `The other end was silent for ${seconds} seconds.` });
       },
     });
     this.#host = {
       windowContext: this.#windowContext(clock),
-      sendControl: (type, flags, streamId, length) => this.#sendControl(type, flags, streamId, length),
-      ready: (stream) => {
-        this.#queue.add(stream);
-        this.#schedulePump();
-      },
+      sendControl: (type, flags, streamId, length) => outbox.addControl(type, flags, streamId, length),
+      ready: (stream) => outbox.add(stream),
       ended: (stream) => this.#onStreamEnded(stream),
     };
   }
@@ -107,7 +108,7 @@ export class YamuxSession {
   start(): void {
     this.#transport.start({
       onMessage: (bytes) => this.#onMessage(bytes),
-      onDrain: () => this.#pump(),
+      onDrain: () => this.#outbox.pump(),
       onClose: (reason) => this.#end(reason),
     });
     if (!this.#ended) this.#liveness.start();
@@ -129,7 +130,7 @@ export class YamuxSession {
     this.#nextId += 2;
     this.#openedByUs += 1;
     this.#streams.set(stream.streamId, stream);
-    this.#sendControl(FrameType.WindowUpdate, Flag.Syn, stream.streamId, 0);
+    this.#outbox.addControl(FrameType.WindowUpdate, Flag.Syn, stream.streamId, 0);
     return stream;
   }
 
@@ -137,7 +138,7 @@ export class YamuxSession {
   goAway(): void {
     if (this.#goAwaySent || this.#ended) return;
     this.#goAwaySent = true;
-    this.#sendControl(FrameType.GoAway, 0, 0, GoAwayCode.Normal);
+    this.#outbox.addControl(FrameType.GoAway, 0, 0, GoAwayCode.Normal);
   }
 
   /** Ends the session and all its streams at once. */
@@ -179,7 +180,8 @@ export class YamuxSession {
   #onPing(header: FrameHeader): string | undefined {
     if (!this.#limits.ping()) return 'too many pings';
     if ((header.flags & Flag.Ack) !== 0) this.#liveness.pong(header.length);
-    else if ((header.flags & Flag.Syn) !== 0) this.#sendControl(FrameType.Ping, Flag.Ack, 0, header.length);
+    else if ((header.flags & Flag.Syn) !== 0)
+      this.#outbox.addControl(FrameType.Ping, Flag.Ack, 0, header.length);
     else return 'a ping that is neither request nor answer';
     return undefined;
   }
@@ -226,13 +228,13 @@ export class YamuxSession {
     this.#lastPeerId = streamId;
     const full = this.#openedByPeer >= MAX_STREAMS_PER_DIRECTION;
     if (this.#goAwaySent || full || !this.#options.mayAccept()) {
-      this.#sendControl(FrameType.WindowUpdate, Flag.Rst, streamId, 0);
+      this.#outbox.addControl(FrameType.WindowUpdate, Flag.Rst, streamId, 0);
       return undefined;
     }
     const stream = new YamuxStream(this.#host, streamId, true);
     this.#openedByPeer += 1;
     this.#streams.set(streamId, stream);
-    this.#sendControl(FrameType.WindowUpdate, Flag.Ack, streamId, 0);
+    this.#outbox.addControl(FrameType.WindowUpdate, Flag.Ack, streamId, 0);
     this.#options.onStream(stream);
     return undefined;
   }
@@ -245,7 +247,7 @@ export class YamuxSession {
   }
 
   #onPayload(piece: Buffer, last: boolean): string | undefined {
-    this.#payloadBytes += piece.length;
+    this.#receivedBytes += piece.length;
     const stream = this.#payloadStream;
     if (stream === undefined || stream.destroyed || this.#ended) return undefined;
     const fault = stream.receiveData(piece);
@@ -260,40 +262,9 @@ export class YamuxSession {
     this.#options.onStreamEnded(stream);
   }
 
-  #sendControl(type: FrameType, flags: number, streamId: number, length: number): void {
-    if (this.#ended) return;
-    this.#queue.addControl(type, flags, streamId, length);
-    if (this.#queue.waitingControlFrames > MAX_WAITING_CONTROL_FRAMES) {
-      this.#end({ code: 'tunnel.stalled', message: 'The other end sends and does not read.' });
-      return;
-    }
-    this.#schedulePump();
-  }
-
-  /** Waits for the current turn to end, so that what it produces goes out together. */
-  #schedulePump(): void {
-    if (this.#pumpScheduled) return;
-    this.#pumpScheduled = true;
-    process.nextTick(() => {
-      this.#pumpScheduled = false;
-      this.#pump();
-    });
-  }
-
-  #pump(): void {
-    while (!this.#ended && this.#transport.parkedBytes < MAX_PARKED_BYTES) {
-      const batch = this.#queue.next();
-      if (batch === undefined) return;
-      if (batch.bytes > 0) this.#transport.send(batch.chunks, batch.bytes);
-      this.#payloadBytes += batch.bytes;
-      for (const done of batch.done) done();
-    }
-  }
-
   #breachOfProtocol(fault: string): void {
     if (this.#ended) return;
-    const goAway = encodeHeader(FrameType.GoAway, 0, 0, GoAwayCode.ProtocolError);
-    this.#transport.send([goAway], goAway.length);
+    this.#outbox.close({ type: FrameType.GoAway, length: GoAwayCode.ProtocolError });
     this.#end(
       { code: 'tunnel.protocol_error', message: `The other end broke the protocol: ${fault}.` },
       true,
@@ -304,7 +275,7 @@ export class YamuxSession {
     if (this.#ended) return;
     this.#ended = true;
     this.#liveness.stop();
-    this.#queue.clear();
+    this.#outbox.close();
     for (const stream of [...this.#streams.values()]) stream.tunnelEnded(reason.message);
     this.#transport.close(reason, fault);
     this.#options.onEnd(reason);

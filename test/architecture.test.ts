@@ -31,12 +31,28 @@ const homes: readonly { readonly banned: RegExp; readonly outside: RegExp; reado
     outside: /^(proxy\/accounts|bastion\/admins|cli\/demo|operator)\//,
     why: 'one-time codes are made and checked in few places, so that each is spent once',
   },
-  { banned: /^sqlite3$/, outside: /^shared\/store\/database\.ts$/, why: 'one place knows how evidence is made durable' },
+  {
+    banned: /^sqlite3$/,
+    outside: /^shared\/store\/database\.ts$/,
+    why: 'one place knows how evidence is made durable',
+  },
   { banned: /^ssh2/, outside: /^(shared|proxy|bastion|agent)\/ssh\//, why: "ssh2's traps are handled once" },
-  { banned: /^ws$/, outside: /^(shared\/tunnel|proxy\/web|operator)\//, why: 'a tunnel is more than a WebSocket' },
+  {
+    banned: /^ws$/,
+    outside: /^(shared\/tunnel|proxy\/web|operator)\//,
+    why: 'a tunnel is more than a WebSocket',
+  },
   { banned: /^@lydell\/node-pty$/, outside: /^agent\//, why: 'only the host starts processes for others' },
-  { banned: /^hpagent$|^proxy-from-env$/, outside: /^shared\/egress\//, why: 'one place decides the way out' },
-  { banned: /^asciinema-player$|^preact/, outside: /^bastion\/page\//, why: 'browser code stays in the page' },
+  {
+    banned: /^hpagent$|^proxy-from-env$/,
+    outside: /^shared\/egress\//,
+    why: 'one place decides the way out',
+  },
+  {
+    banned: /^asciinema-player$|^preact/,
+    outside: /^bastion\/page\//,
+    why: 'browser code stays in the page',
+  },
 ];
 
 interface Import {
@@ -52,7 +68,8 @@ function filesUnder(folder: string): readonly string[] {
 
 function importsOf(file: string): readonly Import[] {
   const text = readFileSync(join(root, file), 'utf8');
-  const pattern = /(?:^|\s)(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s+['"]([^'"]+)['"]|createRequire[^\n]*\n?[^\n]*require\(['"]([^'"]+)['"]\)/g;
+  const pattern =
+    /(?:^|\s)(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s+['"]([^'"]+)['"]|createRequire[^\n]*\n?[^\n]*require\(['"]([^'"]+)['"]\)/g;
   return [...text.matchAll(pattern)].map((match) => ({
     from: file,
     specifier: match[1] ?? match[2] ?? match[3] ?? match[4] ?? '',
@@ -104,7 +121,10 @@ describe('the architecture', () => {
       .filter((found) => {
         const inside = found.from.startsWith('bastion/page/');
         if (inside) return found.specifier.startsWith('node:') && !found.from.endsWith('vite.config.ts');
-        return found.specifier.startsWith('.') && resolve(root, dirname(found.from), found.specifier).includes('/bastion/page/');
+        return (
+          found.specifier.startsWith('.') &&
+          resolve(root, dirname(found.from), found.specifier).includes('/bastion/page/')
+        );
       })
       .map((found) => `${found.from} imports ${found.specifier}`);
     expect(faults).toEqual([]);
@@ -116,6 +136,8 @@ describe('the architecture', () => {
       .filter(({ lines }) => lines > longestFileLines)
       .map(({ file, lines }) => `${file}: ${lines} lines`);
     expect(long).toEqual([]);
-    expect(files.filter((file) => /(^|\/)(utils?|helpers?|managers?|misc|common)(\/|\.tsx?$)/.test(file))).toEqual([]);
+    expect(
+      files.filter((file) => /(^|\/)(utils?|helpers?|managers?|misc|common)(\/|\.tsx?$)/.test(file)),
+    ).toEqual([]);
   });
 });

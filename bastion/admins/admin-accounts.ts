@@ -3,16 +3,12 @@ import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Database } from '../../shared/store/database.ts';
 import { type ApiTokenInfo, ApiTokens } from './api-tokens.ts';
-import { AttemptLimiter, type AttemptLimits, type AttemptVerdict } from './attempt-limiter.ts';
+import type { AttemptVerdict } from './attempt-limiter.ts';
 import { codeStep, createTotpSecret, totpUri } from './one-time-code.ts';
 import { generatePassword, PasswordHasher } from './password-hasher.ts';
 import { ADMIN_ROLES, type AdminRole } from './role.ts';
+import { SignInLimit } from './sign-in-limit.ts';
 import { WebSessions } from './web-sessions.ts';
-
-/** Sign-ins that may fail for one account: ten at once, then two a minute. */
-const ACCOUNT_LIMITS: AttemptLimits = { burst: 10, refillMs: 30_000, keyLimit: 10_000 };
-/** Sign-ins that may fail from one address: thirty at once, then six a minute. */
-const ADDRESS_LIMITS: AttemptLimits = { burst: 30, refillMs: 10_000, keyLimit: 10_000 };
 
 const USERNAME_PATTERN = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
 const PASSWORD_MIN_CHARACTERS = 12;
@@ -53,8 +49,7 @@ export class AdminAccounts {
   readonly #clock: Clock;
   readonly #issuer: string;
   readonly #passwords = new PasswordHasher();
-  readonly #byAccount: AttemptLimiter;
-  readonly #byAddress: AttemptLimiter;
+  readonly #limit: SignInLimit;
   /** Stands in for an unknown account's secret, so that checking its code takes as long. */
   readonly #decoySecret = createTotpSecret();
 
@@ -71,8 +66,7 @@ export class AdminAccounts {
     this.#issuer = `Drawbridge ${options.bastionName}`;
     this.sessions = new WebSessions(options.database, options.clock);
     this.tokens = new ApiTokens(options.database, options.clock);
-    this.#byAccount = new AttemptLimiter(ACCOUNT_LIMITS, options.clock);
-    this.#byAddress = new AttemptLimiter(ADDRESS_LIMITS, options.clock);
+    this.#limit = new SignInLimit(options.clock);
   }
 
   /**
@@ -117,9 +111,8 @@ export class AdminAccounts {
    */
   async verify(username: string, password: string, code: string, address: string): Promise<Admin> {
     const name = username.trim().toLowerCase();
-    for (const verdict of [this.#byAddress.take(address), this.#byAccount.take(name)]) {
-      if (!verdict.allowed) await this.#refuseFlood(verdict, name, address);
-    }
+    const verdict = this.#limit.take(name, address);
+    if (!verdict.allowed) await this.#refuseFlood(verdict, name, address);
     const row = await this.#row(name);
     const passwordIsRight = await this.#passwords.verify(password, row?.password_hash);
     const step = codeStep(row?.totp_secret ?? this.#decoySecret, code, this.#clock.nowMs());
@@ -128,8 +121,7 @@ export class AdminAccounts {
     if (step === undefined) return this.#refuse('wrong_code', name, address);
     if (!(await this.#spendCode(name, step))) return this.#refuse('spent_code', name, address);
     await this.#audit.append({ type: 'admin.signed_in', actor: `admin:${name}`, source: address });
-    this.#byAccount.giveBack(name);
-    this.#byAddress.giveBack(address);
+    this.#limit.succeeded(name, address);
     return { username: row.username, role: row.role };
   }
 

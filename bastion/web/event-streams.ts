@@ -8,6 +8,8 @@ import type { AccessGuard, Caller } from './access-guard.ts';
 export const EVENT_STREAM_LIMIT = 128;
 /** A comment goes out this often: it keeps middleboxes from closing the stream and finds dead viewers. */
 const HEARTBEAT_MS = 15_000;
+/** So often it is looked whether a viewer may still look, however busy or stuck the stream is. */
+const STANDING_CHECK_MS = 5_000;
 /** What a browser waits before it connects again. */
 const RETRY_MS = 2_000;
 
@@ -24,7 +26,7 @@ const STREAM_ENDED = Symbol('the server closes');
 export class EventStreams {
   readonly #clock: Clock;
   readonly #guard: AccessGuard;
-  readonly #running = new Set<AbortController>();
+  readonly #running = new Map<AbortController, Caller>();
 
   constructor(options: { readonly clock: Clock; readonly guard: AccessGuard }) {
     this.#clock = options.clock;
@@ -48,7 +50,11 @@ export class EventStreams {
     }
     const controller = new AbortController();
     const caller = this.#guard.callerOf(request);
-    this.#running.add(controller);
+    // Who has left already sends no `close` any more, and would hold a place for good.
+    if (reply.raw.destroyed) throw new DrawbridgeError('request.gone', 'The viewer has gone.');
+    this.#running.set(controller, caller);
+    const check = this.#clock.every(STANDING_CHECK_MS, () => void this.#checkStanding(controller, caller));
+    controller.signal.addEventListener('abort', () => check.cancel(), { once: true });
     reply.raw.once('close', () => {
       this.#running.delete(controller);
       controller.abort();
@@ -59,7 +65,7 @@ export class EventStreams {
         .header('content-type', 'text/event-stream; charset=utf-8')
         .header('cache-control', 'no-store')
         .header('x-accel-buffering', 'no');
-      return reply.send(Readable.from(this.#frames(source, caller, controller), { objectMode: false }));
+      return reply.send(Readable.from(this.#frames(source, controller), { objectMode: false }));
     } catch (error) {
       this.#running.delete(controller);
       controller.abort();
@@ -67,14 +73,24 @@ export class EventStreams {
     }
   }
 
+  /** Ends the streams of those who may no longer look: to be called when a sign-in or a token was ended. */
+  async endStale(): Promise<void> {
+    await Promise.all([...this.#running].map((stream) => this.#checkStanding(...stream)));
+  }
+
   /** Ends every stream. */
   close(): void {
-    for (const controller of this.#running) controller.abort();
+    for (const controller of this.#running.keys()) controller.abort();
+  }
+
+  async #checkStanding(controller: AbortController, caller: Caller): Promise<void> {
+    // When it can't be told, they may not.
+    const isStillIn = await this.#guard.isStillIn(caller).catch(() => false);
+    if (!isStillIn) controller.abort();
   }
 
   async *#frames(
     source: AsyncIterable<ServerSentEvent>,
-    caller: Caller,
     controller: AbortController,
   ): AsyncGenerator<string, void, void> {
     yield `retry: ${RETRY_MS}\n\n`;
@@ -86,9 +102,9 @@ export class EventStreams {
         const heartbeat = this.#heartbeat();
         const winner = await Promise.race([next, heartbeat.due, ended]);
         heartbeat.cancel();
-        if (winner === STREAM_ENDED) return;
+        // A busy source may win the race for ever.
+        if (winner === STREAM_ENDED || controller.signal.aborted) return;
         if (winner === undefined) {
-          if (!(await this.#guard.isStillIn(caller))) return;
           yield ': still here\n\n';
           continue;
         }

@@ -15,6 +15,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
+import { refuseUpgrade } from '../../shared/tunnel/upgrade-refusal.ts';
 import type { AdminAccounts } from '../admins/admin-accounts.ts';
 import type { BastionService } from '../service.ts';
 import { AccessGuard } from './access-guard.ts';
@@ -189,6 +190,6 @@ function passTunnelsOn(app: WebApp, deps: WebServerDeps): void {
       deps.acceptor.handleUpgrade(request, socket, head);
       return;
     }
-    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    refuseUpgrade(socket, 404, 'request.not_found', 'There is nothing at this address.');
   });
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
+import { networkOf } from '../../shared/network.ts';
 import { AttemptLimit, type AttemptRate } from './attempt-limit.ts';
-import { networkOf } from './network.ts';
 
 /** From one address: people behind one office address share it. */
 const ADDRESS_RATE: AttemptRate = { burst: 20, refillMs: 15_000 };

@@ -9,8 +9,8 @@ import {
 } from '../../shared/identity/enrolment.ts';
 import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
 import { refusalReasonOf } from '../../shared/identity/refusal.ts';
+import { networkOf } from '../../shared/network.ts';
 import { AttemptLimit, type AttemptRate } from '../accounts/attempt-limit.ts';
-import { networkOf } from '../accounts/network.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { EnrolmentStore, StoredJoinToken } from '../store/store.ts';
 

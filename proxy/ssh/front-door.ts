@@ -1,8 +1,8 @@
 import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
+import { plainAddress } from '../../shared/network.ts';
 import type { ServeSshOptions } from '../../shared/ssh/server-connection.ts';
-import { plainAddress } from '../accounts/network.ts';
 import type { Operators } from '../accounts/operators.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { SignIn } from '../accounts/sign-in.ts';

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Json } from '../../shared/audit/event.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
-import { plainAddress } from '../accounts/network.ts';
+import { plainAddress } from '../../shared/network.ts';
 import { PASSWORD_LIMIT_BYTES } from '../accounts/password.ts';
 import type { ProxyApi } from './api.ts';
 import { parseWith } from './parse-body.ts';

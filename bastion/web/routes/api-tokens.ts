@@ -12,7 +12,7 @@ import type { RouteContext, WebApp } from '../web-app.ts';
 
 /** Tokens with which programs use this API. */
 export function apiTokenRoutes(app: WebApp, context: RouteContext): void {
-  const { admins, guard } = context;
+  const { admins, guard, streams } = context;
 
   app.get(
     '/api/api-tokens',
@@ -58,6 +58,7 @@ export function apiTokenRoutes(app: WebApp, context: RouteContext): void {
     },
     async (request) => {
       await admins.revokeToken(guard.callerOf(request).actor, request.params.name);
+      await streams.endStale();
       return { ok: true as const };
     },
   );

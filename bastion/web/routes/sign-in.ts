@@ -18,7 +18,7 @@ const SIGN_INS_PER_MINUTE = 60;
 
 /** Signing in and out, and who one is. */
 export function signInRoutes(app: WebApp, context: RouteContext): void {
-  const { admins, guard } = context;
+  const { admins, guard, streams } = context;
 
   app.post(
     '/api/login',
@@ -51,6 +51,7 @@ export function signInRoutes(app: WebApp, context: RouteContext): void {
     async (request, reply) => {
       const caller = guard.callerOf(request);
       if (caller.via.kind === 'cookie') await admins.signOut(caller.name, caller.via.secret);
+      await streams.endStale();
       reply.clearCookie(SESSION_COOKIE, COOKIE_OPTIONS);
       return { ok: true as const };
     },
@@ -114,6 +115,7 @@ export function signInRoutes(app: WebApp, context: RouteContext): void {
       const { name, via } = guard.callerOf(request);
       const ended = via.kind === 'cookie' && (await admins.sessions.revoke(name, request.params.id));
       if (!ended) throw new DrawbridgeError('login.not_found', 'There is no such sign-in.');
+      await streams.endStale();
       return { ok: true as const };
     },
   );

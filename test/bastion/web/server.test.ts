@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
-import { createServer } from 'node:net';
+import { connect as connectTcp, createServer } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SESSION_COOKIE } from '../../../bastion/web/access-guard.ts';
@@ -234,6 +234,22 @@ describe('bad input', () => {
     const [answer] = await once(socket, 'data');
     expect(String(answer)).toMatch(/^HTTP\/1\.1 404/);
     socket.destroy();
+  });
+
+  test('a refused upgrade keeps no connection, even of a client that never hangs up', async () => {
+    const port = Number(new URL(web.url).port);
+    const plain = connectTcp({ host: '127.0.0.1', port, allowHalfOpen: true });
+    const half = { socket: plain, ca: web.ca, servername: 'localhost', allowHalfOpen: true };
+    const socket = connectTls(half);
+    socket.on('error', () => undefined);
+    await once(socket, 'secureConnect');
+    socket.write('GET /other HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    const gone = once(plain, 'close');
+    socket.resume();
+    // Only a server that has let go of its socket answers further bytes with a reset.
+    const speaking = setInterval(() => socket.write('still here'), 50);
+    await gone;
+    clearInterval(speaking);
   });
 
   test('a busy port is named in a sentence', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type BastionWeb, startBastionWeb } from '../../support/bastion-web.ts';
 import { openEventStream } from '../../support/event-stream.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -121,6 +121,52 @@ describe('a live session', () => {
     expect(web.service.watcherCount(id)).toBe(1);
     stream.close();
     await waitFor(() => web.service.watcherCount(id) === 0, { what: 'the watcher to go' });
+  });
+});
+
+describe('a viewer whose sign-in has ended', () => {
+  /** A session that never falls silent, so that no pause gives the server a chance to look. */
+  async function watchBusySession(viewer: Record<string, string>) {
+    const { id } = await web.service.addSession({ state: 'live' });
+    const busy = setInterval(
+      () => web.service.emitLive(id, { kind: 'event', time: 1, code: 'o', data: 'x' }),
+      5,
+    );
+    onTestFinished(() => clearInterval(busy));
+    const stream = await openEventStream(`${web.url}/api/sessions/${id}/live`, web.ca, viewer);
+    await stream.waitFor(3);
+    return stream;
+  }
+
+  test('sees no more of a live session, however busy it is', async () => {
+    const viewer = await web.signIn('viewer');
+    const stream = await watchBusySession(viewer);
+    await web.fetch('/api/logout', { method: 'POST', headers: viewer });
+    await stream.ended;
+  });
+
+  test('by revoking it from another browser sees no more either', async () => {
+    const viewer = await web.signIn('viewer');
+    const stream = await watchBusySession(viewer);
+    const { json } = await web.fetch('/api/me/sessions', { headers: viewer });
+    const [{ id }] = (json as { sessions: [{ id: string }] }).sessions;
+    await web.fetch(`/api/me/sessions/${id}`, { method: 'DELETE', headers: viewer });
+    await stream.ended;
+  });
+
+  test('sees no more when it ended without anybody saying so', async () => {
+    const viewer = await web.signIn('viewer');
+    const stream = await watchBusySession(viewer);
+    await web.admins.sessions.close((viewer['cookie'] ?? '').split('=')[1] ?? '');
+    await stream.ended;
+  }, 20_000);
+
+  test('with a revoked API token sees no more', async () => {
+    await web.admins.createToken('system', 'watcher', 'viewer').then(async ({ secret }) => {
+      const stream = await watchBusySession({ authorization: `Bearer ${secret}` });
+      await web.fetch('/api/api-tokens/watcher', { method: 'DELETE', headers });
+      await stream.ended;
+    });
   });
 });
 

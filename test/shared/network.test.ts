@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { networkOf } from '../../../proxy/accounts/network.ts';
+import { networkOf } from '../../shared/network.ts';
 
 describe('the network of an address', () => {
   it.each([

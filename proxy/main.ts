@@ -196,7 +196,7 @@ async function start(
       log.info({ reason }, 'the proxy is stopping');
       stopping.abort();
       try {
-        await Promise.all([...acceptor.tunnels].map((tunnel) => tunnel.drain(config.drain)));
+        await acceptor.drain(config.drain);
         await acceptor.close();
         await tunnels.settled();
         await audit.append({ type: 'proxy.stopped', actor: 'system', proxy: identity.id, reason });

@@ -42,7 +42,7 @@ export class ConnectAgent extends HttpsProxyAgent {
 }
 
 /** What a proxy's failure means. `error` is what hpagent gives: a system error, or a text for the proxy's answer. */
-function proxyFailure(error: Error, proxy: URL, target: string): DrawbridgeError {
+export function proxyFailure(error: Error, proxy: URL, target: string): DrawbridgeError {
   const name = proxyName(proxy);
   const text = messageOf(error);
   // hpagent has no other form for these two; the tests against real proxies notice when it changes.
@@ -87,13 +87,20 @@ function proxyFailure(error: Error, proxy: URL, target: string): DrawbridgeError
   }
 }
 
-function proxyRefusal(status: string, name: string, target: string, cause: Error): DrawbridgeError {
+/** What it means that a proxy answered CONNECT with this HTTP status. */
+export function proxyRefusal(
+  status: string,
+  name: string,
+  target: string,
+  causedBy?: Error,
+): DrawbridgeError {
+  const because = causedBy === undefined ? {} : { cause: causedBy };
   switch (status) {
     case '407':
       return new DrawbridgeError(
         'egress.proxy_auth',
         `The outbound proxy ${name} asks for a user name and password, or does not take those it got (407).`,
-        { hint: 'Write them into egress.proxy as http://user:password@host:port.', cause },
+        { hint: 'Write them into egress.proxy as http://user:password@host:port.', ...because },
       );
     case '502':
     case '503':
@@ -101,13 +108,13 @@ function proxyRefusal(status: string, name: string, target: string, cause: Error
       return new DrawbridgeError(
         'egress.proxy_unreachable',
         `The outbound proxy ${name} cannot reach ${target} (${status}).`,
-        { hint: 'Check the address, and whether the proxy itself gets out.', cause },
+        { hint: 'Check the address, and whether the proxy itself gets out.', ...because },
       );
     default:
       return new DrawbridgeError(
         'egress.proxy_refused',
         `The outbound proxy ${name} does not allow a connection to ${target} (${status}).`,
-        { hint: 'Ask whoever runs the proxy to allow CONNECT to this address.', cause },
+        { hint: 'Ask whoever runs the proxy to allow CONNECT to this address.', ...because },
       );
   }
 }

@@ -8,6 +8,7 @@ import { ConnectAgent } from './connect-agent.ts';
 import { DirectAgent } from './direct-agent.ts';
 import { IssuerNotes } from './issuer-notes.ts';
 import { chooseProxy, type ProxySettings, parseProxy, proxyName } from './proxy-choice.ts';
+import { reach } from './reach.ts';
 
 /** The `egress` section of a config. */
 export interface EgressConfig {
@@ -26,6 +27,12 @@ export interface Egress {
    * @throws `egress.bad_proxy` when the environment names no usable proxy.
    */
   agentFor(url: URL): Agent;
+  /**
+   * Opens a connection towards this address and closes it: TCP, through a CONNECT proxy where there is one, never TLS.
+   * Cheap enough to ask again and again whether the network is back.
+   * @throws what stood in the way; `egress.aborted`.
+   */
+  reach(url: URL, signal: AbortSignal): Promise<void>;
   /** Authorities that are trusted, in PEM; empty: those that Node trusts by itself. */
   readonly ca: string[];
   /** How this address is reached, for people: `directly` or `through the proxy http://…`, without credentials. */
@@ -74,6 +81,10 @@ class SystemEgress implements Egress {
     const agent = url.protocol === 'http:' ? plainAgent(proxy) : this.#tlsAgent(proxy);
     this.#agents.set(key, agent);
     return agent;
+  }
+
+  reach(url: URL, signal: AbortSignal): Promise<void> {
+    return reach(url, { proxy: chooseProxy(url, this.#settings), ca: this.ca, signal });
   }
 
   describe(url: URL): string {

@@ -28,6 +28,9 @@ const SEEN_LIMIT = 100_000;
 /** Longest Authorization header that is looked at. */
 const MAX_AUTHORIZATION_CHARS = 8_192;
 
+/** Tells a dialler that this end is going, and that it should wait for its return. */
+export const LEAVING_CODE = 'tunnel.closed';
+
 /** The response header with the acceptor's proof. */
 export const PROOF_HEADER = 'drawbridge-proof';
 
@@ -71,7 +74,7 @@ export class TunnelAcceptor {
     limitPerAddress: MAX_PENDING_DIALS_PER_ADDRESS,
   });
   readonly #proofs = new WeakMap<IncomingMessage, string>();
-  #closed = false;
+  #leaving = false;
 
   constructor(options: TunnelAcceptorOptions) {
     this.#options = options;
@@ -99,8 +102,8 @@ export class TunnelAcceptor {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const address = request.socket.remoteAddress ?? 'unknown';
     socket.on('error', () => socket.destroy());
-    if (this.#closed) {
-      refuseUpgrade(socket, 503, 'tunnel.closed', 'This end is shutting down.');
+    if (this.#leaving) {
+      refuseUpgrade(socket, 503, LEAVING_CODE, 'This end is shutting down.');
       return;
     }
     const release = this.#pending.enter(address);
@@ -119,9 +122,18 @@ export class TunnelAcceptor {
       });
   }
 
-  /** Closes every tunnel at once, refuses new ones, and resolves when the sockets are closed. Call `drain` on the tunnels before, where there is time. */
+  /**
+   * Takes no new tunnels (diallers go elsewhere, or wait for the restart), and asks the peers of those that are up to
+   * do without them. Resolves when no stream is open any more, or after `timeoutMs`.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#leaving = true;
+    await Promise.all([...this.#tunnels].map((tunnel) => tunnel.drain(timeoutMs)));
+  }
+
+  /** Closes every tunnel at once, refuses new ones, and resolves when the sockets are closed. `drain` before, where there is time. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#leaving = true;
     for (const tunnel of [...this.#tunnels]) tunnel.close('tunnel.closed', 'The other end is shutting down.');
     this.#server.close();
     await Promise.all(this.#sockets);
@@ -131,7 +143,8 @@ export class TunnelAcceptor {
     const { identity, clock } = this.#options;
     const { peer, jti } = await this.#verify(request, dial);
     const proof = await signDialProof(identity, peer.id, jti, clock);
-    if (this.#closed || socket.destroyed) return;
+    if (socket.destroyed) return;
+    if (this.#leaving) throw new DrawbridgeError(LEAVING_CODE, 'This end is shutting down.');
     this.#proofs.set(request, proof);
     const transport = await new Promise<WebSocketTransport>((resolve, reject) => {
       socket.once('close', () => reject(new DrawbridgeError('tunnel.lost', 'The dialler has gone.')));
@@ -203,6 +216,9 @@ function answerTo(error: unknown): { status: number; code: string; message: stri
   if (isDrawbridgeError(error, 'identity.refused')) {
     const message = 'This end does not know the dialler, or does not believe its token.';
     return { status: 401, code: error.code, message };
+  }
+  if (isDrawbridgeError(error, LEAVING_CODE)) {
+    return { status: 503, code: error.code, message: error.message };
   }
   if (isDrawbridgeError(error)) return { status: 400, code: error.code, message: error.message };
   return { status: 500, code: 'tunnel.failed', message: 'The dial could not be checked; try again later.' };

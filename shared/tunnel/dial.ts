@@ -37,6 +37,13 @@ export function tunnelUrlOf(base: string): URL {
   return url;
 }
 
+/** The same address with the scheme of HTTP, by which the way there is chosen. */
+export function httpUrlOf(url: URL): URL {
+  const httpUrl = new URL(url);
+  httpUrl.protocol = url.protocol === 'ws:' ? 'http:' : 'https:';
+  return httpUrl;
+}
+
 /**
  * Masks exist to keep page scripts from writing attack bytes into plain HTTP caches (RFC 6455, 10.3). Over TLS, for a
  * program that is no browser, they protect nothing and cost a pass over every byte at both ends.
@@ -76,8 +83,7 @@ interface Connected {
 
 function connect(options: DialOptions, token: string): Promise<Connected> {
   const url = tunnelUrlOf(options.url);
-  const httpUrl = new URL(url);
-  httpUrl.protocol = url.protocol === 'ws:' ? 'http:' : 'https:';
+  const httpUrl = httpUrlOf(url);
   const ws = new WebSocket(url, [TUNNEL_SUBPROTOCOL], {
     agent: options.egress.agentFor(httpUrl),
     headers: { authorization: `Bearer ${token}` },

@@ -1,4 +1,6 @@
-/** Counts what is under way, in all and per address, up to its limits. */
+import { networkOf } from '../network.ts';
+
+/** Counts what is under way, in all and per address (or IPv6 network), up to its limits. */
 export class PendingDials {
   readonly #limit: number;
   readonly #limitPerAddress: number;
@@ -12,17 +14,18 @@ export class PendingDials {
 
   /** One more from `address`. Gives back how to leave, to be called once; undefined when there are too many. */
   enter(address: string): (() => void) | undefined {
-    const ofAddress = this.#perAddress.get(address) ?? 0;
+    const network = networkOf(address);
+    const ofAddress = this.#perAddress.get(network) ?? 0;
     if (this.#total >= this.#limit || ofAddress >= this.#limitPerAddress) return undefined;
     this.#total += 1;
-    this.#perAddress.set(address, ofAddress + 1);
-    return () => this.#leave(address);
+    this.#perAddress.set(network, ofAddress + 1);
+    return () => this.#leave(network);
   }
 
-  #leave(address: string): void {
+  #leave(network: string): void {
     this.#total -= 1;
-    const left = (this.#perAddress.get(address) ?? 0) - 1;
-    if (left > 0) this.#perAddress.set(address, left);
-    else this.#perAddress.delete(address);
+    const left = (this.#perAddress.get(network) ?? 0) - 1;
+    if (left > 0) this.#perAddress.set(network, left);
+    else this.#perAddress.delete(network);
   }
 }

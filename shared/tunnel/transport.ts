@@ -19,3 +19,9 @@ export interface Transport {
   /** Ends the connection: in order if the peer answers soon, else by force. `fault` for a peer that broke the rules. */
   close(reason: TunnelClosed, fault: boolean): void;
 }
+
+/** A transport over a connection that takes its time to close. */
+export interface DialledTransport extends Transport {
+  /** Resolves when the connection is closed. */
+  readonly closed: Promise<void>;
+}

@@ -1,7 +1,8 @@
-import type { Timer } from '../clock.ts';
 import { isDrawbridgeError, messageOf } from '../errors.ts';
+import { LEAVING_CODE } from './acceptor.ts';
 import { dialTransport } from './dial.ts';
 import { MuxTunnel } from './mux-tunnel.ts';
+import type { Reachability } from './reachability.ts';
 import { GOOD_TUNNEL_MS, redialDelayMs } from './redial.ts';
 import type { Tunnel, TunnelClosed } from './tunnel.ts';
 import type { UplinkOptions, UplinkTunnelStatus } from './uplink.ts';
@@ -13,21 +14,24 @@ const MAX_RETIRING = 8;
 type SlotState =
   | { readonly kind: 'off' }
   | { readonly kind: 'connecting'; readonly abort: AbortController }
-  | { readonly kind: 'waiting'; readonly timer: Timer }
+  | { readonly kind: 'waiting'; readonly abort: AbortController }
   | { readonly kind: 'connected'; readonly tunnel: MuxTunnel; readonly atMs: number };
 
 /** What changes where it stands. */
 type SlotEvent =
   | { readonly kind: 'dial' }
   | { readonly kind: 'dialled'; readonly tunnel: MuxTunnel }
-  /** The dial failed, or the tunnel ended, or the peer wants it replaced. */
-  | { readonly kind: 'lost'; readonly problem: string }
+  /** The dial failed, or the tunnel ended, or the peer wants it replaced. `leaving`: the peer is shutting down. */
+  | { readonly kind: 'lost'; readonly problem: string; readonly leaving?: boolean }
+  /** The peer's address can't be reached while the slot waits. */
+  | { readonly kind: 'unreachable'; readonly problem: string }
   | { readonly kind: 'stop' };
 
-/** One of an uplink's tunnels: dials, waits and dials again. */
+/** One of an uplink's tunnels: dials, waits until the peer can be reached, and dials again. */
 export class UplinkSlot {
   readonly #index: number;
   readonly #options: UplinkOptions;
+  readonly #reachability: Reachability;
   readonly #retiring = new Set<MuxTunnel>();
   /** Dials and sockets that are not over; `stop` waits for them. */
   readonly #unfinished = new Set<Promise<void>>();
@@ -36,8 +40,9 @@ export class UplinkSlot {
   #failures = 0;
   #problem: string | undefined;
 
-  constructor(index: number, options: UplinkOptions) {
+  constructor(index: number, options: UplinkOptions, reachability: Reachability) {
     this.#index = index;
+    this.#reachability = reachability;
     this.#options = options;
     this.#sinceMs = options.clock.nowMs();
   }
@@ -68,6 +73,11 @@ export class UplinkSlot {
     this.#apply({ kind: 'dial' });
   }
 
+  /** The peer's address was found out of reach; said once per outage. */
+  unreachable(problem: string): void {
+    this.#apply({ kind: 'unreachable', problem });
+  }
+
   async stop(code: string, message: string): Promise<void> {
     const { tunnel } = this;
     this.#apply({ kind: 'stop' });
@@ -82,8 +92,8 @@ export class UplinkSlot {
     this.#state = this.#next(before, event);
     if (this.#state === before) return;
     if (before.kind === 'connecting' && event.kind === 'stop') before.abort.abort();
-    if (before.kind === 'waiting') before.timer.cancel();
-    this.#sinceMs = this.#options.clock.nowMs();
+    if (before.kind === 'waiting' && event.kind === 'stop') before.abort.abort();
+    if (this.#state.kind !== before.kind) this.#sinceMs = this.#options.clock.nowMs();
     this.#options.onChange?.(this.#index, this.status);
   }
 
@@ -100,7 +110,12 @@ export class UplinkSlot {
       case 'lost':
         if (state.kind === 'off') return state;
         this.#problem = event.problem;
-        return this.#afterLoss(state);
+        return this.#afterLoss(state, event.leaving ?? false);
+      case 'unreachable':
+        if (state.kind !== 'waiting') return state;
+        this.#problem = event.problem;
+        // A new object, so that the owner is told.
+        return { ...state };
     }
   }
 
@@ -110,20 +125,37 @@ export class UplinkSlot {
     return { kind: 'connecting', abort };
   }
 
-  #afterLoss(state: SlotState): SlotState {
-    const { clock } = this.#options;
-    const lived = state.kind === 'connected' ? clock.monotonicMs() - state.atMs : 0;
-    this.#failures = lived >= GOOD_TUNNEL_MS ? 1 : this.#failures + 1;
-    return {
-      kind: 'waiting',
-      timer: clock.after(redialDelayMs(this.#failures), () => this.#apply({ kind: 'dial' })),
-    };
+  #afterLoss(state: SlotState, leaving: boolean): SlotState {
+    const lived = state.kind === 'connected' ? this.#options.clock.monotonicMs() - state.atMs : 0;
+    this.#failures = lived >= GOOD_TUNNEL_MS ? 0 : this.#failures + 1;
+    const abort = new AbortController();
+    void this.#dialAfterWait(abort, leaving);
+    return { kind: 'waiting', abort };
+  }
+
+  async #dialAfterWait(abort: AbortController, leaving: boolean): Promise<void> {
+    const { signal } = abort;
+    // A peer that is shutting down will be back before a long wait is over.
+    if (leaving)
+      void this.#reachability.wait(signal, { onlyAfterOutage: true }).then(() => this.#dialAfter(0, abort));
+    const { afterOutage } = await this.#reachability.wait(signal);
+    if (afterOutage) this.#failures = 0;
+    if (!leaving || !afterOutage) this.#dialAfter(this.#failures, abort);
+  }
+
+  #dialAfter(failures: number, abort: AbortController): void {
+    const { clock, random } = this.#options;
+    const timer = clock.after(redialDelayMs(failures, this.#index, random), () => {
+      abort.abort();
+      this.#apply({ kind: 'dial' });
+    });
+    abort.signal.addEventListener('abort', () => timer.cancel(), { once: true });
   }
 
   async #dial(signal: AbortSignal): Promise<void> {
-    const { clock, log, url } = this.#options;
+    const { clock, log, url, livenessTimes, dial = dialTransport } = this.#options;
     try {
-      const transport = await dialTransport({ ...this.#options, signal });
+      const transport = await dial({ ...this.#options, signal });
       this.#track(transport.closed);
       if (signal.aborted) {
         transport.close({ code: 'tunnel.aborted', message: 'The dial was given up.' }, false);
@@ -134,6 +166,7 @@ export class UplinkSlot {
         side: 'client',
         clock,
         log,
+        ...(livenessTimes === undefined ? {} : { livenessTimes }),
         onStream: this.#options.onStream,
         onDraining: () => this.#retire(tunnel),
         onStreamEnded: () => this.#closeWhenRetired(tunnel),
@@ -147,7 +180,7 @@ export class UplinkSlot {
       const problem = messageOf(error);
       const code = isDrawbridgeError(error) ? error.code : undefined;
       log.warn({ url, index: this.#index, problemCode: code, problem }, 'a tunnel could not be dialled');
-      this.#apply({ kind: 'lost', problem });
+      this.#apply({ kind: 'lost', problem, leaving: code === LEAVING_CODE });
     }
   }
 

@@ -1,10 +1,15 @@
 import type { Clock } from '../clock.ts';
+import { describeConnectFailure } from '../egress/connect-failure.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { PublicJwk } from '../identity/keys.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
 import type { Logger } from '../log.ts';
+import { type DialOptions, httpUrlOf, tunnelUrlOf } from './dial.ts';
+import { Reachability } from './reachability.ts';
+import type { DialledTransport } from './transport.ts';
 import type { StreamHandler, Tunnel } from './tunnel.ts';
 import { UplinkSlot } from './uplink-slot.ts';
+import type { LivenessTimes } from './yamux/liveness.ts';
 
 /** How one of an uplink's tunnels is doing. */
 export interface UplinkTunnelStatus {
@@ -32,6 +37,12 @@ export interface UplinkOptions {
   onChange?(index: number, status: UplinkTunnelStatus): void;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Other times than the protocol's. */
+  readonly livenessTimes?: LivenessTimes;
+  /** Instead of `dialTransport`. */
+  dial?(options: DialOptions): Promise<DialledTransport>;
+  /** Instead of `Math.random`. */
+  random?(): number;
 }
 
 /** More tunnels to one peer bring nothing. */
@@ -45,7 +56,22 @@ export class Uplink {
     if (!Number.isInteger(options.tunnels) || options.tunnels < 1 || options.tunnels > MAX_UPLINK_TUNNELS) {
       throw new RangeError(`tunnels must be 1 to ${MAX_UPLINK_TUNNELS}`);
     }
-    this.#slots = Array.from({ length: options.tunnels }, (_, index) => new UplinkSlot(index, options));
+    const { egress, clock, log, random } = options;
+    const url = httpUrlOf(tunnelUrlOf(options.url));
+    const reachability = new Reachability({
+      probe: (signal) => egress.reach(url, signal),
+      onOutage: (error) => {
+        const problem = describeConnectFailure(error, url, egress);
+        log.warn({ url: options.url, problemCode: problem.code, problem: problem.message }, 'out of reach');
+        for (const slot of this.#slots) slot.unreachable(problem.message);
+      },
+      clock,
+      ...(random === undefined ? {} : { random }),
+    });
+    this.#slots = Array.from(
+      { length: options.tunnels },
+      (_, index) => new UplinkSlot(index, options, reachability),
+    );
   }
 
   /** Dials now, and again until `stop`. Does nothing when started. */

@@ -29,6 +29,8 @@ export interface StartableRole<Config extends CommonConfig> {
 
 /** How long an orderly stop may take before the process ends all the same. */
 const STOP_LIMIT_MS = 10_000;
+/** Node's longest timer. */
+const KEEP_ALIVE_MS = 2_147_483_647;
 
 /** Adds the options of `start` to a command. */
 export function withStartOptions(command: Command, defaultConfig: string): Command {
@@ -55,9 +57,12 @@ export async function startRole<Config extends CommonConfig>(
   const log = createLogger({ role: role.role, level: config.log.level, format: config.log.format });
   endOnDefect(log);
   const running = await role.start(config, { clock: systemClock, log });
+  // A role that waits for its peer may hold nothing but timers that keep no process alive.
+  const alive = setInterval(() => {}, KEEP_ALIVE_MS);
   const asked = AbortSignal.any([interrupted, inputClosed]);
   cli.terminal.line(readyLine(role.role, config.name, running));
   const endedAlone = await Promise.race([running.stopped, aborted(asked)]);
+  clearInterval(alive);
   if (endedAlone !== undefined) {
     throw new DrawbridgeError('role.ended', `The ${role.role} has ended: ${endedAlone}.`);
   }

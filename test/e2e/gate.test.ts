@@ -48,9 +48,10 @@ describe('drawbridge access off', () => {
     expect(await demo.customer(['access', 'off'])).toMatchObject({ status: 0 });
     const { proxy, bastion, agents } = demo.document;
     for (const { pid } of [proxy, bastion, ...agents]) process.kill(pid, 'SIGKILL');
-    await demo.startByHand('proxy', proxy.config);
-    await demo.startByHand('bastion', bastion.config);
+    // Everybody's peer comes later: each has to wait for it.
     for (const agent of agents) await demo.startByHand('agent', agent.config);
+    await demo.startByHand('bastion', bastion.config);
+    await demo.startByHand('proxy', proxy.config);
     expect(await accessState()).toBe('off');
     expect((await demo.ssh([demo.host, 'true'])).status).toBe(255);
     expect(await demo.customer(['access', 'on'])).toMatchObject({ status: 0 });

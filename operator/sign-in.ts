@@ -1,4 +1,5 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { createSshKeyFile } from '../shared/ssh/keys.ts';
@@ -24,7 +25,11 @@ export interface SignIn {
   readonly user?: string;
 }
 
-const name = z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/i);
+/** One DNS label: with dots, or anything that ssh reads as a pattern, it could claim hosts that are not the bastion's. */
+const bastionName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+const sshHost = z
+  .string()
+  .refine((host) => isIP(host) !== 0 || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(host));
 const hostKey = z.string().max(1024);
 
 const loginAnswer = z.object({
@@ -33,9 +38,9 @@ const loginAnswer = z.object({
   proxy: z.object({
     id: z.string(),
     url: z.string(),
-    ssh: z.object({ host: name, port: z.int().min(1).max(65_535), hostKey }),
+    ssh: z.object({ host: sshHost, port: z.int().min(1).max(65_535), hostKey }),
   }),
-  bastions: z.array(z.object({ name, id: z.string(), hostKey, online: z.boolean() })),
+  bastions: z.array(z.object({ name: bastionName, id: z.string(), hostKey, online: z.boolean() })),
 });
 
 /**

@@ -54,13 +54,14 @@ export class SignIn {
     readonly address: string;
   }): Promise<SignInResult> {
     const { username, address } = attempt;
-    const waitMs = this.#limit.begin(username, address);
+    const counted = { name: `password ${username}`, address };
+    const waitMs = this.#limit.begin(counted.name, address);
     if (waitMs > 0) return { ok: false, reason: 'limited', waitMs };
     const account = await this.#accounts.findAccount(username);
     const right = await this.#passwords.verify(attempt.password, account?.passwordHash);
     if (!account) return { ok: false, reason: 'unknown_user' };
     if (!right) return { ok: false, reason: 'wrong_password' };
-    return this.#finish(account, attempt.code, address);
+    return this.#finish(account, attempt.code, counted);
   }
 
   /** One-time code alone: the caller has checked that the operator holds a key registered for `username`. */
@@ -70,18 +71,24 @@ export class SignIn {
     readonly address: string;
   }): Promise<SignInResult> {
     const { username, address } = attempt;
-    const waitMs = this.#limit.begin(username, address);
+    // Counted apart from passwords: strangers can fail with those, but here only holders of the key.
+    const counted = { name: `key ${username}`, address };
+    const waitMs = this.#limit.begin(counted.name, address);
     if (waitMs > 0) return { ok: false, reason: 'limited', waitMs };
     const account = await this.#accounts.findAccount(username);
     if (!account) return { ok: false, reason: 'unknown_user' };
-    return this.#finish(account, attempt.code, address);
+    return this.#finish(account, attempt.code, counted);
   }
 
-  async #finish(account: Account, code: string, address: string): Promise<SignInResult> {
+  async #finish(
+    account: Account,
+    code: string,
+    counted: { readonly name: string; readonly address: string },
+  ): Promise<SignInResult> {
     if (account.disabled) return { ok: false, reason: 'disabled' };
     const checked = await spendCode(this.#accounts, account, code, this.#clock);
     if (checked !== 'right') return { ok: false, reason: `${checked}_code` };
-    this.#limit.succeeded(account.username, address);
+    this.#limit.succeeded(counted.name, counted.address);
     return { ok: true, account };
   }
 }

@@ -53,7 +53,8 @@ export class Enrolments {
       });
     }
     const { token, request } = await this.#verified(proof, source);
-    if (token.spentAtMs !== undefined) throw await this.#refuse('spent', source, token.name, request.id);
+    const obstacle = await this.#obstacle(token, request.id);
+    if (obstacle !== undefined) throw await this.#refuse(obstacle, source, token.name, request.id);
     await this.#audit.append({
       type: 'bastion.joined',
       actor: `token:${token.kid}`,
@@ -72,6 +73,17 @@ export class Enrolments {
     });
     if (outcome !== 'enrolled') throw await this.#refuse(outcome, source, token.name, request.id);
     return signEnrolmentReply(this.#identity, request.id, { name: token.name }, this.#clock);
+  }
+
+  /** Why the token can't be used, before the log says that it was; the store decides again. */
+  async #obstacle(
+    token: StoredJoinToken,
+    id: string,
+  ): Promise<'spent' | 'id_taken' | 'name_taken' | undefined> {
+    if (token.spentAtMs !== undefined) return 'spent';
+    const known = await this.#store.findBastion(id);
+    if (known !== undefined && known.revokedAtMs === undefined) return 'id_taken';
+    return (await this.#store.findBastionByName(token.name)) === undefined ? undefined : 'name_taken';
   }
 
   async #verified(

@@ -137,6 +137,8 @@ export class Admission {
     });
     try {
       await answered(opened, name, SSH_REPLY_TIMEOUT_MS, signal, this.#clock);
+      // Asked again: whoever disables an account cuts what is open, and this was not open yet.
+      await this.#operators.groupsOf(operator);
     } catch (error) {
       opened.stream.destroy();
       throw error;

@@ -21,7 +21,7 @@ const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 10_000;
 /** So often Node looks whose time is over. */
 const TIMEOUT_CHECK_MS = 2_000;
-/** At the end, sockets that have left HTTP have so long to close by themselves. */
+/** Sockets that are on their way out have so long to take the last bytes and to close by themselves. */
 const CLOSE_LINGER_MS = 1_000;
 /** TLS connections at once, tunnels included; each takes about 45 KiB. Further ones are dropped. */
 const CONNECTION_LIMIT = 12_000;
@@ -73,7 +73,7 @@ export async function createProxyWebServer(parts: {
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     routerOptions: { maxParamLength: 200 },
-    clientErrorHandler: (error, socket) => answerGarbage(error, socket),
+    clientErrorHandler: (error, socket) => answerGarbage(error, socket, parts.clock),
     frameworkErrors: (error, _request, reply) => answerBadUrl(error, reply.raw),
   });
   app.removeContentTypeParser('text/plain');
@@ -147,11 +147,14 @@ function answerBadUrl(error: unknown, response: ServerResponse): void {
 }
 
 /** A client that speaks no HTTP gets the one answer that it may understand. */
-function answerGarbage(error: unknown, socket: Duplex): void {
+function answerGarbage(error: unknown, socket: Duplex, clock: Clock): void {
   if (systemCodeOf(error) === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
+  // The answer may never be taken, and before TLS is set up it is not even sent: then nothing else ends the socket.
+  const linger = clock.after(CLOSE_LINGER_MS, () => socket.destroy());
+  socket.once('close', () => linger.cancel());
   const late = systemCodeOf(error) === 'ERR_HTTP_REQUEST_TIMEOUT';
   const status = late ? '408 Request Timeout' : '400 Bad Request';
   const message = late ? 'The request took too long.' : 'The request is not well formed.';

@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { DrawbridgeError, systemCodeOf } from '../errors.ts';
+import { networkOf } from '../network.ts';
 import { type ServeSshOptions, type SshServerConnection, serveSsh } from './server-connection.ts';
 
-/** Connections that have not signed in yet, from one address and in all; one more is closed at once. */
+/** Connections that have not signed in yet, from one address (or IPv6 network) and in all; one more is closed at once. */
 export const MAX_UNAUTHENTICATED_PER_ADDRESS = 20;
 export const MAX_UNAUTHENTICATED = 200;
 
@@ -48,22 +49,23 @@ export async function listenSsh(options: SshListenerOptions): Promise<SshListene
   const refusalFor = (address: string): string | undefined => {
     if (connections.size >= limits.connections) return 'too many connections';
     if (waitingInAll >= limits.unauthenticated) return 'too many connections that have not signed in';
-    if ((waiting.get(address) ?? 0) >= limits.perAddress)
+    if ((waiting.get(networkOf(address)) ?? 0) >= limits.perAddress)
       return 'too many connections from this address that have not signed in';
     return undefined;
   };
 
   const admit = (address: string): (() => void) => {
+    const network = networkOf(address);
     let counted = true;
     waitingInAll += 1;
-    waiting.set(address, (waiting.get(address) ?? 0) + 1);
+    waiting.set(network, (waiting.get(network) ?? 0) + 1);
     return () => {
       if (!counted) return;
       counted = false;
       waitingInAll -= 1;
-      const left = (waiting.get(address) ?? 1) - 1;
-      if (left === 0) waiting.delete(address);
-      else waiting.set(address, left);
+      const left = (waiting.get(network) ?? 1) - 1;
+      if (left === 0) waiting.delete(network);
+      else waiting.set(network, left);
     };
   };
 

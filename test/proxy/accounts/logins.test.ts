@@ -3,6 +3,18 @@ import { proxyAccounts } from '../../support/proxy-accounts.ts';
 
 const REFUSED = { code: 'login.refused', message: 'User name, password or code is wrong.' };
 
+describe('strangers without any factor', () => {
+  it('cannot keep the holder of a registered key out by failing with the name from many addresses', async () => {
+    const accounts = await proxyAccounts();
+    for (let number = 0; number < 25; number++) {
+      const wrong = accounts.request({ password: 'wrong', source: `192.0.2.${number}` });
+      await accounts.logins.login(wrong).catch(() => undefined);
+    }
+    const attempt = { username: 'alice', code: accounts.code(), address: '203.0.113.9' };
+    await expect(accounts.signIn.withCode(attempt)).resolves.toMatchObject({ ok: true });
+  });
+});
+
 describe('a login', () => {
   it('makes a key good for eight hours, and says in the audit log how it was got', async () => {
     const accounts = await proxyAccounts();

@@ -114,12 +114,15 @@ describe('an enrolment', () => {
   });
 
   it('is refused for a name that another bastion has taken meanwhile', async () => {
-    const { subject, token, joiner } = await enrolments();
+    const { subject, audit, token, joiner } = await enrolments();
     const [first, second] = [await token('acme'), await token('acme')];
     await subject.enrol(await (await joiner()).proof(first), '192.0.2.1');
     await expect(subject.enrol(await (await joiner()).proof(second), '192.0.2.1')).rejects.toMatchObject({
       code: 'enrolment.name_taken',
     });
+    // Who was refused has not joined: an auditor must not read otherwise.
+    expect(audit.ofType('bastion.joined')).toHaveLength(1);
+    expect(audit.ofType('bastion.refused')).toMatchObject([{ reason: 'name_taken' }]);
   });
 
   it('is not made when the audit log cannot be written, and the token stays good', async () => {

@@ -25,6 +25,21 @@ async function timed<T>(work: Promise<T>): Promise<T> {
   return result;
 }
 
+describe('an operator whose account is disabled', () => {
+  it('does not slip through while the bastion is still deciding', async () => {
+    const door = await openFrontDoor({
+      bastion: async (incoming, tunnel) => {
+        await door.store.accounts.disableAccount('alice', door.clock.nowMs());
+        return echo(incoming, tunnel);
+      },
+    });
+    const key = await door.loginKey();
+    const { code, stdout, stderr } = await door.through(key, 'web-1.acme', { input: 'x' });
+    expect({ code, stdout }).toEqual({ code: 255, stdout: '' });
+    expect(stderr).toContain('Your login has ended.');
+  });
+});
+
 describe('an operator with the key of a login', () => {
   it('reaches a host without a prompt, and bytes pass both ways to their ends', async () => {
     const door = await openFrontDoor();

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
@@ -164,6 +165,16 @@ describe('a request that is not as it should be', () => {
     const answer = await proxy.call('POST', '/api/login', 'a=b', { 'content-type': 'text/plain' });
     expect(answer).toMatchObject({ status: 415, body: { code: 'request.unsupported' } });
   });
+
+  it('lets go of a client that never sets TLS up', async () => {
+    const proxy = await startTestProxy();
+    const silent = connectTcp({ host: '127.0.0.1', port: proxy.httpsPort });
+    onTestFinished(() => {
+      silent.destroy();
+    });
+    silent.on('error', () => undefined).resume();
+    await once(silent, 'close');
+  }, 20_000);
 
   it('is answered also when it is no HTTP, and the next one is served', async () => {
     const proxy = await startTestProxy();

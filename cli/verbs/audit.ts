@@ -1,8 +1,9 @@
 import type { AuditEvent } from '../../shared/audit/event.ts';
-import { DrawbridgeError, systemCodeOf } from '../../shared/errors.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import { type Cli, examples, type RegisterVerb, wholeNumber } from '../cli.ts';
 import { evidencePlace, withAuditLog } from '../evidence.ts';
 import { formatTime } from '../format.ts';
+import { pipeOut } from '../pipe-out.ts';
 import { type PlaceOptions, withPlace } from '../role-config.ts';
 import { writeTable } from '../table.ts';
 import { printable } from '../terminal.ts';
@@ -131,16 +132,9 @@ async function verifyLog(cli: Cli, options: PlaceOptions & { json?: boolean }): 
 }
 
 async function exportLog(cli: Cli, options: PlaceOptions): Promise<void> {
-  await withAuditLog(await evidencePlace(options, cli), async (log) => {
-    for await (const event of log.all()) {
-      if (!cli.terminal.out.write(`${JSON.stringify(event)}\n`)) await drained();
-    }
-  });
+  await withAuditLog(await evidencePlace(options, cli), (log) => pipeOut(linesOf(log.all())));
 }
 
-function drained(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.once('drain', resolve);
-    process.stdout.once('error', (error) => (systemCodeOf(error) === 'EPIPE' ? resolve() : reject(error)));
-  });
+async function* linesOf(events: AsyncIterable<AuditEvent>): AsyncIterable<string> {
+  for await (const event of events) yield `${JSON.stringify(event)}\n`;
 }

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError } from 'commander';
 import { wholeLinesSize } from '../../recordings/cast-reader.ts';
 import { systemClock } from '../../shared/clock.ts';
@@ -8,6 +7,7 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import { type Cli, examples, type RegisterVerb } from '../cli.ts';
 import { evidencePlace, findRecording, listRecordings, type StoredRecording } from '../evidence.ts';
 import { formatBytes, formatTime } from '../format.ts';
+import { pipeOut } from '../pipe-out.ts';
 import { type PlaceOptions, withPlace } from '../role-config.ts';
 import { writeTable } from '../table.ts';
 
@@ -115,7 +115,7 @@ async function exportOne(cli: Cli, id: string, options: PlaceOptions): Promise<v
   const recording = await findRecording(await evidencePlace(options, cli), id);
   const sizeBytes = wholeLinesSize(recording.path);
   if (sizeBytes === 0) return;
-  await pipeline(createReadStream(recording.path, { end: sizeBytes - 1 }), process.stdout, { end: false });
+  await pipeOut(createReadStream(recording.path, { end: sizeBytes - 1 }));
 }
 
 async function verifySome(cli: Cli, id: string | undefined, options: ListOptions): Promise<void> {

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { builtCommand } from '../../bench/demo-process.ts';
 import { rawOutput } from '../../recordings/cast-reader.ts';
-import { TestDemo } from '../support/demo.ts';
+import { runDrawbridge, runProgram, TestDemo } from '../support/demo.ts';
 import { TerminalProgram } from '../support/terminal-program.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -99,8 +100,19 @@ describe('drawbridge audit', () => {
     });
   });
 
+  it('does not mind a reader who leaves early', async () => {
+    const command = `'${process.execPath}' '${builtCommand()}' audit`;
+    const config = `--config '${demo.document.bastion.config}'`;
+    for (const verb of ['ls --limit 1000', 'export']) {
+      const run = await runProgram('sh', ['-c', `${command} ${verb} ${config} | head -c 10`]);
+      expect(run).toMatchObject({ status: 0, stderr: '' });
+    }
+  });
+
   it('verifies the proxy’s log as well', async () => {
     expect((await demo.audit('proxy')).map(({ type }) => type)).toContain('operator.signed_in');
+    const verified = await runDrawbridge(['audit', 'verify', '--config', demo.document.proxy.config]);
+    expect(verified).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('finds one changed byte in a recording, and names the recording', async () => {

@@ -9,6 +9,7 @@ import { loadSshKeyFile, parsePublicLine } from '../shared/ssh/keys.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import type { IncomingStream, Tunnel } from '../shared/tunnel/tunnel.ts';
 import { Uplink } from '../shared/tunnel/uplink.ts';
+import { readVersion } from '../shared/version.ts';
 import type { AgentConfig } from './config.ts';
 import { loadEnrolment } from './setup/enrolment-file.ts';
 import { sftpServerLine } from './sftp/server-line.ts';
@@ -20,7 +21,7 @@ import { SshdRelay } from './tunnel/sshd-relay.ts';
 export interface AgentDependencies {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told to the bastion. */
+  /** Told to the bastion; that of this build when left out. */
   readonly version?: string;
 }
 
@@ -63,7 +64,7 @@ async function startLocked(
     egress,
     tunnels: config.tunnels,
     onTunnel: (tunnel) => {
-      sayHello(tunnel, config, deps).catch((error: unknown) => {
+      sayHello(tunnel, config, deps.version ?? readVersion()).catch((error: unknown) => {
         log.warn({ err: error }, `the bastion did not take the hello of this host: ${messageOf(error)}`);
       });
     },
@@ -126,11 +127,11 @@ async function streamServer(
   };
 }
 
-async function sayHello(tunnel: Tunnel, config: AgentConfig, { version }: AgentDependencies): Promise<void> {
+async function sayHello(tunnel: Tunnel, config: AgentConfig, version: string): Promise<void> {
   const { stream, reply } = tunnel.open({
     v: 1,
     kind: 'hello',
-    ...(version === undefined ? {} : { version }),
+    version,
     platform: `${process.platform} ${process.arch}`,
     target: config.target,
     ...(config.logins === undefined ? {} : { logins: config.logins }),

@@ -18,6 +18,7 @@ import { Database } from '../shared/store/database.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { loadServerTls } from '../shared/tls/server-tls.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
+import { readVersion } from '../shared/version.ts';
 import { AdminAccounts } from './admins/admin-accounts.ts';
 import { Admission } from './admission/admission.ts';
 import { EvidenceHealth } from './admission/evidence-health.ts';
@@ -31,6 +32,7 @@ import { AgentEnrolment } from './hosts/agent-enrolment.ts';
 import { AgentStore } from './hosts/agent-store.ts';
 import { directHostId } from './hosts/direct-host.ts';
 import { HostDirectory } from './hosts/host-directory.ts';
+import { PresenceLog } from './hosts/presence-log.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import { recoverSessions } from './sessions/recover-sessions.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
@@ -41,7 +43,6 @@ import { OperatorConnections } from './ssh/operator-connection.ts';
 import { BASTION_MIGRATIONS } from './store/migrations.ts';
 import { Teardown } from './teardown.ts';
 import { GatedUplink } from './uplink/gated-uplink.ts';
-import { readVersion } from './version.ts';
 import { createWebServer } from './web/server.ts';
 
 /** Passes remembered at once: each lives a minute, and more than this in a minute is an attack. */
@@ -113,9 +114,16 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     await audit.append({ type: 'bastion.stopped', actor: 'system' });
     await auditLog.checkpoint();
   });
-  await recoverSessions({ store: sessionStore, audit, clock, recordingsDirectory: paths.recordings });
+  await recoverSessions({
+    store: sessionStore,
+    audit,
+    events: auditLog,
+    clock,
+    recordingsDirectory: paths.recordings,
+  });
   const policies = await PolicyStore.open({ path: config.policy, database, audit, clock });
   const registry = new SessionRegistry({ store: sessionStore, audit, clock, log });
+  teardown.add(() => registry.close());
   const agentStore = new AgentStore(database, clock);
   const hosts = new HostDirectory({ agents: await agentStore.list(), direct: config.hosts, startedAt });
   const labelsOf = (host: string) => hosts.find(host)?.labels ?? {};
@@ -136,6 +144,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     services: {
       bastionName: identity.name,
       audit,
+      refusals,
       store: sessionStore,
       policy: policies,
       recordingsDirectory: paths.recordings,
@@ -144,7 +153,6 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
       log,
     },
     registry,
-    refusals,
     hostKeys,
     keys: { host: hostKey.privateKey, client: clientKey.privateKey },
     labelsOf,
@@ -154,7 +162,15 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const uplink =
     enrolled === undefined
       ? undefined
-      : openUplink({ config, deps, identity, enrolled, audit, admission: () => admission });
+      : openUplink({
+          config,
+          deps,
+          identity,
+          enrolled,
+          audit,
+          admission: () => admission,
+          operatorsCut: () => operators.allCut(),
+        });
   const admission = new Admission({
     name: identity.name,
     gate,
@@ -180,7 +196,13 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     sshClientKey: clientKey.publicLine,
     publicUrl: config.publicUrl,
   });
-  const agents = new AgentConnections({ store: agentStore, directory: hosts, audit, refusals, log });
+  const agents = new AgentConnections({
+    store: agentStore,
+    directory: hosts,
+    presence: new PresenceLog(audit, clock),
+    refusals,
+    log,
+  });
   const acceptor = new TunnelAcceptor({
     identity,
     findPeer: (id) => agents.findPeer(id),
@@ -256,6 +278,7 @@ function openUplink(parts: {
   enrolled: ProxyEnrolment;
   audit: EvidenceHealth;
   admission: () => Admission;
+  operatorsCut: () => Promise<void>;
 }): GatedUplink {
   const { config, deps, identity, enrolled, audit } = parts;
   const { ca } = enrolled.issuer;
@@ -266,6 +289,7 @@ function openUplink(parts: {
     tunnels: config.proxy.tunnels,
     keepWhenOff: config.keepTunnelWhenOff,
     onStream: (incoming) => parts.admission().handle(incoming),
+    operatorsCut: parts.operatorsCut,
     audit,
     clock: deps.clock,
     log: deps.log,

@@ -23,6 +23,8 @@ export const LIVE_VIEWERS_LIMIT = 64;
 /** A marker's label is cut to so many UTF-16 code units. */
 const LABEL_LIMIT = 1024;
 
+const NOTHING = Buffer.alloc(0);
+
 const fdatasync = promisify(fs.fdatasync);
 
 /** What {@link Recorder.create} needs besides path and header. */
@@ -149,6 +151,17 @@ export class Recorder {
     if (tailLength > 0) this.#hold(bytes.subarray(whole.length));
     if (whole.length > 0) this.#record((encoder, time) => encodeTerminalOutput(encoder, time, whole));
     return whole;
+  }
+
+  /**
+   * No more output will come: records the beginning of a character that is held back, and gives it back.
+   * @throws `recording.failed`: then release nothing and end the session.
+   */
+  outputEnd(): Buffer {
+    const held = this.#takeHeld();
+    if (held === undefined) return NOTHING;
+    this.#record((encoder, time) => encodeTerminalOutput(encoder, time, held));
+    return held;
   }
 
   /**

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { AuditSink } from '../../shared/audit/event.ts';
 import type { PublicJwk } from '../../shared/identity/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { IncomingStream, Tunnel } from '../../shared/tunnel/tunnel.ts';
 import type { RefusalLog } from '../admission/refusal-log.ts';
 import type { AgentStore } from './agent-store.ts';
 import type { HostDirectory } from './host-directory.ts';
+import type { PresenceLog } from './presence-log.ts';
 
 /** What an agent says about itself on each tunnel; anything else that it says is ignored. */
 const helloSchema = z.object({
@@ -18,20 +18,20 @@ const helloSchema = z.object({
 export class AgentConnections {
   readonly #store: AgentStore;
   readonly #directory: HostDirectory;
-  readonly #audit: AuditSink;
+  readonly #presence: PresenceLog;
   readonly #refusals: RefusalLog;
   readonly #log: Logger;
 
   constructor(options: {
     store: AgentStore;
     directory: HostDirectory;
-    audit: AuditSink;
+    presence: PresenceLog;
     refusals: RefusalLog;
     log: Logger;
   }) {
     this.#store = options.store;
     this.#directory = options.directory;
-    this.#audit = options.audit;
+    this.#presence = options.presence;
     this.#refusals = options.refusals;
     this.#log = options.log;
   }
@@ -48,9 +48,9 @@ export class AgentConnections {
     peer: { id: string; name: string },
     from: { address: string },
   ): Promise<void> {
-    const event = { actor: `agent:${peer.name}`, host: peer.name, agent: peer.id } as const;
+    let enterGone: (reason: string) => Promise<void>;
     try {
-      await this.#audit.append({ type: 'agent.connected', ...event, source: from.address });
+      enterGone = await this.#presence.came(peer, from.address);
     } catch (error) {
       this.#log.error(
         { err: error, host: peer.name },
@@ -64,11 +64,9 @@ export class AgentConnections {
     } else await this.#note(peer.id, {});
     onceAborted(tunnel.signal, (reason) => {
       this.#directory.disconnected(peer.id, tunnel);
-      this.#audit
-        .append({ type: 'agent.disconnected', ...event, reason })
-        .catch((error: unknown) =>
-          this.#log.error({ err: error, host: peer.name }, 'an event could not be stored'),
-        );
+      enterGone(reason).catch((error: unknown) =>
+        this.#log.error({ err: error, host: peer.name }, 'an event could not be stored'),
+      );
     });
   }
 

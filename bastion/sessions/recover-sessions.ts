@@ -1,62 +1,111 @@
 import { relative } from 'node:path';
 import { type RecoveredRecording, recoverRecordings } from '../../recordings/recover.ts';
-import type { AuditSink, Json } from '../../shared/audit/event.ts';
+import type { AuditSink, AuditSource, Json } from '../../shared/audit/event.ts';
 import { type Clock, isoTime } from '../../shared/clock.ts';
 import type { SessionSummary } from '../service.ts';
+import { channelOfRecording, recordingFolder } from './recording-name.ts';
 import type { SessionStore } from './session-store.ts';
+import { readSessionTrail, type SessionTrail } from './session-trail.ts';
 
-/** Recordings and sessions named one by one in the event; the counts hold for all. */
+/** Sessions named one by one in the event; the counts hold for all. */
 const LISTED_MAX = 200;
 
+const REASON = 'The bastion was stopped or killed while the session was live.';
+
+export interface RecoverSessionsOptions {
+  readonly store: SessionStore;
+  readonly audit: AuditSink;
+  /** What the process before this one entered. */
+  readonly events: Pick<AuditSource, 'query'>;
+  readonly clock: Clock;
+  readonly recordingsDirectory: string;
+}
+
+/** A session that was left live, with what the log has of it. */
+interface LeftSession {
+  readonly session: SessionSummary;
+  readonly trail: SessionTrail;
+}
+
 /**
- * Puts in order what the process before this one left behind when it was killed: marks its live sessions as
- * interrupted, closes their recordings, and enters it all.
+ * Puts in order what the process before this one left behind when it was killed: closes the recordings of its live
+ * sessions, enters the end of their channels and of the sessions, and marks them as interrupted. What was entered
+ * before the kill is not entered again: a recording whose digest is in the log is not touched.
  * @throws `audit.unavailable`, `store.*`: then the bastion must not start to admit.
  */
-export async function recoverSessions(options: {
-  store: SessionStore;
-  audit: AuditSink;
-  clock: Clock;
-  recordingsDirectory: string;
-}): Promise<void> {
-  const { store, audit, clock, recordingsDirectory } = options;
-  const left = await store.listLeftLive();
-  const open = left.flatMap((session) =>
-    session.recordings
-      .filter((recording) => recording.state === 'recording')
-      .map((recording) => ({ session, recording })),
-  );
+export async function recoverSessions(options: RecoverSessionsOptions): Promise<void> {
+  const { store, audit, events } = options;
+  const left: LeftSession[] = [];
+  for (const session of await store.listLeftLive()) {
+    left.push({ session, trail: await readSessionTrail(events, session.id) });
+  }
   if (left.length === 0) return;
-  const byPath = new Map(open.map((item) => [item.recording.path, item]));
-  const recovered = await recoverRecordings(recordingsDirectory, { only: (path) => byPath.has(path) });
+  for (const { session, trail } of left) await takeOverClosed(store, session, trail);
+  const recordingCount = await closeRecordings(options, left);
+  await audit.append({
+    type: 'bastion.recovered',
+    actor: 'system',
+    sessions: left.slice(0, LISTED_MAX).map(({ session }) => session.id),
+    sessionCount: left.length,
+    recordingCount,
+  });
+  for (const { session, trail } of left) await interrupt(options, session, trail);
+}
+
+/** Recordings whose end is in the log, and not yet in the list. */
+async function takeOverClosed(
+  store: SessionStore,
+  session: SessionSummary,
+  trail: SessionTrail,
+): Promise<void> {
+  for (const { channel, state } of session.recordings) {
+    const end = trail.closedRecordings.get(channel);
+    if (state === 'recording' && end !== undefined) await store.endRecording(session.id, channel, end);
+  }
+}
+
+async function closeRecordings(
+  options: RecoverSessionsOptions,
+  left: readonly LeftSession[],
+): Promise<number> {
+  const { store, audit, recordingsDirectory } = options;
+  const byFolderAndId = new Map(
+    left.map((item) => [`${recordingFolder(item.session.startedAt)}/${item.session.id}`, item]),
+  );
+  const ownerOf = (path: string): (LeftSession & { channel: number; name: string }) | undefined => {
+    const name = relative(recordingsDirectory, path);
+    const channel = channelOfRecording(name);
+    const item = channel === undefined ? undefined : byFolderAndId.get(name.slice(0, name.lastIndexOf('-')));
+    return item === undefined || channel === undefined ? undefined : { ...item, channel, name };
+  };
+  const recovered = await recoverRecordings(recordingsDirectory, {
+    only: (path) => {
+      const owner = ownerOf(path);
+      return owner !== undefined && !owner.trail.closedRecordings.has(owner.channel);
+    },
+  });
   for (const found of recovered) {
-    const item = byPath.get(found.path);
-    if (item === undefined) continue;
-    await enterRecording(audit, item.session, item.recording.channel, found, recordingsDirectory);
+    const owner = ownerOf(found.path);
+    if (owner === undefined) continue;
+    await enterRecording(audit, owner.session, owner.channel, owner.name, found);
     if (found.state === 'unreadable') continue;
-    await store.endRecording(item.session.id, item.recording.channel, {
+    // A file that was made just before the kill may not be in the list; then this changes nothing.
+    await store.endRecording(owner.session.id, owner.channel, {
       state: found.state,
       durationMs: Math.round(found.durationMs),
       sizeBytes: found.sizeBytes,
       sha256: found.sha256,
     });
   }
-  await audit.append({
-    type: 'bastion.recovered',
-    actor: 'system',
-    sessions: left.slice(0, LISTED_MAX).map((session) => session.id),
-    sessionCount: left.length,
-    recordingCount: recovered.length,
-  });
-  for (const session of left) await interrupt(store, audit, clock, session);
+  return recovered.length;
 }
 
 async function enterRecording(
   audit: AuditSink,
   session: SessionSummary,
   channel: number,
+  path: string,
   found: RecoveredRecording,
-  recordingsDirectory: string,
 ): Promise<void> {
   const fields: Record<string, Json> =
     found.state === 'unreadable'
@@ -64,44 +113,41 @@ async function enterRecording(
       : {
           sha256: found.sha256,
           sizeBytes: found.sizeBytes,
+          durationMs: Math.round(found.durationMs),
           complete: found.state === 'closed',
           cutBytes: found.cutBytes,
         };
-  await audit.append({
-    type: 'recording.closed',
-    actor: 'system',
-    operator: session.operator,
-    session: session.id,
-    host: session.host,
-    login: session.login,
-    channel,
-    path: relative(recordingsDirectory, found.path),
-    ...fields,
-  });
+  await audit.append({ type: 'recording.closed', ...subjectOf(session), channel, path, ...fields });
 }
 
 async function interrupt(
-  store: SessionStore,
-  audit: AuditSink,
-  clock: Clock,
+  { store, audit, clock }: RecoverSessionsOptions,
   session: SessionSummary,
+  trail: SessionTrail,
 ): Promise<void> {
-  const reason = 'The bastion was stopped or killed while the session was live.';
-  await audit.append({
-    type: 'session.ended',
-    actor: 'system',
-    operator: session.operator,
-    session: session.id,
-    host: session.host,
-    login: session.login,
-    code: 'session.interrupted',
-    reason,
-  });
+  for (const { channel, type } of trail.openChannels) {
+    await audit.append({ type, ...subjectOf(session), channel, interrupted: true, problem: REASON });
+  }
+  if (!trail.ended) {
+    await audit.append({
+      type: 'session.ended',
+      ...subjectOf(session),
+      code: 'session.interrupted',
+      reason: REASON,
+      interrupted: true,
+      bytesIn: session.bytesIn,
+      bytesOut: session.bytesOut,
+    });
+  }
   await store.end(session.id, {
     state: 'interrupted',
     endedAt: isoTime(clock),
-    endReason: reason,
+    endReason: REASON,
     bytesIn: session.bytesIn,
     bytesOut: session.bytesOut,
   });
+}
+
+function subjectOf({ id, operator, host, login }: SessionSummary) {
+  return { actor: 'system', operator, session: id, host, login } as const;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { AuditSink } from '../../shared/audit/event.ts';
-import { type Clock, isoTime } from '../../shared/clock.ts';
+import { type Clock, isoTime, type Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { decide, type PolicyAction, type PolicyRequest } from '../policy/decide.ts';
@@ -14,6 +14,12 @@ export const LIVE_SESSIONS_MAX = 500;
 
 /** Sessions at once of one operator. */
 export const OPERATOR_SESSIONS_MAX = 100;
+
+/** Channels open at once over all sessions: each recording takes a file and some memory. */
+export const OPEN_CHANNELS_MAX = 4000;
+
+/** How often the counters of live sessions are stored: what a killed process may forget of them. */
+export const COUNTERS_PERIOD_MS = 5_000;
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
@@ -29,9 +35,18 @@ export class SessionRegistry {
   readonly #options: SessionRegistryOptions;
   readonly #live = new Map<string, Session>();
   readonly #idle = new Set<() => void>();
+  readonly #counting: Timer;
+  #storedBytes: ReadonlyMap<string, number> = new Map();
+  #storing = false;
 
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
+    this.#counting = options.clock.every(COUNTERS_PERIOD_MS, () => void this.#storeCounters());
+  }
+
+  /** Stops storing counters. To be called when no session is left. */
+  close(): void {
+    this.#counting.cancel();
   }
 
   get size(): number {
@@ -51,6 +66,14 @@ export class SessionRegistry {
     for (const session of this.#live.values()) if (session.identity.operator === operator) own += 1;
     if (own < OPERATOR_SESSIONS_MAX) return undefined;
     return `You have ${own} sessions open here, which is all that one operator may have. End one first.`;
+  }
+
+  /** One plain sentence when no session can have another channel now. */
+  channelRefusal(): string | undefined {
+    let open = 0;
+    for (const session of this.#live.values()) open += session.openCount;
+    if (open < OPEN_CHANNELS_MAX) return undefined;
+    return `this bastion has ${OPEN_CHANNELS_MAX} channels open, which is all that it takes`;
   }
 
   /** Makes the session of an operator who has proved their key. It is live, and limited, from here on. */
@@ -184,6 +207,22 @@ export class SessionRegistry {
 
   async find(id: string): Promise<SessionSummary | undefined> {
     return this.#live.get(id)?.summary ?? this.#options.store.get(id);
+  }
+
+  /** For lists after a crash only, so that a fault is logged and no more: the evidence is elsewhere. */
+  async #storeCounters(): Promise<void> {
+    if (this.#storing) return;
+    this.#storing = true;
+    const counts = [...this.#live.values()].map(({ identity, bytes }) => ({ id: identity.id, ...bytes }));
+    const changed = counts.filter((count) => this.#storedBytes.get(count.id) !== count.in + count.out);
+    try {
+      if (changed.length > 0) await this.#options.store.count(changed);
+      this.#storedBytes = new Map(counts.map((count) => [count.id, count.in + count.out]));
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'the counters of live sessions could not be stored');
+    } finally {
+      this.#storing = false;
+    }
   }
 }
 

@@ -67,6 +67,17 @@ export class SessionStore {
     );
   }
 
+  /** Stores how much live sessions have moved up to now. */
+  async count(
+    counts: readonly { readonly id: string; readonly in: number; readonly out: number }[],
+  ): Promise<void> {
+    await this.#database.run(
+      `UPDATE sessions SET bytes_in = json_extract(now.value, '$.in'), bytes_out = json_extract(now.value, '$.out')
+       FROM json_each(?) AS now WHERE sessions.id = json_extract(now.value, '$.id') AND sessions.state = 'live'`,
+      [JSON.stringify(counts)],
+    );
+  }
+
   async startRecording(
     session: string,
     recording: Pick<RecordingSummary, 'channel' | 'kind' | 'command' | 'startedAt' | 'path'>,

@@ -102,6 +102,10 @@ export class Session {
     return this.#controller.signal;
   }
 
+  get openCount(): number {
+    return this.#open.size;
+  }
+
   get openChannels(): Iterable<OpenChannel> {
     return this.#open.values();
   }

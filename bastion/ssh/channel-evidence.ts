@@ -2,15 +2,20 @@ import { join } from 'node:path';
 import { Recorder, type RecordingDigest } from '../../recordings/recorder.ts';
 import type { Json } from '../../shared/audit/event.ts';
 import { isoTime } from '../../shared/clock.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import type { ChannelRequest } from '../../shared/ssh/channel-request.ts';
 import type { DataStream } from '../../shared/ssh/ordered-queue.ts';
 import { ByteAccount } from '../evidence/byte-account.ts';
 import type { SftpEvent } from '../evidence/sftp/events.ts';
 import { SftpObserver } from '../evidence/sftp/observer.ts';
+import { recordingName } from '../sessions/recording-name.ts';
 import type { ChannelPlan } from './channel-plan.ts';
 import type { SessionContext } from './session-context.ts';
 
 type PtyRequest = Extract<ChannelRequest, { kind: 'pty' }>;
+
+/** Code of the error that ends a channel whose files can't be told from its bytes. */
+export const FILES_UNCLEAR = 'evidence.files_unclear';
 
 /** Terminal size of a recording without a terminal. */
 const NO_PTY_SIZE = { cols: 80, rows: 24 };
@@ -28,7 +33,8 @@ export interface ChannelEvidenceOptions {
 /** Everything that is kept of one channel: recording, counts, hashes, files. Every byte passes through it first. */
 export class ChannelEvidence {
   readonly #options: ChannelEvidenceOptions;
-  readonly #recorder: Recorder | undefined;
+  /** Of a transfer, there from the first error output on. */
+  #recorder: Recorder | undefined;
   readonly #observer: SftpObserver | undefined;
   readonly #input = new ByteAccount();
   readonly #output: ByteAccount | undefined;
@@ -54,6 +60,11 @@ export class ChannelEvidence {
     return { in: this.#bytesIn, out: this.#bytesOut };
   }
 
+  /** True while the operator should get no room for more input: see {@link SftpObserver.shouldHold}. */
+  get inputHeld(): boolean {
+    return this.#observer?.shouldHold ?? false;
+  }
+
   /** Stores that the recording has begun, for lists. @throws `store.*` */
   async announce(): Promise<void> {
     if (this.#recorder === undefined) return;
@@ -73,25 +84,36 @@ export class ChannelEvidence {
     await context.services.store.startRecording(context.session.identity.id, recording);
   }
 
-  /** Output of the host: gives back what may be released now. @throws `recording.failed` */
+  /** Output of the host: gives back what may be released now. @throws `recording.failed`, {@link FILES_UNCLEAR} */
   output(chunk: Buffer, stream: DataStream): Buffer {
     this.#bytesOut += chunk.length;
     this.#options.context.session.count('out', chunk.length);
-    if (this.#recorder !== undefined) {
-      return stream === 'stderr' ? this.#recorder.stderr(chunk) : this.#recorder.output(chunk);
+    if (this.#output === undefined || stream === 'stderr') {
+      const recorder = this.#recorder ?? this.#recordErrors();
+      return stream === 'stderr' ? recorder.stderr(chunk) : recorder.output(chunk);
     }
-    this.#output?.add('out', chunk);
-    if (stream === 'stdout') this.#observer?.serverBytes(chunk);
+    this.#output.add('out', chunk);
+    this.#observer?.serverBytes(chunk);
+    this.#assertFollowed();
     return chunk;
   }
 
-  /** Input of the operator, before the host gets it. What is typed into a terminal is counted only. */
+  /** No more output will come: gives back what was held back of it. @throws `recording.failed` */
+  outputEnd(): Buffer {
+    return this.#recorder?.outputEnd() ?? Buffer.alloc(0);
+  }
+
+  /**
+   * Input of the operator, before the host gets it. What is typed into a terminal is counted only.
+   * @throws {@link FILES_UNCLEAR}: then it must not get there.
+   */
   input(chunk: Buffer): void {
     this.#bytesIn += chunk.length;
     this.#options.context.session.count('in', chunk.length);
     if (this.#options.pty !== undefined) return;
     this.#input.add('in', chunk);
     this.#observer?.clientBytes(chunk);
+    this.#assertFollowed();
   }
 
   /** A line of ours, shown in the operator's terminal: part of the recording like everything that is seen there. */
@@ -134,11 +156,25 @@ export class ChannelEvidence {
     };
   }
 
-  /** Path below the recordings directory, which says the same after a move to another disk. */
   get #recordingName(): string {
-    const { id, startedAt } = this.#options.context.session.identity;
-    const [year = '', month = '', day = ''] = startedAt.slice(0, 10).split('-');
-    return join(year, month, day, `${id}-${this.#options.number}.cast`);
+    return recordingName(this.#options.context.session.identity, this.#options.number);
+  }
+
+  /** Begins the recording of a transfer's error output. Recovery finds the file, should its listing be lost. */
+  #recordErrors(): Recorder {
+    this.#recorder = this.#createRecorder();
+    this.announce().catch((error: unknown) => this.#options.context.endForEvidence(error));
+    return this.#recorder;
+  }
+
+  /** An SFTP channel whose packets make no sense could carry anything, a shell among it. */
+  #assertFollowed(): void {
+    if (this.#observerGaveUp === undefined) return;
+    const { bastionName } = this.#options.context.services;
+    throw new DrawbridgeError(
+      FILES_UNCLEAR,
+      `${bastionName} can not tell what this file transfer does, so it ends here: ${this.#observerGaveUp}.`,
+    );
   }
 
   #createRecorder(): Recorder {
@@ -192,6 +228,7 @@ export class ChannelEvidence {
       path: this.#recordingName,
       sha256: digest.sha256,
       sizeBytes: digest.sizeBytes,
+      durationMs: end.durationMs,
       complete: digest.complete,
     });
     await context.services.store.endRecording(context.session.identity.id, number, end);

@@ -4,12 +4,12 @@ import {
   type SshServerConnection,
   serveSsh,
 } from '../../shared/ssh/server-connection.ts';
+import type { TunnelStream } from '../../shared/tunnel/tunnel.ts';
 import type { AdmittedStream } from '../admission/admission.ts';
-import type { RefusalLog } from '../admission/refusal-log.ts';
 import { decide } from '../policy/decide.ts';
 import type { Session, SessionEnding } from '../sessions/session.ts';
 import { requestOf, type SessionRegistry } from '../sessions/session-registry.ts';
-import { openForward } from './forward-channel.ts';
+import { openForward, refuseForward } from './forward-channel.ts';
 import type { HostKeys } from './host-keys.ts';
 import { HostLink } from './host-link.ts';
 import { bannerText } from './notices.ts';
@@ -22,13 +22,23 @@ const LOGIN_GRACE_MS = 60_000;
 /** Keys that a client may offer in vain: people's agents hold many. */
 const MAX_AUTH_TRIES = 30;
 
-/** After the last words to the operator, the stream is cut even if they do not take them. */
-const LAST_WORDS_MS = 50;
+/**
+ * After the last words to the operator, what was encrypted before them may leave for so long; a stream that has not let
+ * go of it by then is cut. Nothing of the session is encrypted any more by then.
+ */
+const FLUSH_MS = 250;
+
+/** And so long may the operator take to hear them. A cut makes the proxy drop what it still has for the operator. */
+export const LAST_WORDS_MS = 1_000;
+
+/** Channels of one session at once, forwards among them: what a browser behind `-D` opens, and room to spare. */
+export const CHANNELS_MAX = 256;
+
+const NO_SOCKETS = 'forwards to sockets of the host are not allowed';
 
 export interface OperatorConnectionsOptions {
   readonly services: SessionServices;
   readonly registry: SessionRegistry;
-  readonly refusals: RefusalLog;
   readonly hostKeys: HostKeys;
   /** Ed25519 private keys in OpenSSH format: the bastion's host key, and the one it signs in on hosts with. */
   readonly keys: { readonly host: string; readonly client: string };
@@ -42,6 +52,8 @@ export interface OperatorConnectionsOptions {
 export class OperatorConnections {
   readonly #options: OperatorConnectionsOptions;
   readonly #open = new Set<OperatorConnection>();
+  readonly #streams = new Set<TunnelStream>();
+  readonly #allCut = new Set<() => void>();
 
   constructor(options: OperatorConnectionsOptions) {
     this.#options = options;
@@ -49,6 +61,12 @@ export class OperatorConnections {
 
   /** Serves one. Resolves when the operator has proved their key, or is gone. */
   serve(admitted: AdmittedStream): Promise<void> {
+    const { stream } = admitted;
+    this.#streams.add(stream);
+    stream.once('close', () => {
+      this.#streams.delete(stream);
+      if (this.#streams.size === 0) for (const tell of this.#allCut) tell();
+    });
     return new Promise((resolve) => {
       const connection = new OperatorConnection(this.#options, admitted, {
         decided: resolve,
@@ -61,9 +79,16 @@ export class OperatorConnections {
     });
   }
 
-  /** Connections that are open, signed in or not. */
-  get size(): number {
-    return this.#open.size;
+  /** Resolves when no operator's stream is left: all have heard why, or were cut (see {@link LAST_WORDS_MS}). */
+  allCut(): Promise<void> {
+    if (this.#streams.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const tell = (): void => {
+        this.#allCut.delete(tell);
+        resolve();
+      };
+      this.#allCut.add(tell);
+    });
   }
 }
 
@@ -76,11 +101,14 @@ type Phase =
       readonly link: HostLink;
       readonly session: Session;
       readonly context: SessionContext;
+      /** Resolves when the events of the session's start are stored, or could not be. */
+      readonly announced: Promise<boolean>;
     }
   | { readonly kind: 'gone' };
 
 interface Closable {
   cut(message: string): void;
+  /** Never rejects. */
   readonly finished: Promise<void>;
 }
 
@@ -112,11 +140,9 @@ class OperatorConnection {
       onAuth: (attempt) => this.#authenticate(attempt),
       onSession: (open) =>
         this.#whenLive(open, (context) => this.#keep(new SessionChannel(context, open.accept()))),
-      onDirectTcpip: (open) =>
-        this.#whenLive(open, async (context) => {
-          const forward = await openForward(context, open);
-          if (forward !== undefined) this.#keep(forward);
-        }),
+      onDirectTcpip: (open) => this.#whenLive(open, (context) => this.#keep(openForward(context, open))),
+      onDirectStreamlocal: (open) =>
+        this.#whenLive(open, (context) => refuseForward(context, open, open.target.path, NO_SOCKETS)),
       onGlobalRequest: (request) => this.#globalRequest(request.name),
       onClose: (reason) => void this.#closed(reason),
     });
@@ -195,25 +221,13 @@ class OperatorConnection {
     }
     const session = registry.create(this.#identity(attempt.username));
     const context = new SessionContext({ services, session, link, labels: () => labelsOf(host.name) });
-    this.#phase = { kind: 'live', link, session, context };
+    const announced = this.#announce(context);
+    this.#phase = { kind: 'live', link, session, context, announced };
     session.signal.addEventListener('abort', () => this.#cut(sentenceOf(session.signal.reason)), {
       once: true,
     });
-    try {
-      await context.record('operator.admitted', {
-        source: this.#admitted.source,
-        pass: claims.jti,
-        groups: claims.groups,
-        amr: claims.amr,
-        device: claims.device,
-        fingerprint: claims.cnf,
-        client: this.#ssh.clientVersion,
-      });
-      await registry.announce(session);
-    } catch (error) {
-      context.endForEvidence(error);
-      return;
-    }
+    if (!(await announced)) return;
+    if (this.#phase.kind !== 'live') return;
     if (gate.aborted || session.phase.kind !== 'live') {
       session.end({ code: 'access.off', message: sentenceOf(gate.reason) });
       return;
@@ -228,6 +242,26 @@ class OperatorConnection {
     this.#tell.decided();
   }
 
+  async #announce(context: SessionContext): Promise<boolean> {
+    const { claims, source } = this.#admitted;
+    try {
+      await context.record('operator.admitted', {
+        source,
+        pass: claims.jti,
+        groups: claims.groups,
+        amr: claims.amr,
+        device: claims.device,
+        fingerprint: claims.cnf,
+        client: this.#ssh.clientVersion,
+      });
+      await this.#options.registry.announce(context.session);
+      return true;
+    } catch (error) {
+      context.endForEvidence(error);
+      return false;
+    }
+  }
+
   #hostLost(session: Session): void {
     if (this.#ssh.signal.aborted) return;
     session.end({ code: 'host.lost', message: `The connection to ${session.identity.host} was lost.` });
@@ -236,11 +270,11 @@ class OperatorConnection {
   async #refuseLogin(login: string, reason: string): Promise<void> {
     if (this.#refused !== undefined) return;
     this.#refused = reason;
-    const { services, refusals } = this.#options;
+    const { services } = this.#options;
     const shown = login.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);
     const { operator, host, source } = this.#identity(shown);
     try {
-      await refusals.add({
+      await services.refusals.add({
         type: 'operator.refused',
         actor: `operator:${operator}`,
         operator,
@@ -264,6 +298,15 @@ class OperatorConnection {
       open.refuse('The session has ended.');
       return;
     }
+    const full =
+      this.#channels.size >= CHANNELS_MAX
+        ? `a session may have ${CHANNELS_MAX} channels open`
+        : this.#options.registry.channelRefusal();
+    if (full !== undefined) {
+      await this.#phase.context.recordRefusal('channel.refused', { kind: 'open', reason: full });
+      open.refuse(`${this.#options.services.bastionName} refused: ${full}.`);
+      return;
+    }
     await serve(this.#phase.context);
   }
 
@@ -274,7 +317,7 @@ class OperatorConnection {
 
   async #globalRequest(name: string): Promise<boolean> {
     if (this.#phase.kind !== 'live' || !/forward/.test(name)) return false;
-    await this.#phase.context.record('forward.refused', {
+    await this.#phase.context.recordRefusal('forward.refused', {
       destination: name.slice(0, 100),
       reason: 'forwards from the host to the operator (-R) are not allowed',
     });
@@ -288,7 +331,11 @@ class OperatorConnection {
     for (const channel of this.#channels) channel.cut(message);
     this.#ssh.disconnect(message);
     const { stream } = this.#admitted;
-    this.#options.services.clock.after(LAST_WORDS_MS, () => stream.destroy());
+    const { clock } = this.#options.services;
+    clock.after(FLUSH_MS, () => {
+      if (!stream.writableFinished) stream.destroy();
+    });
+    clock.after(LAST_WORDS_MS, () => stream.destroy());
   }
 
   async #closed(reason: string): Promise<void> {
@@ -297,8 +344,7 @@ class OperatorConnection {
     this.#admitted.gate.removeEventListener('abort', this.#onGate);
     if ('link' in phase) phase.link?.destroy();
     try {
-      if (phase.kind === 'live')
-        await this.#finish(phase.session, { code: 'session.closed', message: reason });
+      if (phase.kind === 'live') await this.#finish(phase, { code: 'session.closed', message: reason });
       else await this.#neverProved(reason);
     } catch (error) {
       this.#options.services.log.error({ err: error }, 'the end of a connection could not be entered');
@@ -307,16 +353,18 @@ class OperatorConnection {
     }
   }
 
-  async #finish(session: Session, fallback: SessionEnding): Promise<void> {
+  /** The session may have gone before its start was stored; its end comes behind that all the same. */
+  async #finish(phase: Extract<Phase, { kind: 'live' }>, fallback: SessionEnding): Promise<void> {
+    await phase.announced;
     await Promise.all([...this.#channels].map((channel) => channel.finished));
-    await this.#options.registry.finish(session, fallback);
+    await this.#options.registry.finish(phase.session, fallback);
   }
 
   /** A pass was good and nobody proved its key: a network fault at best. */
   async #neverProved(reason: string): Promise<void> {
     if (this.#refused !== undefined) return;
     const { claims, host, source, gate } = this.#admitted;
-    await this.#options.refusals.add({
+    await this.#options.services.refusals.add({
       type: 'operator.refused',
       actor: `operator:${claims.sub}`,
       operator: claims.sub,

@@ -2,13 +2,13 @@ import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/erro
 import type { SshChannel } from '../../shared/ssh/channel.ts';
 import { bridgeChannels, type ChannelBridge, type ChannelExit } from '../../shared/ssh/channel-bridge.ts';
 import { type ChannelRequest, isSessionStart, type SessionStart } from '../../shared/ssh/channel-request.ts';
-import { ChannelEvidence } from './channel-evidence.ts';
+import { ChannelEvidence, FILES_UNCLEAR } from './channel-evidence.ts';
 import { type ChannelPlan, planChannel } from './channel-plan.ts';
 import { ChannelEnvironment } from './environment.ts';
 import { recordedLine } from './notices.ts';
 import type { SessionContext } from './session-context.ts';
 
-/** Exit status of a channel that was refused: what the client shows when nothing of the host has run. */
+/** Exit status of a channel that the bastion refused or cut: no program of the host has ended with it. */
 export const REFUSED_EXIT_CODE = 254;
 
 type PtyRequest = Extract<ChannelRequest, { kind: 'pty' }>;
@@ -57,7 +57,7 @@ export class SessionChannel {
       return;
     }
     this.#state.evidence.mark(message);
-    this.#state.bridge.abort(message);
+    this.#state.bridge.abort(message, REFUSED_EXIT_CODE);
   }
 
   #request(request: ChannelRequest): boolean | Promise<boolean> {
@@ -78,7 +78,7 @@ export class SessionChannel {
   }
 
   async #refuseExtra(kind: 'agent-forward' | 'x11'): Promise<boolean> {
-    await this.#context.record('channel.refused', {
+    await this.#context.recordRefusal('channel.refused', {
       channel: this.#number,
       kind,
       reason: 'it is never allowed',
@@ -118,7 +118,7 @@ export class SessionChannel {
   }
 
   async #refuse(start: SessionStart, reason: string): Promise<void> {
-    await this.#context.record('channel.refused', { channel: this.#number, kind: start.kind, reason });
+    await this.#context.recordRefusal('channel.refused', { channel: this.#number, kind: start.kind, reason });
     this.#say(`${this.#context.services.bastionName} refused: ${reason}.`);
   }
 
@@ -168,12 +168,20 @@ export class SessionChannel {
       const bridge = bridgeChannels(this.#operator, host, {
         onOutput: (chunk, stream) => evidence.output(chunk, stream),
         onInput: (chunk) => evidence.input(chunk),
+        inputHeld: () => evidence.inputHeld,
+        onOutputEnd: () => void this.#operator.write(evidence.outputEnd()),
         onRequest: (request) => this.#whileRunning(request, evidence),
         onExit: (status) => {
           exit = status;
-          recorder?.exit(status.kind === 'exit-status' ? { code: status.code } : { signal: status.name });
+          evidence.recorder?.exit(
+            status.kind === 'exit-status' ? { code: status.code } : { signal: status.name },
+          );
         },
-        onFault: (error) => context.endForEvidence(error),
+        onFault: (error) => {
+          problem = messageOf(error);
+          // What a channel does that can't be followed ends that channel; evidence that can't be written, the session.
+          if (!isDrawbridgeError(error, FILES_UNCLEAR)) context.endForEvidence(error);
+        },
       });
       this.#state = { kind: 'running', bridge, evidence };
       bridge.ended.then(end, end).catch((error: unknown) => context.endForEvidence(error));
@@ -188,7 +196,7 @@ export class SessionChannel {
     await this.#context.record(plan.kind === 'shell' ? 'shell.started' : 'exec.started', {
       channel: this.#number,
       pty: this.#pty !== undefined,
-      ...(plan.kind === 'subsystem' ? { subsystem: plan.command } : { command: plan.command }),
+      ...(plan.kind === 'subsystem' ? { subsystem: plan.command } : { command: plan.command, ...plan.whole }),
       ...(plan.transfer === undefined ? {} : { transfer: { ...plan.transfer } }),
     });
   }

@@ -3,6 +3,7 @@ import type { AuditEventInput, AuditEventType, AuditSink } from '../../shared/au
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
+import type { RefusalLog } from '../admission/refusal-log.ts';
 import { decide, type PolicyAction, type PolicyDecision } from '../policy/decide.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { Session } from '../sessions/session.ts';
@@ -15,6 +16,7 @@ export interface SessionServices {
   /** The bastion's name. */
   readonly bastionName: string;
   readonly audit: AuditSink;
+  readonly refusals: RefusalLog;
   readonly store: SessionStore;
   readonly policy: { readonly policy: Policy };
   /** Absolute path. */
@@ -23,6 +25,8 @@ export interface SessionServices {
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+type EventFields = Omit<AuditEventInput, 'type' | 'actor'>;
 
 /** One session, as its channels see it. */
 export class SessionContext {
@@ -53,22 +57,28 @@ export class SessionContext {
    * Enters an event of this session.
    * @throws `audit.unavailable`, after the session was told to end.
    */
-  async record(type: AuditEventType, fields: Omit<AuditEventInput, 'type' | 'actor'>): Promise<void> {
-    const { id, operator, host, login } = this.session.identity;
+  async record(type: AuditEventType, fields: EventFields): Promise<void> {
     try {
-      await this.services.audit.append({
-        type,
-        actor: `operator:${operator}`,
-        operator,
-        session: id,
-        host,
-        login,
-        ...fields,
-      });
+      await this.services.audit.append(this.#event(type, fields));
     } catch (error) {
       this.endForEvidence(error);
       throw error;
     }
+  }
+
+  /** Like {@link record} for what is refused: of a flood, the rest is counted only. */
+  async recordRefusal(type: AuditEventType, fields: EventFields): Promise<void> {
+    try {
+      await this.services.refusals.add(this.#event(type, fields));
+    } catch (error) {
+      this.endForEvidence(error);
+      throw error;
+    }
+  }
+
+  #event(type: AuditEventType, fields: EventFields): AuditEventInput {
+    const { id, operator, host, login } = this.session.identity;
+    return { type, actor: `operator:${operator}`, operator, session: id, host, login, ...fields };
   }
 
   /** Evidence can't be written: nothing may go on in this session. */

@@ -9,8 +9,8 @@ import { closingText } from '../hosts/agent-connections.ts';
 import type { UplinkSummary } from '../service.ts';
 import type { ProxyEnrolment } from '../setup/enrolment-file.ts';
 
-/** How long the last words to operators may take before the tunnels that carry them are cut. */
-const LAST_WORDS_MS = 100;
+/** The tunnels are cut so long after the gate has closed, even when {@link GatedUplinkOptions.operatorsCut} hangs. */
+const STOP_AT_LATEST_MS = 2_000;
 
 export interface GatedUplinkOptions {
   readonly identity: NodeIdentity;
@@ -20,6 +20,8 @@ export interface GatedUplinkOptions {
   /** True: tunnels stay while the gate is closed, and each stream in them is refused. */
   readonly keepWhenOff: boolean;
   readonly onStream: StreamHandler;
+  /** Resolves when no stream of an operator is left, so that cutting the tunnels takes nobody's last words away. */
+  readonly operatorsCut: () => Promise<void>;
   readonly audit: AuditSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -48,7 +50,7 @@ export class GatedUplink {
     });
   }
 
-  /** Follows the gate. Closing waits only until the operators have been told. */
+  /** Follows the gate. Closing waits only until the operators have been told; what is new is refused meanwhile. */
   gateIs(state: 'on' | 'off'): void {
     if (state === 'on' || this.#options.keepWhenOff) {
       this.#wanted = true;
@@ -57,9 +59,12 @@ export class GatedUplink {
     }
     if (!this.#wanted) return;
     this.#wanted = false;
-    this.#options.clock.after(LAST_WORDS_MS, () => {
+    const stop = (): void => {
+      late.cancel();
       if (!this.#wanted) this.#stop('access.off', 'The customer has turned remote access off.');
-    });
+    };
+    const late = this.#options.clock.after(STOP_AT_LATEST_MS, stop);
+    void this.#options.operatorsCut().then(stop);
   }
 
   /** Ends all tunnels at once. */

@@ -15,9 +15,14 @@ export interface BridgeHooks {
   onOutput?(chunk: Buffer, stream: DataStream): Buffer | null;
   /** Input of the operator, before the host gets it. */
   onInput?(chunk: Buffer): void;
+  /**
+   * True while the operator should get no room for more input. Asked after `onInput`, and again after each
+   * `onOutput`, which is what lets go of it.
+   */
+  inputHeld?(): boolean;
   /** The operator has closed its half (the host reads EOF). */
   onInputEnd?(): void;
-  /** The host has closed its half: the last moment to `release` what was held back. */
+  /** No more output of the host will come: the last moment to `release` what was held back. Called once. */
   onOutputEnd?(): void;
   /**
    * A request of the operator that came after the channel had started (`window-change`, `signal`, `break`, …).
@@ -66,7 +71,9 @@ export function bridgeChannels(
   let aborted: string | undefined;
   let creditForHostBytes = 0;
   let creditForOperatorBytes = 0;
+  let heldCreditBytes = 0;
   let gone = 0;
+  let outputEnded = false;
   let resolveEnded: (end: BridgeEnd) => void;
   const ended = new Promise<BridgeEnd>((resolve) => {
     resolveEnded = resolve;
@@ -92,6 +99,11 @@ export function bridgeChannels(
     operator.exit({ kind: 'exit-status', code: exitCode });
     operator.close();
   };
+  const endOutput = (): void => {
+    if (outputEnded) return;
+    outputEnded = true;
+    guard(() => hooks.onOutputEnd?.());
+  };
   const finishOne = (): void => {
     gone += 1;
     if (gone < 2) return;
@@ -105,6 +117,9 @@ export function bridgeChannels(
         if (released !== null && released.length > 0 && !operator.write(released, stream))
           creditForHostBytes += chunk.length;
         else host.consumed(chunk.length);
+        if (heldCreditBytes === 0 || hooks.inputHeld?.() === true) return;
+        operator.consumed(heldCreditBytes);
+        heldCreditBytes = 0;
       }),
     onDrain: () => {
       operator.consumed(creditForOperatorBytes);
@@ -119,12 +134,12 @@ export function bridgeChannels(
       });
       return true;
     },
-    onEof: () =>
-      guard(() => {
-        hooks.onOutputEnd?.();
-        operator.end();
-      }),
+    onEof: () => {
+      endOutput();
+      guard(() => operator.end());
+    },
     onClosed: () => {
+      endOutput();
       if (aborted === undefined) operator.close();
       finishOne();
     },
@@ -133,8 +148,9 @@ export function bridgeChannels(
     onData: (chunk) =>
       guard(() => {
         hooks.onInput?.(chunk);
-        if (host.write(chunk)) operator.consumed(chunk.length);
-        else creditForOperatorBytes += chunk.length;
+        if (!host.write(chunk)) creditForOperatorBytes += chunk.length;
+        else if (hooks.inputHeld?.() === true) heldCreditBytes += chunk.length;
+        else operator.consumed(chunk.length);
       }),
     onDrain: () => {
       host.consumed(creditForHostBytes);

@@ -5,8 +5,14 @@ import { FieldReader, HANDLE_LIMIT_BYTES, PACKET, STATUS } from './protocol.ts';
 import { type Change, readChange } from './requests.ts';
 import type { Transfer } from './transfer.ts';
 
-/** Requests that wait for their answer. Some clients ask for a whole file at once, 32 KiB by 32 KiB. */
-const REQUESTS_LIMIT = 32_768;
+/**
+ * Requests that wait for their answer, from which on the client should be held up. Some clients ask for a whole file at
+ * once, 32 KiB by 32 KiB.
+ */
+export const REQUESTS_BEFORE_HOLD = 16_384;
+
+/** What may come on top of that: a 2 MiB window of the smallest requests that are on their way already. */
+export const REQUESTS_LIMIT = REQUESTS_BEFORE_HOLD + 2 ** 17;
 
 /** Of them, those that carry names. */
 const NAMED_REQUESTS_LIMIT = 256;
@@ -61,6 +67,11 @@ export class SftpObserver {
   /** The next bytes from the server to the client; after the requests that they answer. */
   serverBytes(chunk: Buffer): void {
     this.#server.push(chunk);
+  }
+
+  /** True while so many requests wait that the client should not be given room for more. */
+  get shouldHold(): boolean {
+    return this.#requests.size >= REQUESTS_BEFORE_HOLD;
   }
 
   /** The connection is over: tells of what was under way. */

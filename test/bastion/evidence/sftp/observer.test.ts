@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SftpEvent } from '../../../../bastion/evidence/sftp/events.ts';
-import { SftpObserver } from '../../../../bastion/evidence/sftp/observer.ts';
+import { REQUESTS_LIMIT, SftpObserver } from '../../../../bastion/evidence/sftp/observer.ts';
 import { PACKET } from '../../../../bastion/evidence/sftp/protocol.ts';
 import { type SftpPiece, sftpCrossing } from '../../../support/sftp-crossing.ts';
 import { temporaryDirectory } from '../../../support/temporary-directory.ts';
@@ -350,7 +350,7 @@ describe('SftpObserver', () => {
     ['too many names waiting', [client(...Array.from({ length: 300 }, (_, id) => remove(id, 'a')))]],
     [
       'too many requests waiting',
-      [client(...Array.from({ length: 40_000 }, (_, id) => read(id, 'h', 0, 1)))],
+      [client(...Array.from({ length: REQUESTS_LIMIT + 1 }, (_, id) => read(id, 'h', 0, 1)))],
     ],
   ])('gives up once at %s, as its last event, and takes no more', (_, pieces) => {
     const events: SftpEvent[] = [];

@@ -1,0 +1,49 @@
+import type { AuditSink } from '../../shared/audit/event.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { TokenBucket } from '../admission/token-bucket.ts';
+
+/** Comings of one agent that are entered one by one: at once, and per second in the long run (two a minute). */
+export const PRESENCE_BURST = 20;
+export const PRESENCE_PER_SECOND = 1 / 30;
+
+/**
+ * Enters that agents come and go, each going only when its coming was entered. Of an agent that comes and goes in a
+ * loop, the rest is counted only, so that it can't fill the customer's disk; its next entry says how many there were.
+ */
+export class PresenceLog {
+  readonly #audit: AuditSink;
+  readonly #clock: Clock;
+  /** By the agent's id: no more than there are agents enrolled. */
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  constructor(audit: AuditSink, clock: Clock) {
+    this.#audit = audit;
+    this.#clock = clock;
+  }
+
+  /**
+   * Enters that `agent` has come from `source`. Resolves with how to enter that it has gone.
+   * @throws `audit.unavailable`: then it must not be taken.
+   */
+  async came(
+    agent: { readonly id: string; readonly name: string },
+    source: string,
+  ): Promise<(reason: string) => Promise<void>> {
+    const turn = this.#bucket(agent.id).take();
+    if (turn === undefined) return async () => undefined;
+    const who = { actor: `agent:${agent.name}`, host: agent.name, agent: agent.id } as const;
+    const unlisted = turn.missed === 0 ? {} : { unlistedConnections: turn.missed };
+    await this.#audit.append({ type: 'agent.connected', ...who, source, ...unlisted });
+    return async (reason) => {
+      await this.#audit.append({ type: 'agent.disconnected', ...who, reason });
+    };
+  }
+
+  #bucket(agentId: string): TokenBucket {
+    const known = this.#buckets.get(agentId);
+    if (known !== undefined) return known;
+    const bucket = new TokenBucket({ burst: PRESENCE_BURST, perSecond: PRESENCE_PER_SECOND }, this.#clock);
+    this.#buckets.set(agentId, bucket);
+    return bucket;
+  }
+}

@@ -38,7 +38,7 @@ export function showWelcome(
   section("See it on the customer's page, as the administrator carol", [
     accent(document.bastion.url),
     `user ${bold(admin.username)}   password ${bold(admin.password)}`,
-    `code ${bold(codeOf(admin.totpSecret))} now; secret for an authenticator: ${admin.totpSecret}`,
+    `code ${bold(codeOf(admin.totpSecret))} now; authenticator secret ${admin.totpSecret}`,
     dim(`Your browser will warn: the certificate comes from the demo's own CA.`),
   ]);
   section('Pull the drawbridge up, and let it down again', [

@@ -57,7 +57,9 @@ export function createTerminal(out: TextOutput, err: TextOutput, env: NodeJS.Pro
     columns: out.columns ?? DEFAULT_COLUMNS,
     line: (text = '') => out.write(`${text}\n`),
     note: (text) => err.write(`${text}\n`),
-    json: (value) => out.write(`${JSON.stringify(value, null, 2)}\n`),
+    // Escaped further than JSON asks for: some terminals obey the C1 controls, which it leaves as they are.
+    json: (value) =>
+      out.write(`${JSON.stringify(value, null, 2).split('\n').map(asciiControls).join('\n')}\n`),
   };
 }
 
@@ -75,6 +77,14 @@ export function printable(text: string): string {
     const code = character.codePointAt(0) ?? 0;
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
   });
+}
+
+/** A line of JSON with what a terminal would obey written as JSON's own escapes. */
+function asciiControls(line: string): string {
+  return line.replace(
+    UNPRINTABLE,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Writes an error as every verb does: what is wrong, then what to do about it. */

@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { matchesGlob } from './glob.ts';
 
 /** A pattern of forward destinations: a host pattern and a range of ports. */
@@ -29,9 +30,21 @@ export function parseDestination(text: string): DestinationPattern | undefined {
     : undefined;
 }
 
-/** True when a forward to `host` and `port` falls under `pattern`. Names are compared without regard to case. */
+/**
+ * True when a forward to `host` and `port` falls under `pattern`. Names are compared without regard to case.
+ *
+ * The operator chooses the name, and whoever owns a domain chooses where it leads. So a pattern of an address takes
+ * addresses only (`10.0.0.*` not `10.0.0.example.com`), and a name that is open at its end stays as long as it is
+ * written (`db-*` not `db-1.example.com`).
+ */
 export function matchesDestination(pattern: DestinationPattern, host: string, port: number): boolean {
-  return (
-    port >= pattern.firstPort && port <= pattern.lastPort && matchesGlob(pattern.host, host.toLowerCase())
-  );
+  if (port < pattern.firstPort || port > pattern.lastPort) return false;
+  return isOfItsKind(pattern.host, host) && matchesGlob(pattern.host, host.toLowerCase());
+}
+
+function isOfItsKind(pattern: string, host: string): boolean {
+  if (pattern === '*' || !pattern.includes('*')) return true;
+  if (/^[\d.*]+$/.test(pattern) && /\d/.test(pattern)) return isIPv4(host);
+  if (pattern.includes(':')) return isIPv6(host);
+  return !pattern.endsWith('*') || host.split('.').length === pattern.split('.').length;
 }

@@ -47,7 +47,8 @@ const role = z.strictObject({
   hosts: z
     .strictObject({
       names: z.array(hostPattern).min(1).max(ENTRIES_MAX).optional(),
-      labels: labels.optional(),
+      // None at all would cover every host, which nobody means who writes no label.
+      labels: labels.refine((asked) => Object.keys(asked).length > 0, 'must name a label').optional(),
     })
     .refine((hosts) => hosts.names !== undefined || hosts.labels !== undefined, {
       message: "must have names, labels, or both; names: ['*'] stands for every host",

@@ -10,6 +10,9 @@ export const MAX_UNAUTHENTICATED = 200;
 /** Connections in all; one more is closed at once. */
 export const MAX_CONNECTIONS = 5_000;
 
+/** A client that has vanished from the network is looked for after so long; the system gives it up some minutes later. */
+const KEEP_ALIVE_DELAY_MS = 60_000;
+
 /** Settings of {@link listenSsh}. */
 export interface SshListenerOptions {
   readonly host: string;
@@ -69,7 +72,8 @@ export async function listenSsh(options: SshListenerOptions): Promise<SshListene
     };
   };
 
-  const server = createServer({ noDelay: true }, (socket: Socket) => {
+  const tcp = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS };
+  const server = createServer(tcp, (socket: Socket) => {
     const address = socket.remoteAddress ?? 'unknown';
     const reason = refusalFor(address);
     if (reason !== undefined) {

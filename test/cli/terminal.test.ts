@@ -44,6 +44,17 @@ describe('a terminal', () => {
     expect(createTerminal(collector(true), err, { TERM: 'dumb' }).styles.good('on')).toBe('on');
   });
 
+  it('writes JSON that no terminal obeys, and that is read back as it was', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const out = collector(true);
+        createTerminal(out, collector(false), {}).json({ [text]: [text] });
+        expect(out.text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
+        expect(JSON.parse(out.text)).toEqual({ [text]: [text] });
+      }),
+    );
+  });
+
   it('writes an error as sentence and hint to standard error', () => {
     const err = collector(false);
     const terminal = createTerminal(collector(false), err, {});

@@ -23,6 +23,12 @@ describe('a policy file', () => {
     expect(parsePolicy(text, 'policy.yaml').roles[0]?.require.mfa).toBe(true);
   });
 
+  test('hosts by no label at all are not taken for every host', () => {
+    const text =
+      'version: 1\nroles: [{ name: a, groups: [g], hosts: { labels: {} }, logins: [x], allow: [] }]\n';
+    expect(faultsOf(text)).toContain('must name a label');
+  });
+
   test('every fault is reported with line and column', () => {
     const text = [
       'version: 1',

@@ -1,227 +1,35 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
-import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { WebSocket, WebSocketServer } from 'ws';
-import { systemClock } from '../shared/clock.ts';
-import { silentLogger } from '../shared/log.ts';
-import { CLIENT_TLS_OPTIONS, SERVER_TLS_OPTIONS } from '../shared/tls/options.ts';
 import { createPrivateCa } from '../shared/tls/private-ca.ts';
-import { leaveMaskZero } from '../shared/tunnel/dial.ts';
-import { MAX_MESSAGE_BYTES } from '../shared/tunnel/limits.ts';
-import { MuxTunnel } from '../shared/tunnel/mux-tunnel.ts';
-import type { StreamHandler, TunnelStream } from '../shared/tunnel/tunnel.ts';
-import { WebSocketTransport } from '../shared/tunnel/websocket-transport.ts';
+import { type Path, startDelayingRelay } from './delaying-relay.ts';
 import type { Row } from './table.ts';
+import { type Ports, serveFarEnd } from './tunnel-far-end.ts';
+import {
+  bareTls,
+  dialTunnel,
+  download,
+  echoTimes,
+  echoUnderLoad,
+  type Open,
+  openIn,
+  opensPerSecond,
+  upload,
+} from './tunnel-near-end.ts';
+import { keepTunnels, weighIdle } from './tunnel-population.ts';
+import { MIB, median, quantile } from './tunnel-transfer.ts';
 
-const MIB = 1024 * 1024;
-const PIECE = Buffer.alloc(64 * 1024, 0x61);
-
-/** The tunnel must move at least this share of what a bare TLS connection moves. */
+/** The tunnel must move at least this share of what a bare TLS connection moves, on loopback and on a long path. */
 const GOAL_SHARE = 0.6;
+const GOAL_SHARE_FAR = 0.8;
 const ECHO_GOAL_P99_MS = 10;
 const ECHO_GOAL_FACTOR = 3;
 
-/** What the far end does with a connection: takes all, sends so much, or gives back what comes. */
-type Job =
-  | { readonly kind: 'sink' }
-  | { readonly kind: 'source'; readonly bytes: number }
-  | { readonly kind: 'echo' };
-
-/** Writes `bytes` and ends, at the pace of the reader. */
-async function sendAll(stream: Duplex, bytes: number): Promise<void> {
-  for (let sent = 0; sent < bytes; sent += PIECE.length) {
-    if (!stream.write(PIECE)) await once(stream, 'drain');
-  }
-  stream.end();
-}
-
-/** Reads to the end; resolves with the number of bytes. */
-async function takeAll(stream: Duplex): Promise<number> {
-  let bytes = 0;
-  stream.on('data', (piece: Buffer) => {
-    bytes += piece.length;
-  });
-  await once(stream, 'end');
-  return bytes;
-}
-
-async function doJob(stream: Duplex, job: Job): Promise<void> {
-  if (job.kind === 'echo') {
-    stream.pipe(stream);
-  } else if (job.kind === 'source') {
-    stream.resume();
-    await sendAll(stream, job.bytes);
-  } else {
-    await takeAll(stream);
-    stream.end('done');
-  }
-}
-
-/** A measurement ends by cutting its bulk stream, which is no fault. */
-function startJob(stream: Duplex, job: Job): void {
-  stream.on('error', () => {});
-  doJob(stream, job).catch(() => {});
-}
-
-interface Ports {
-  readonly bare: number;
-  readonly tunnel: number;
-}
-
-/** The far end, in a process of its own. */
-async function serve(directory: string): Promise<void> {
-  const tls = {
-    cert: await readFile(join(directory, 'cert.pem')),
-    key: await readFile(join(directory, 'key.pem')),
-    ...SERVER_TLS_OPTIONS,
-  };
-  const bare = createTlsServer(tls, (socket) => {
-    socket.setNoDelay(true);
-    socket.once('data', (first) => startJob(socket, JSON.parse(first.toString('utf8')) as Job));
-  });
-  const https = createHttpsServer(tls);
-  const webSockets = new WebSocketServer({
-    server: https,
-    perMessageDeflate: false,
-    maxPayload: MAX_MESSAGE_BYTES,
-  });
-  const onStream: StreamHandler = (incoming) => startJob(incoming.accept(), incoming.request['job'] as Job);
-  webSockets.on('connection', (ws) => {
-    new MuxTunnel({
-      transport: new WebSocketTransport(ws),
-      side: 'server',
-      clock: systemClock,
-      log: silentLogger(),
-      onStream,
-    }).start();
-  });
-  for (const server of [bare, https]) {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-  }
-  const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port;
-  process.send?.({ bare: portOf(bare), tunnel: portOf(https) } satisfies Ports);
-  process.once('disconnect', () => process.exit(0));
-}
-
-/** A way to the far end: bare TLS, or a stream of the tunnel. */
-type Open = (job: Job) => Promise<Duplex>;
-
-function bareTls(ports: Ports): Open {
-  return async (job) => {
-    const socket = tlsConnect({
-      port: ports.bare,
-      host: '127.0.0.1',
-      rejectUnauthorized: false,
-      ...CLIENT_TLS_OPTIONS,
-    });
-    await once(socket, 'secureConnect');
-    socket.setNoDelay(true);
-    socket.write(JSON.stringify(job));
-    // The job must arrive alone; the far end reads it as one chunk.
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return socket;
-  };
-}
-
-async function dialTunnel(ports: Ports): Promise<MuxTunnel> {
-  const ws = new WebSocket(`wss://127.0.0.1:${ports.tunnel}/`, {
-    perMessageDeflate: false,
-    maxPayload: MAX_MESSAGE_BYTES,
-    rejectUnauthorized: false,
-    ...CLIENT_TLS_OPTIONS,
-    generateMask: leaveMaskZero,
-  });
-  const transport = new WebSocketTransport(ws);
-  await once(ws, 'open');
-  const tunnel = new MuxTunnel({
-    transport,
-    side: 'client',
-    clock: systemClock,
-    log: silentLogger(),
-    onStream: (incoming) => incoming.refuse('bench.refused', 'Nothing is offered here.'),
-  });
-  tunnel.start();
-  return tunnel;
-}
-
-async function openIn(tunnel: MuxTunnel, job: Job): Promise<TunnelStream> {
-  const { stream, reply } = tunnel.open({ v: 1, kind: 'bench', job });
-  await reply;
-  return stream;
-}
-
-async function upload(open: Open, bytes: number): Promise<number> {
-  const stream = await open({ kind: 'sink' });
-  const startMs = performance.now();
-  const done = takeAll(stream);
-  await sendAll(stream, bytes);
-  await done;
-  return bytes / MIB / ((performance.now() - startMs) / 1000);
-}
-
-async function download(open: Open, bytes: number): Promise<number> {
-  const startMs = performance.now();
-  const stream = await open({ kind: 'source', bytes });
-  const taken = await takeAll(stream);
-  stream.end();
-  return taken / MIB / ((performance.now() - startMs) / 1000);
-}
-
-/** Round trips of one byte, sorted, in milliseconds. */
-async function echoTimes(open: Open, count: number, pauseMs: number): Promise<number[]> {
-  const stream = await open({ kind: 'echo' });
-  const times: number[] = [];
-  for (let i = 0; i < count; i += 1) {
-    const startMs = performance.now();
-    stream.write('k');
-    await once(stream, 'data');
-    times.push(performance.now() - startMs);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  }
-  stream.destroy();
-  return times.sort((a, b) => a - b);
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
-
-function median(values: readonly number[]): number {
-  return quantile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  );
-}
-
-/** Echo while bulk streams saturate the tunnel in one direction. */
-async function echoUnderLoad(tunnel: MuxTunnel, direction: 'up' | 'down', count: number): Promise<number[]> {
-  const job: Job = direction === 'up' ? { kind: 'sink' } : { kind: 'source', bytes: 1e12 };
-  const bulk = await openIn(tunnel, job);
-  bulk.on('error', () => {});
-  if (direction === 'up') sendAll(bulk, 1e12).catch(() => {});
-  else bulk.resume();
-  const times = await echoTimes((echoJob) => openIn(tunnel, echoJob), count, 2);
-  bulk.destroy();
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  return times;
-}
-
-async function opensPerSecond(tunnel: MuxTunnel, count: number): Promise<number> {
-  const startMs = performance.now();
-  for (let i = 0; i < count; i += 1) {
-    const stream = await openIn(tunnel, { kind: 'echo' });
-    stream.destroy();
-  }
-  return count / ((performance.now() - startMs) / 1000);
-}
+/** A path across a continent: 60 ms there and back, half a gigabit per second. */
+const FAR_PATH: Path = { delayMs: 30, bytesPerSecond: 64 * MIB };
 
 /** How much to measure. */
 export interface TunnelBenchOptions {
@@ -230,91 +38,147 @@ export interface TunnelBenchOptions {
   /** Transfers per direction, of ours and the rival's in turns; the median counts. */
   readonly rounds?: number;
   readonly echoes?: number;
+  /** Idle tunnels to weigh; 0: none. */
+  readonly idleTunnels?: number;
 }
 
-/** The tunnel against bare TLS, between two processes over loopback. */
+/** The tunnel against bare TLS, between two processes over loopback and over a long path. */
 export async function runTunnelBench(options: TunnelBenchOptions = {}): Promise<Row[]> {
-  const { transferBytes = 256 * MIB, rounds = 3, echoes = 400 } = options;
+  const { transferBytes = 256 * MIB, rounds = 3, echoes = 400, idleTunnels = 5_000 } = options;
   const directory = await mkdtemp(join(tmpdir(), 'drawbridge-bench-'));
-  let child: ChildProcess | undefined;
+  const script = fileURLToPath(import.meta.url);
+  const children: ChildProcess[] = [];
+  const start = async (args: readonly string[]) => {
+    const child = fork(script, [...args], { execArgv: ['--expose-gc'] });
+    children.push(child);
+    const [ports] = (await once(child, 'message')) as [Ports];
+    return { child, ports };
+  };
   try {
     await createPrivateCa(directory, { commonName: 'Drawbridge bench', hosts: ['127.0.0.1'] });
-    child = fork(fileURLToPath(import.meta.url), ['--far-end', directory]);
-    const [ports] = (await once(child, 'message')) as [Ports];
-    return await measure(ports, transferBytes, rounds, echoes);
+    const { child, ports } = await start(['--far-end', directory]);
+    const rows = await measureNear(ports, transferBytes, rounds, echoes);
+    const { ports: far } = await start(['--far-path', String(ports.bare), String(ports.tunnel)]);
+    rows.push(...(await measureFar(far, transferBytes, rounds)));
+    if (idleTunnels > 0) {
+      const cost = await weighIdle(script, child, ports.tunnel, idleTunnels);
+      rows.push(
+        { figure: `tunnel: idle tunnel, of ${cost.tunnels}`, ours: cost.bytesPerTunnel / 1024, unit: 'KiB' },
+        { figure: `tunnel: idle stream, of ${cost.tunnels}`, ours: cost.bytesPerStream / 1024, unit: 'KiB' },
+      );
+    }
+    return rows;
   } finally {
-    child?.kill();
+    for (const child of children) child.kill();
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function measure(ports: Ports, transferBytes: number, rounds: number, echoes: number): Promise<Row[]> {
-  const tunnel = await dialTunnel(ports);
-  const bare = bareTls(ports);
-  const ours: Open = (job) => openIn(tunnel, job);
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
-  const up = { ours: [] as number[], rival: [] as number[] };
-  const down = { ours: [] as number[], rival: [] as number[] };
+interface Rates {
+  readonly ours: number[];
+  readonly rival: number[];
+}
+
+/** One stream of the tunnel and one bare connection in turns. */
+async function race(
+  ours: Open,
+  rival: Open,
+  bytes: number,
+  rounds: number,
+): Promise<{ up: Rates; down: Rates }> {
+  const up: Rates = { ours: [], rival: [] };
+  const down: Rates = { ours: [], rival: [] };
   for (let round = 0; round < rounds; round += 1) {
-    up.rival.push(await upload(bare, transferBytes));
-    up.ours.push(await upload(ours, transferBytes));
-    down.rival.push(await download(bare, transferBytes));
-    down.ours.push(await download(ours, transferBytes));
+    up.rival.push(await upload(rival, bytes));
+    up.ours.push(await upload(ours, bytes));
+    down.rival.push(await download(rival, bytes));
+    down.ours.push(await download(ours, bytes));
   }
+  return { up, down };
+}
+
+/** A tunnel whose round trip time is known. */
+async function readyTunnel(port: number) {
+  const tunnel = await dialTunnel(port);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  return tunnel;
+}
+
+async function measureNear(ports: Ports, bytes: number, rounds: number, echoes: number): Promise<Row[]> {
+  const tunnel = await readyTunnel(ports.tunnel);
+  const bare = bareTls(ports.bare);
+  const ours: Open = (job) => openIn(tunnel, job);
+  const { up, down } = await race(ours, bare, bytes, rounds);
   const idle = await echoTimes(ours, echoes, 2);
   const bareIdle = await echoTimes(bare, echoes, 2);
   const underUp = await echoUnderLoad(tunnel, 'up', echoes);
   const underDown = await echoUnderLoad(tunnel, 'down', echoes);
-  const opens = await opensPerSecond(tunnel, 2_000);
+  const one = await opensPerSecond(tunnel, 2_000, 1);
+  const many = await opensPerSecond(tunnel, 4_000, 64);
   tunnel.close('bench.done', 'The measurement is over.');
-  const echoGoalMs = quantile(idle, 0.5) * ECHO_GOAL_FACTOR;
   return [
-    throughputRow('one stream up', up),
-    throughputRow('one stream down', down),
-    {
-      figure: 'tunnel: echo idle p50',
-      ours: quantile(idle, 0.5),
-      rival: quantile(bareIdle, 0.5),
-      unit: 'ms',
-    },
-    {
-      figure: 'tunnel: echo idle p99',
-      ours: quantile(idle, 0.99),
-      rival: quantile(bareIdle, 0.99),
-      unit: 'ms',
-    },
-    { figure: 'tunnel: echo under upload p50', ours: quantile(underUp, 0.5), unit: 'ms', goal: echoGoalMs },
-    {
-      figure: 'tunnel: echo under upload p99',
-      ours: quantile(underUp, 0.99),
-      unit: 'ms',
-      goal: ECHO_GOAL_P99_MS,
-    },
-    {
-      figure: 'tunnel: echo under download p50',
-      ours: quantile(underDown, 0.5),
-      unit: 'ms',
-      goal: echoGoalMs,
-    },
-    {
-      figure: 'tunnel: echo under download p99',
-      ours: quantile(underDown, 0.99),
-      unit: 'ms',
-      goal: ECHO_GOAL_P99_MS,
-    },
-    { figure: 'tunnel: streams opened and answered', ours: opens, unit: '1/s' },
+    throughputRow('one stream up', up, GOAL_SHARE),
+    throughputRow('one stream down', down, GOAL_SHARE),
+    ...idleRows(idle, bareIdle),
+    ...loadRows('upload', underUp, idle),
+    ...loadRows('download', underDown, idle),
+    { figure: 'tunnel: streams opened and answered, one at a time', ours: one, unit: '1/s' },
+    { figure: 'tunnel: streams opened and answered, 64 at a time', ours: many, unit: '1/s' },
   ];
 }
 
-function throughputRow(figure: string, values: { ours: readonly number[]; rival: readonly number[] }): Row {
-  const rival = median(values.rival);
+async function measureFar(ports: Ports, bytes: number, rounds: number): Promise<Row[]> {
+  const tunnel = await readyTunnel(ports.tunnel);
+  const { up, down } = await race((job) => openIn(tunnel, job), bareTls(ports.bare), bytes, rounds);
+  tunnel.close('bench.done', 'The measurement is over.');
+  return [
+    throughputRow('rtt60, one stream up', up, GOAL_SHARE_FAR),
+    throughputRow('rtt60, one stream down', down, GOAL_SHARE_FAR),
+  ];
+}
+
+function idleRows(ours: readonly number[], rival: readonly number[]): Row[] {
+  return [0.5, 0.99].map((share) => ({
+    figure: `tunnel: echo idle p${share * 100}`,
+    ours: quantile(ours, share),
+    rival: quantile(rival, share),
+    unit: 'ms',
+  }));
+}
+
+function loadRows(what: string, times: readonly number[], idle: readonly number[]): Row[] {
+  const goalP50Ms = quantile(idle, 0.5) * ECHO_GOAL_FACTOR;
+  return [
+    { figure: `tunnel: echo under ${what} p50`, ours: quantile(times, 0.5), unit: 'ms', goal: goalP50Ms },
+    {
+      figure: `tunnel: echo under ${what} p99`,
+      ours: quantile(times, 0.99),
+      unit: 'ms',
+      goal: ECHO_GOAL_P99_MS,
+    },
+  ];
+}
+
+function throughputRow(figure: string, { ours, rival }: Rates, goalShare: number): Row {
+  const bare = median(rival);
   return {
-    figure: `tunnel: ${figure}, bare TLS`,
-    ours: median(values.ours),
-    rival,
+    figure: `tunnel: ${figure}`,
+    ours: median(ours),
+    rival: bare,
     unit: 'MiB/s',
-    goal: rival * GOAL_SHARE,
+    goal: bare * goalShare,
   };
 }
 
-if (process.argv[2] === '--far-end') await serve(process.argv[3] ?? '.');
+/** The long path to both ports of the far end, in a process of its own, so that it takes nobody's time. */
+async function servePath(bare: number, tunnel: number): Promise<void> {
+  const relays = [await startDelayingRelay(bare, FAR_PATH), await startDelayingRelay(tunnel, FAR_PATH)];
+  const [bareRelay, tunnelRelay] = relays;
+  process.send?.({ bare: bareRelay?.port ?? 0, tunnel: tunnelRelay?.port ?? 0 } satisfies Ports);
+  process.once('disconnect', () => process.exit(0));
+}
+
+const [, , task, first = '', second = ''] = process.argv;
+if (task === '--far-end') await serveFarEnd(first);
+else if (task === '--far-path') await servePath(Number(first), Number(second));
+else if (task === '--population') await keepTunnels(Number(first), Number(second));

@@ -7,7 +7,7 @@
  * Largest payload that one Data frame may announce: the largest window, since some implementations send all that they
  * may in one frame. A larger one is a protocol error. Frames are not held in memory, so this costs nothing.
  */
-export const MAX_FRAME_PAYLOAD_BYTES = 4 * 1024 * 1024;
+export const MAX_FRAME_PAYLOAD_BYTES = 8 * 1024 * 1024;
 
 /** Largest WebSocket message. A larger one closes the WebSocket with code 1009. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
@@ -37,7 +37,7 @@ export const REFUSAL_LINGER_MS = 5_000;
 export const INITIAL_WINDOW_BYTES = 256 * 1024;
 
 /** Largest receive window of one stream. */
-export const MAX_STREAM_WINDOW_BYTES = 4 * 1024 * 1024;
+export const MAX_STREAM_WINDOW_BYTES = 8 * 1024 * 1024;
 
 /** What all streams of one tunnel together may have beyond their initial windows. */
 export const MAX_TUNNEL_WINDOW_GROWTH_BYTES = 32 * 1024 * 1024;

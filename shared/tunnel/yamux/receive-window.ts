@@ -25,17 +25,29 @@ export interface WindowContext {
 }
 
 /**
- * Room that a window should have for the bandwidth-delay product that was measured: one for the bytes on their way,
- * one for the credit on its way back, since credit is sent in halves.
+ * Room that a window should have for the bandwidth-delay product that was measured. Two, since the measured rate is that
+ * of the window itself as long as the window is what limits it: a window that is used up asks for one twice its size.
  */
 const GROWTH_FACTOR = 2;
+
+/** How much larger than wanted a window gets, so that a long path is full after few round trips. */
+const OVERSHOOT = 2;
+
+/**
+ * A shorter path than this needs no larger window than the initial one, which is good for 256 MiB/s here. On it the rate
+ * is what the processors make of it, and all that a larger window would bring is a queue for others to stand behind.
+ */
+const MIN_GROWTH_RTT_MS = 1;
+
+/** Credit is sent when this share of the window is owed: rarely enough to be cheap, often enough to keep the path full. */
+const CREDIT_SHARE = 1 / 4;
 
 /**
  * Receive window of one stream: how much the peer may send, and when to tell it that it may send more.
  *
- * Credit is owed for bytes that have left our buffer, and is sent when half a window is owed. At that moment the rate
- * is known (bytes read since the last credit, over time); where the base RTT times that rate does not fit, the window
- * doubles. A reader that is slow keeps the rate down, so that it never gets a window it does not need.
+ * Credit is owed for bytes that have left our buffer. The rate at which they do is measured over one base RTT or more,
+ * as bytes come in bursts; where RTT times rate does not fit, the window grows. A reader that is slow keeps the rate
+ * down, so that it never gets a window it does not need.
  */
 export class ReceiveWindow {
   readonly #context: WindowContext;
@@ -44,7 +56,8 @@ export class ReceiveWindow {
   /** How much the peer may still send. */
   #creditBytes = INITIAL_WINDOW_BYTES;
   #owedBytes = 0;
-  #lastCreditMs: number | undefined;
+  #epochStartMs: number | undefined;
+  #epochBytes = 0;
 
   constructor(context: WindowContext) {
     this.#context = context;
@@ -64,8 +77,9 @@ export class ReceiveWindow {
   /** Takes note of bytes that left the buffer. Gives back the credit to send now, or 0. */
   consumed(bytes: number): number {
     this.#owedBytes += bytes;
-    if (this.#owedBytes < this.#windowBytes / 2) return 0;
-    const credit = this.#owedBytes + this.#grow();
+    if (this.#owedBytes < this.#windowBytes * CREDIT_SHARE) return 0;
+    this.#epochBytes += this.#owedBytes;
+    const credit = this.#owedBytes + this.#grow(this.#wantedBytes());
     this.#owedBytes = 0;
     this.#creditBytes += credit;
     return credit;
@@ -77,15 +91,22 @@ export class ReceiveWindow {
     this.#grownBytes = 0;
   }
 
-  #grow(): number {
+  /** Room for what arrives in one base RTT, and as much again; 0 while that is not known. Looks once per RTT. */
+  #wantedBytes(): number {
     const nowMs = this.#context.nowMs();
-    const sinceMs = this.#lastCreditMs === undefined ? undefined : nowMs - this.#lastCreditMs;
-    this.#lastCreditMs = nowMs;
     const rttMs = this.#context.baseRttMs;
-    if (sinceMs === undefined || sinceMs <= 0 || rttMs === undefined) return 0;
-    const wantedBytes = GROWTH_FACTOR * rttMs * (this.#owedBytes / sinceMs);
+    const sinceMs = this.#epochStartMs === undefined ? undefined : nowMs - this.#epochStartMs;
+    if (sinceMs !== undefined && (rttMs === undefined || sinceMs < rttMs)) return 0;
+    const bytes = this.#epochBytes;
+    this.#epochStartMs = nowMs;
+    this.#epochBytes = 0;
+    if (sinceMs === undefined || sinceMs <= 0 || rttMs === undefined || rttMs < MIN_GROWTH_RTT_MS) return 0;
+    return GROWTH_FACTOR * rttMs * (bytes / sinceMs);
+  }
+
+  #grow(wantedBytes: number): number {
     if (wantedBytes <= this.#windowBytes) return 0;
-    const target = Math.min(this.#windowBytes * 2, MAX_STREAM_WINDOW_BYTES);
+    const target = Math.min(Math.ceil(wantedBytes * OVERSHOOT), MAX_STREAM_WINDOW_BYTES);
     const granted = this.#context.budget.take(target - this.#windowBytes);
     this.#windowBytes += granted;
     this.#grownBytes += granted;

@@ -25,22 +25,27 @@ class Path implements WindowContext {
   }
 }
 
-/** A sender that always fills the window, over a path with this rate; the reader takes all at once. */
-function saturate(window: ReceiveWindow, path: Path, bytesPerMs: number, rounds: number): void {
-  for (let round = 0; round < rounds; round += 1) {
-    const bytes = window.sizeBytes / 2;
-    path.timeMs += bytes / bytesPerMs;
-    window.received(bytes);
-    window.consumed(bytes);
+/** A sender that sends what it may, once per round trip and at most at this rate; the reader takes it as it comes. */
+function saturate(window: ReceiveWindow, path: Path, bytesPerMs: number, roundTrips: number): void {
+  const rttMs = path.baseRttMs ?? 1;
+  for (let trip = 0; trip < roundTrips; trip += 1) {
+    const bytes = Math.min(window.sizeBytes, bytesPerMs * rttMs);
+    const pieces = Math.ceil(bytes / 16_384);
+    path.timeMs += rttMs - bytes / bytesPerMs;
+    for (let piece = 0; piece < pieces; piece += 1) {
+      path.timeMs += bytes / pieces / bytesPerMs;
+      window.received(bytes / pieces);
+      window.consumed(bytes / pieces);
+    }
   }
 }
 
 describe('a receive window', () => {
-  test('owes nothing before half of it was read, and then all of it at once', () => {
+  test('owes nothing before a quarter of it was read, and then all of it at once', () => {
     const window = new ReceiveWindow(new Path());
-    const half = INITIAL_WINDOW_BYTES / 2;
-    expect(window.consumed(half - 1)).toBe(0);
-    expect(window.consumed(1)).toBe(half);
+    const quarter = INITIAL_WINDOW_BYTES / 4;
+    expect(window.consumed(quarter - 1)).toBe(0);
+    expect(window.consumed(1)).toBe(quarter);
   });
 
   test('takes what it allows, and not a byte more', () => {
@@ -52,8 +57,17 @@ describe('a receive window', () => {
   test('grows to what the path can hold at 60 ms and 100 MiB/s', () => {
     const path = new Path(60);
     const window = new ReceiveWindow(path);
-    saturate(window, path, (100 * 1024 * 1024) / 1000, 20);
+    saturate(window, path, (100 * 1024 * 1024) / 1000, 6);
     expect(window.sizeBytes).toBe(MAX_STREAM_WINDOW_BYTES);
+  });
+
+  test('grows no further than a slower path needs', () => {
+    const path = new Path(60);
+    const window = new ReceiveWindow(path);
+    const bytesPerMs = (10 * 1024 * 1024) / 1000;
+    saturate(window, path, bytesPerMs, 50);
+    expect(window.sizeBytes).toBeGreaterThan(60 * bytesPerMs);
+    expect(window.sizeBytes).toBeLessThan(4.1 * 60 * bytesPerMs);
   });
 
   test('stays small on loopback, where a larger one would only add delay', () => {

@@ -56,10 +56,10 @@ export async function startRole<Config extends CommonConfig>(
   const config = await role.load(configPathOf(options, cli, role.defaultConfig));
   const log = createLogger({ role: role.role, level: config.log.level, format: config.log.format });
   endOnDefect(log);
-  const running = await role.start(config, { clock: systemClock, log });
+  const asked = AbortSignal.any([interrupted, inputClosed]);
+  const running = await orInterrupted(role.start(config, { clock: systemClock, log }), asked);
   // A role that waits for its peer may hold nothing but timers that keep no process alive.
   const alive = setInterval(() => {}, KEEP_ALIVE_MS);
-  const asked = AbortSignal.any([interrupted, inputClosed]);
   cli.terminal.line(readyLine(role.role, config.name, running));
   const endedAlone = await Promise.race([running.stopped, aborted(asked)]);
   clearInterval(alive);
@@ -78,6 +78,23 @@ export async function startRole<Config extends CommonConfig>(
   cli.terminal.line(`drawbridge ${role.role}: stopped`);
   // Whatever a library still holds must not keep a stopped role alive.
   process.exit(0);
+}
+
+/**
+ * A role that is told to stop before it is up has let nobody in and promised nothing: the process ends at once, and
+ * the next start tidies up as after a crash.
+ */
+async function orInterrupted<T>(start: Promise<T>, asked: AbortSignal): Promise<T> {
+  const end = (): never => {
+    writeSync(2, 'drawbridge: error: Told to stop before the start was done.\n');
+    process.exit(1);
+  };
+  asked.addEventListener('abort', end, { once: true });
+  try {
+    return await start;
+  } finally {
+    asked.removeEventListener('abort', end);
+  }
 }
 
 function readyLine(role: string, name: string, running: RunningRole): string {

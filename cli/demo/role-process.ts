@@ -17,7 +17,7 @@ export interface RoleProcessOptions {
   readonly signal: AbortSignal;
 }
 
-const READY_LIMIT_MS = 30_000;
+const READY_LIMIT_MS = 60_000;
 const POLL_MS = 25;
 const STOP_LIMIT_MS = 12_000;
 
@@ -95,7 +95,7 @@ export class RoleProcess {
       const log = await readFile(options.logPath, 'utf8');
       if (log.split('\n').some((line) => line.startsWith(options.readyWords))) return;
       if (this.#end !== undefined) throw failed(options, `ended with ${this.#end}`, log);
-      if (Date.now() > deadline) throw failed(options, 'did not get ready in 30 s', log);
+      if (Date.now() > deadline) throw failed(options, 'did not get ready in 60 s', log);
       await delay(POLL_MS);
     }
   }

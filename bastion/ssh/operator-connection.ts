@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import { loginEndMsOf } from '../../shared/identity/pass.ts';
 import {
   type SshAuthAttempt,
   type SshServerConnection,
@@ -47,6 +48,11 @@ export interface OperatorConnectionsOptions {
   /** ISO time at which the gate closes by itself, if it does. */
   readonly closesAt: () => string | undefined;
 }
+
+const LOGIN_OVER: SessionEnding = {
+  code: 'login.expired',
+  message: 'Your login is over: it lasts 8 hours at most. Sign in again with: drawbridge login',
+};
 
 /** Serves the SSH connections of operators that were let in by {@link Admission}. */
 export class OperatorConnections {
@@ -222,6 +228,7 @@ class OperatorConnection {
     const session = registry.create(this.#identity(attempt.username));
     const context = new SessionContext({ services, session, link, labels: () => labelsOf(host.name) });
     const announced = this.#announce(context);
+    this.#endWithLogin(session);
     this.#phase = { kind: 'live', link, session, context, announced };
     session.signal.addEventListener('abort', () => this.#cut(sentenceOf(session.signal.reason)), {
       once: true,
@@ -240,6 +247,14 @@ class OperatorConnection {
     );
     attempt.accept();
     this.#tell.decided();
+  }
+
+  /** A session does not outlive the login that it began with. */
+  #endWithLogin(session: Session): void {
+    const { clock } = this.#options.services;
+    const leftMs = loginEndMsOf(this.#admitted.claims) - clock.nowMs();
+    const timer = clock.after(Math.max(leftMs, 0), () => session.end(LOGIN_OVER));
+    this.#ssh.signal.addEventListener('abort', () => timer.cancel(), { once: true });
   }
 
   async #announce(context: SessionContext): Promise<boolean> {

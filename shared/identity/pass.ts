@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
-import { PASS_LIFETIME_S, type PassClaims } from './claims.ts';
+import { CLOCK_SKEW_S, LOGIN_LIFETIME_MAX_S, PASS_LIFETIME_S, type PassClaims } from './claims.ts';
 import type { PublicJwk } from './keys.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { SeenOnce } from './seen-once.ts';
@@ -50,7 +50,7 @@ export function signPass(
 /**
  * The claims of a pass that the pinned `issuer` made for `audience`, here seen for the first time.
  * @throws `pass.malformed`, `pass.too_large`, `pass.wrong_type`, `pass.wrong_issuer`, `pass.bad_signature`,
- * `pass.wrong_audience`, `pass.too_long`, `pass.not_yet_valid`, `pass.expired`, `pass.replayed`
+ * `pass.wrong_audience`, `pass.too_long`, `pass.not_yet_valid`, `pass.expired`, `pass.login_expired`, `pass.replayed`
  */
 export async function verifyPass(
   token: string,
@@ -66,7 +66,14 @@ export async function verifyPass(
   if (statement.claims.iss !== options.issuer.id) throw refusal(PASS, 'wrong_issuer');
   const claims = await verifyStatement(statement, options.issuer.publicJwk, options.clock);
   if (claims.aud !== options.audience) throw refusal(PASS, 'wrong_audience');
+  if (claims.auth_time > claims.iat + CLOCK_SKEW_S) throw refusal(PASS, 'not_yet_valid');
+  if (options.clock.nowMs() >= loginEndMsOf(claims)) throw refusal(PASS, 'login_expired');
   if (!options.seen.add(`${claims.iss} ${claims.jti}`, rememberUntilMs(claims)))
     throw refusal(PASS, 'replayed');
   return claims;
+}
+
+/** When what the login allows is over at the latest, in milliseconds since the epoch. */
+export function loginEndMsOf(claims: Pick<PassClaims, 'auth_time'>): number {
+  return (claims.auth_time + LOGIN_LIFETIME_MAX_S) * 1000;
 }

@@ -12,6 +12,7 @@ export type RefusalReason =
   | 'not_yet_valid'
   | 'expired'
   | 'too_long'
+  | 'login_expired'
   | 'replayed';
 
 const CLOCK_HINT = 'Check that the clocks of both machines are right (NTP); they may be 30 s apart.';
@@ -28,6 +29,7 @@ const MEANING: Readonly<Record<RefusalReason, string>> = {
   not_yet_valid: 'it is from the future',
   expired: 'it has expired',
   too_long: 'it claims to live longer than is allowed',
+  login_expired: 'the login that it speaks of is over',
   replayed: 'it was used before',
 };
 
@@ -36,7 +38,7 @@ export class StatementRefused extends DrawbridgeError {
   readonly reason: RefusalReason;
 
   constructor(code: string, what: string, reason: RefusalReason, cause?: unknown) {
-    const aboutTime = reason === 'not_yet_valid' || reason === 'expired';
+    const aboutTime = reason === 'not_yet_valid' || reason === 'expired' || reason === 'login_expired';
     super(code, `The ${what} was refused: ${MEANING[reason]}.`, {
       ...(aboutTime ? { hint: CLOCK_HINT } : {}),
       ...(cause === undefined ? {} : { cause }),

@@ -66,6 +66,15 @@ describe('the whole path through a bastion', () => {
     await bastion.auditHas('recording.closed', { sha256: recording?.sha256 ?? 'none' });
   });
 
+  test('a session ends with the login that it began with, and says so', async () => {
+    const nearlyOver = Math.floor(Date.now() / 1000) - 8 * 3600 + 5;
+    const args = await bastion.sshArgs('web-1', LOGIN, { auth_time: nearlyOver });
+    const { code, stderr } = await runSsh([...SAY_ALL, ...args, 'sleep 60']);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('Your login is over');
+    await bastion.auditHas('session.ended', { code: 'login.expired' });
+  });
+
   test('the events of a session come in the order in which it is let happen', async () => {
     await runSsh([...(await bastion.sshArgs('web-1', LOGIN)), 'true']);
     await bastion.auditHas('session.ended');

@@ -145,6 +145,18 @@ describe('a pass', () => {
     }
   });
 
+  it('is refused when the login that it speaks of is over, or lies in the future', async () => {
+    const nowS = Math.floor(clock.nowMs() / 1000);
+    const lastS = nowS - 8 * 3600 + 1;
+    await expect(verify(await forge({ auth_time: lastS }))).resolves.toMatchObject({ auth_time: lastS });
+    await expect(verify(await forge({ auth_time: lastS - 1 }))).rejects.toMatchObject({
+      code: 'pass.login_expired',
+    });
+    await expect(verify(await forge({ auth_time: nowS + 31 }))).rejects.toMatchObject({
+      code: 'pass.not_yet_valid',
+    });
+  });
+
   it('is refused when any one character is changed', async () => {
     const token = await signPass(proxy, statement(), clock);
     const characters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n';

@@ -17,6 +17,9 @@ import type { RefusalLog } from './refusal-log.ts';
 /** Streams that are being decided, or whose operator has not proved their key yet. */
 export const OPENING_STREAMS_MAX = 128;
 
+/** Of these, so many may be one operator's: nobody keeps the others out by not finishing what they begin. */
+export const OPENING_STREAMS_PER_OPERATOR_MAX = 64;
+
 const UNPRINTABLE = /[^\x20-\x7e]/;
 const plain = (limit: number) =>
   z
@@ -71,6 +74,7 @@ interface Refusal {
 export class Admission {
   readonly #options: AdmissionOptions;
   #opening = 0;
+  readonly #openingOf = new Map<string, number>();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -127,14 +131,26 @@ export class Admission {
     const answer = gate.admit();
     if (!answer.open) return refuse({ code: 'access.off', sentence: answer.message });
     if (incoming.signal.aborted) return;
-    const stream = incoming.accept();
-    await this.#options.onAdmitted({
-      stream,
-      claims,
-      host,
-      gate: answer.signal,
-      ...(source === undefined ? {} : { source }),
-    });
+    const begun = this.#openingOf.get(claims.sub) ?? 0;
+    if (begun >= OPENING_STREAMS_PER_OPERATOR_MAX) {
+      const sentence = `You have begun ${begun} connections to ${this.#options.name} without signing in. Try again.`;
+      return refuse({ code: 'bastion.busy', sentence });
+    }
+    this.#openingOf.set(claims.sub, begun + 1);
+    try {
+      const stream = incoming.accept();
+      await this.#options.onAdmitted({
+        stream,
+        claims,
+        host,
+        gate: answer.signal,
+        ...(source === undefined ? {} : { source }),
+      });
+    } finally {
+      const left = (this.#openingOf.get(claims.sub) ?? 1) - 1;
+      if (left === 0) this.#openingOf.delete(claims.sub);
+      else this.#openingOf.set(claims.sub, left);
+    }
   }
 
   async #hosts(incoming: IncomingStream): Promise<void> {

@@ -45,7 +45,10 @@ export class SyncSchedule {
     this.#running = true;
     const queue = [...this.#tasks].filter((task) => task.due);
     const worker = async () => {
-      for (let task = queue.shift(); task !== undefined; task = queue.shift()) await task.run();
+      for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
+        // Taken out meanwhile: its file is closed, and its descriptor may be another file's by now.
+        if (this.#tasks.has(task)) await task.run();
+      }
     };
     try {
       await Promise.all(Array.from({ length: SYNCS_AT_ONCE }, worker));

@@ -184,7 +184,12 @@ export class SessionChannel {
         },
       });
       this.#state = { kind: 'running', bridge, evidence };
-      bridge.ended.then(end, end).catch((error: unknown) => context.endForEvidence(error));
+      bridge.ended
+        .then(({ aborted }) => {
+          problem ??= aborted;
+        })
+        .then(end)
+        .catch((error: unknown) => context.endForEvidence(error));
     } catch (error) {
       problem = messageOf(error);
       await end();

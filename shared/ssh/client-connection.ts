@@ -115,7 +115,10 @@ class ClientConnection implements SshClientConnection {
       readyTimeout: 0,
       keepaliveInterval: 0,
       hostVerifier: (blob: Buffer, verify: (valid: boolean) => void) => {
-        void this.#verifyHostKey(blob, options).then(verify);
+        void this.#verifyHostKey(blob, options).then((valid) => {
+          // The answer may come when the connection is gone, and ssh2 would throw where nobody can catch it.
+          if (!this.#protocol.port.ended) verify(valid);
+        });
       },
     });
     this.#protocol = new ConnectionProtocol(client, stream, {

@@ -18,6 +18,15 @@ test('a flood of refusals is counted instead of filling the disk, and the count 
   expect(audit.events).toHaveLength(REFUSAL_BURST + REFUSALS_PER_SECOND);
 });
 
+test('a flood of one type hides no refusal of another', async () => {
+  const audit = new MemoryAudit();
+  const log = new RefusalLog(audit, new FakeClock());
+  for (let number = 0; number < REFUSAL_BURST + 10; number++)
+    await log.add({ ...refusal, type: 'agent.refused' });
+  await log.add(refusal);
+  expect(audit.events.at(-1)).toMatchObject({ type: 'operator.refused' });
+});
+
 test('a refusal that can not be stored is told to the one who refuses', async () => {
   const audit = new MemoryAudit();
   audit.failing = true;

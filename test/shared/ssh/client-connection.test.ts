@@ -51,6 +51,37 @@ describe('an SSH client connection', () => {
     connection.end();
   });
 
+  it.each([true, false])(
+    'takes a verdict on the host key (%s) that comes when it is gone',
+    async (verdict) => {
+      server = await startTestServer(key);
+      const gone = new AbortController();
+      const late: unknown[] = [];
+      const note = (error: unknown): void => void late.push(error);
+      process.on('uncaughtException', note);
+      let decide: (verdict: boolean) => void = () => undefined;
+      const asked = new Promise<void>((resolve) => {
+        const connecting = client({
+          signal: gone.signal,
+          verifyHostKey: () => {
+            resolve();
+            return new Promise((tell) => {
+              decide = tell;
+            });
+          },
+        });
+        connecting.catch(() => undefined);
+      });
+      await asked;
+      gone.abort(new Error('no longer wanted'));
+      await waitFor(() => server?.closed.length === 1);
+      decide(verdict);
+      await new Promise((resolve) => setImmediate(resolve));
+      process.off('uncaughtException', note);
+      expect(late).toEqual([]);
+    },
+  );
+
   it('tells a refused forward by its code and the text of the server', async () => {
     server = await startTestServer(key, { onDirectTcpip: (open) => open.refuse('Not to this address.') });
     const connection = await client();

@@ -1,4 +1,3 @@
-import { isIPv4, isIPv6 } from 'node:net';
 import { matchesGlob } from './glob.ts';
 
 /** A pattern of forward destinations: a host pattern and a range of ports. */
@@ -9,6 +8,10 @@ export interface DestinationPattern {
 }
 
 const PORT_MAX = 65_535;
+
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+/** Enough to tell an address from a name: no name has a colon. */
+const IPV6_CHARACTERS = /^[0-9a-f.]*:[0-9a-f:.]*$/i;
 
 /**
  * Reads `host:port`, where the host may hold `*`, and the port is a number, a range `8000-8099`, or `*`. An IPv6 address
@@ -44,7 +47,7 @@ export function matchesDestination(pattern: DestinationPattern, host: string, po
 
 function isOfItsKind(pattern: string, host: string): boolean {
   if (pattern === '*' || !pattern.includes('*')) return true;
-  if (/^[\d.*]+$/.test(pattern) && /\d/.test(pattern)) return isIPv4(host);
-  if (pattern.includes(':')) return isIPv6(host);
+  if (/^[\d.*]+$/.test(pattern) && /\d/.test(pattern)) return IPV4.test(host);
+  if (pattern.includes(':')) return IPV6_CHARACTERS.test(host);
   return !pattern.endsWith('*') || host.split('.').length === pattern.split('.').length;
 }

@@ -1,5 +1,4 @@
 import { timingSafeEqual } from 'node:crypto';
-import { loginEndMsOf } from '../../shared/identity/pass.ts';
 import {
   type SshAuthAttempt,
   type SshServerConnection,
@@ -13,6 +12,7 @@ import { requestOf, type SessionRegistry } from '../sessions/session-registry.ts
 import { openForward, refuseForward } from './forward-channel.ts';
 import type { HostKeys } from './host-keys.ts';
 import { HostLink } from './host-link.ts';
+import { endWithLogin } from './login-end.ts';
 import { bannerText } from './notices.ts';
 import { SessionChannel } from './session-channel.ts';
 import { SessionContext, type SessionServices } from './session-context.ts';
@@ -48,11 +48,6 @@ export interface OperatorConnectionsOptions {
   /** ISO time at which the gate closes by itself, if it does. */
   readonly closesAt: () => string | undefined;
 }
-
-const LOGIN_OVER: SessionEnding = {
-  code: 'login.expired',
-  message: 'Your login is over: it lasts 8 hours at most. Sign in again with: drawbridge login',
-};
 
 /** Serves the SSH connections of operators that were let in by {@link Admission}. */
 export class OperatorConnections {
@@ -228,7 +223,7 @@ class OperatorConnection {
     const session = registry.create(this.#identity(attempt.username));
     const context = new SessionContext({ services, session, link, labels: () => labelsOf(host.name) });
     const announced = this.#announce(context);
-    this.#endWithLogin(session);
+    endWithLogin(session, claims, this.#ssh.signal, services.clock);
     this.#phase = { kind: 'live', link, session, context, announced };
     session.signal.addEventListener('abort', () => this.#cut(sentenceOf(session.signal.reason)), {
       once: true,
@@ -247,14 +242,6 @@ class OperatorConnection {
     );
     attempt.accept();
     this.#tell.decided();
-  }
-
-  /** A session does not outlive the login that it began with. */
-  #endWithLogin(session: Session): void {
-    const { clock } = this.#options.services;
-    const leftMs = loginEndMsOf(this.#admitted.claims) - clock.nowMs();
-    const timer = clock.after(Math.max(leftMs, 0), () => session.end(LOGIN_OVER));
-    this.#ssh.signal.addEventListener('abort', () => timer.cancel(), { once: true });
   }
 
   async #announce(context: SessionContext): Promise<boolean> {

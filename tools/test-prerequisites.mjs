@@ -19,6 +19,7 @@ const needed = [
   },
   { what: 'asciinema', package: 'asciinema', programs: ['asciinema'] },
   { what: 'rsync', package: 'rsync', programs: ['rsync'] },
+  { what: 'tinyproxy', package: 'tinyproxy-bin', programs: ['tinyproxy'] },
   {
     what: 'a Chromium browser',
     package: 'chromium',

@@ -15,6 +15,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
+import { limitHandshakes } from '../../shared/tunnel/handshake-limit.ts';
 import { refuseUpgrade } from '../../shared/tunnel/upgrade-refusal.ts';
 import type { AdminAccounts } from '../admins/admin-accounts.ts';
 import type { BastionService } from '../service.ts';
@@ -86,6 +87,7 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
     routerOptions: { maxParamLength: 256 },
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = CONNECTION_LIMIT;
+  limitHandshakes(app.server);
   app.server.headersTimeout = HEADERS_TIMEOUT_MS;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

@@ -7,6 +7,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
+import { limitHandshakes } from '../../shared/tunnel/handshake-limit.ts';
 import type { ProxyApi } from './api.ts';
 import { httpRefusalOf } from './http-errors.ts';
 import { addRoutes } from './routes.ts';
@@ -95,6 +96,7 @@ export async function createProxyWebServer(parts: {
   const server = app.server;
   const upgraded = new Set<Duplex>();
   server.maxConnections = CONNECTION_LIMIT;
+  limitHandshakes(server);
   server.maxHeadersCount = HEADER_COUNT_LIMIT;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // HTTP's own limits of time end here; what speaks next has its own.

@@ -96,12 +96,14 @@ export function proxyRefusal(
 ): DrawbridgeError {
   const because = causedBy === undefined ? {} : { cause: causedBy };
   switch (status) {
+    case '401':
     case '407':
       return new DrawbridgeError(
         'egress.proxy_auth',
-        `The outbound proxy ${name} asks for a user name and password, or does not take those it got (407).`,
+        `The outbound proxy ${name} asks for a user name and password, or does not take those it got (${status}).`,
         { hint: 'Write them into egress.proxy as http://user:password@host:port.', ...because },
       );
+    case '500':
     case '502':
     case '503':
     case '504':

@@ -38,8 +38,8 @@ function bareHost(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
-/** What a gateway says that did not get through itself. */
-const NOT_REACHED = new Set([502, 503, 504]);
+/** What proxies answer that did not get through themselves: 500 is tinyproxy's word for it. */
+const NOT_REACHED = new Set([500, 502, 503, 504]);
 
 function unanswered(target: string): DrawbridgeError {
   return new DrawbridgeError('egress.timeout', `${target} does not answer.`, {

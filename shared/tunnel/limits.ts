@@ -73,6 +73,10 @@ export const IDLE_FRAMES_PER_SECOND = 2_048;
 export const MAX_PENDING_DIALS = 256;
 export const MAX_PENDING_DIALS_PER_ADDRESS = 32;
 
+/** Connections of one listener that may be in their TLS handshake, in all and from one address. More are cut. */
+export const MAX_HANDSHAKES = 1_024;
+export const MAX_HANDSHAKES_PER_ADDRESS = 256;
+
 /** How long the HTTP upgrade, with TLS and the checks of both proofs, may take. */
 export const HANDSHAKE_TIMEOUT_MS = 15_000;
 

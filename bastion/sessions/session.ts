@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Recorder } from '../../recordings/recorder.ts';
 import type { Actor } from '../../shared/audit/event.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import type { PolicyAction } from '../policy/decide.ts';
 import type { RecordingSummary, SessionSummary } from '../service.ts';
 
@@ -97,7 +98,7 @@ export class Session {
     return this.#phase;
   }
 
-  /** Aborted, with the {@link SessionEnding} as its reason, when the session is to end. */
+  /** Aborted, with a DrawbridgeError of the {@link SessionEnding} as its reason, when the session is to end. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -124,7 +125,7 @@ export class Session {
   end(ending: SessionEnding): void {
     const before = this.#phase;
     this.#phase = nextSessionPhase(before, { kind: 'end', ending });
-    if (before.kind === 'live') this.#controller.abort(ending);
+    if (before.kind === 'live') this.#controller.abort(new DrawbridgeError(ending.code, ending.message));
   }
 
   /** Both SSH connections are gone. */

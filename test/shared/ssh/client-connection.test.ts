@@ -58,7 +58,7 @@ describe('an SSH client connection', () => {
       const gone = new AbortController();
       const late: unknown[] = [];
       const note = (error: unknown): void => void late.push(error);
-      process.on('uncaughtException', note);
+      process.on('unhandledRejection', note);
       let decide: (verdict: boolean) => void = () => undefined;
       const asked = new Promise<void>((resolve) => {
         const connecting = client({
@@ -77,7 +77,7 @@ describe('an SSH client connection', () => {
       await waitFor(() => server?.closed.length === 1);
       decide(verdict);
       await new Promise((resolve) => setImmediate(resolve));
-      process.off('uncaughtException', note);
+      process.off('unhandledRejection', note);
       expect(late).toEqual([]);
     },
   );

@@ -209,6 +209,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     onTunnel: (tunnel, peer, from) => agents.onTunnel(tunnel, peer, from),
     onStream: (incoming, tunnel, peer) => agents.onStream(incoming, tunnel, peer),
     onRefused: (event) => void agents.onRefused(event),
+    onDuplicate: (duplicate) => void agents.onDuplicate(duplicate),
     clock,
     log,
   });

@@ -102,6 +102,7 @@ async function start(
     onTunnel: (tunnel, peer, from) => tunnels.connected(tunnel, peer, from.address),
     onStream: (incoming) => tunnels.incoming(incoming),
     onRefused: (event) => tunnels.refused(event),
+    onDuplicate: (duplicate) => tunnels.duplicated(duplicate),
     clock,
     log,
   });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { PublicJwk } from '../../shared/identity/keys.ts';
 import type { Logger } from '../../shared/log.ts';
+import type { Duplicate } from '../../shared/tunnel/duplicate-watch.ts';
 import type { IncomingStream, Tunnel } from '../../shared/tunnel/tunnel.ts';
 import type { RefusalLog } from '../admission/refusal-log.ts';
 import type { AgentStore } from './agent-store.ts';
@@ -105,6 +106,17 @@ export class AgentConnections {
       });
     } catch (error) {
       this.#log.error({ err: error }, 'a refused agent could not be audited');
+    }
+  }
+
+  /** An agent's key seems to have been copied. It is for the customer to say which of the two is the right one. */
+  async onDuplicate(duplicate: Duplicate): Promise<void> {
+    const host = this.#directory.agent(duplicate.peerId)?.name ?? duplicate.peerId;
+    this.#log.warn({ host, ...duplicate }, 'two processes dial with the key of one agent');
+    try {
+      await this.#presence.duplicated(host, duplicate);
+    } catch (error) {
+      this.#log.error({ err: error, host }, 'a copied agent key could not be audited');
     }
   }
 

@@ -1,5 +1,6 @@
 import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
+import type { Duplicate } from '../../shared/tunnel/duplicate-watch.ts';
 import { TokenBucket } from '../admission/token-bucket.ts';
 
 /** Comings of one agent that are entered one by one: at once, and per second in the long run (two a minute). */
@@ -37,6 +38,12 @@ export class PresenceLog {
     return async (reason) => {
       await this.#audit.append({ type: 'agent.disconnected', ...who, reason });
     };
+  }
+
+  /** Enters that two processes dial with the key of one agent. It is said once per agent and start of the bastion. */
+  async duplicated(host: string, { peerId, sign, addresses }: Duplicate): Promise<void> {
+    const who = { actor: `agent:${host}`, host, agent: peerId } as const;
+    await this.#audit.append({ type: 'agent.duplicated', ...who, sign, sources: addresses });
   }
 
   #bucket(agentId: string): TokenBucket {

@@ -4,6 +4,7 @@ import type { PublicJwk } from '../../shared/identity/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import { plainAddress } from '../../shared/network.ts';
 import type { TunnelPeer } from '../../shared/tunnel/acceptor.ts';
+import type { Duplicate } from '../../shared/tunnel/duplicate-watch.ts';
 import type { IncomingStream, Tunnel, TunnelClosed } from '../../shared/tunnel/tunnel.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { Directory } from '../store/directory.ts';
@@ -81,6 +82,25 @@ export class BastionTunnels {
         source: plainAddress(event.address),
         ...(event.id === undefined ? {} : { claimed: event.id }),
       }),
+    );
+  }
+
+  /** A bastion's key seems to have been copied: two processes dial with it. */
+  duplicated({ peerId, sign, addresses }: Duplicate): void {
+    this.#log.warn({ bastion: peerId, sign, addresses }, 'two processes dial with the key of one bastion');
+    this.#track(
+      this.#enrolments
+        .findBastion(peerId)
+        .then((bastion) =>
+          this.#audit.append({
+            type: 'bastion.duplicated',
+            actor: `bastion:${bastion?.name ?? peerId}`,
+            bastionId: peerId,
+            sign,
+            sources: addresses.map(plainAddress),
+          }),
+        )
+        .then(() => undefined),
     );
   }
 

@@ -18,10 +18,12 @@ interface DialClaims {
   readonly iss: string;
   readonly aud: string;
   readonly jti: string;
+  /** Which process of the dialler dials; made up anew by each. */
+  readonly instance?: string | undefined;
 }
 
 const id = z.string().min(1).max(128);
-const claims = z.object({ iss: id, aud: id, jti: id });
+const claims = z.object({ iss: id, aud: id, jti: id, instance: z.string().min(1).max(64).optional() });
 
 const DIAL_LIFETIME_S = 60;
 
@@ -40,16 +42,20 @@ const DIAL_PROOF: StatementKind<DialClaims> = {
   what: 'dial proof',
 };
 
-/** A token with which `identity` dials the role with the id `audience`. Valid for 60 s and once. */
+/**
+ * A token with which `identity` dials the role with the id `audience`. Valid for 60 s and once.
+ * @param instance which process dials, so that a copied key is noticed
+ */
 export async function signDialToken(
   identity: NodeIdentity,
   audience: string,
   clock: Clock,
+  instance?: string,
 ): Promise<{ token: string; jti: string }> {
   const jti = randomBytes(16).toString('base64url');
   const token = await signStatement(
     DIAL_TOKEN,
-    { iss: identity.id, aud: audience, jti },
+    { iss: identity.id, aud: audience, jti, ...(instance === undefined ? {} : { instance }) },
     identity.privateKey,
     clock,
   );
@@ -69,7 +75,7 @@ export async function verifyDialToken(
     readonly seen: SeenOnce;
     readonly clock: Clock;
   },
-): Promise<{ id: string; jti: string }> {
+): Promise<{ id: string; jti: string; instance?: string }> {
   const statement = readStatement(DIAL_TOKEN, token);
   const publicJwk = await options.findKey(statement.claims.iss);
   if (publicJwk === undefined) throw refusal(DIAL_TOKEN, 'unknown_issuer');
@@ -77,7 +83,11 @@ export async function verifyDialToken(
   if (dial.aud !== options.audience) throw refusal(DIAL_TOKEN, 'wrong_audience');
   if (!options.seen.add(`${dial.iss} ${dial.jti}`, rememberUntilMs(dial)))
     throw refusal(DIAL_TOKEN, 'replayed');
-  return { id: dial.iss, jti: dial.jti };
+  return {
+    id: dial.iss,
+    jti: dial.jti,
+    ...(dial.instance === undefined ? {} : { instance: dial.instance }),
+  };
 }
 
 /** The answer to a dial token with the id `jti`: shows the dialler (`audience`) who accepted. Valid for 60 s. */

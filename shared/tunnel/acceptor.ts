@@ -9,6 +9,7 @@ import type { NodeIdentity } from '../identity/node-identity.ts';
 import { refusalReasonOf } from '../identity/refusal.ts';
 import { SeenOnce } from '../identity/seen-once.ts';
 import type { Logger } from '../log.ts';
+import { type Duplicate, DuplicateWatch } from './duplicate-watch.ts';
 import {
   HANDSHAKE_TIMEOUT_MS,
   MAX_MESSAGE_BYTES,
@@ -50,6 +51,8 @@ export interface TunnelAcceptorOptions {
   onStream(incoming: IncomingStream, tunnel: Tunnel, peer: TunnelPeer): void | Promise<void>;
   /** A dial was refused. `reason` is a stable word; `id` is what the dialler claimed, unproven. */
   onRefused(event: { readonly address: string; readonly reason: string; readonly id?: string }): void;
+  /** A peer's key seems to be in use twice. Told once per peer. */
+  onDuplicate?(duplicate: Duplicate): void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -59,6 +62,8 @@ interface Dial {
   readonly address: string;
   /** The id in its token, not proven. */
   claimedId?: string;
+  /** Which process of the peer's it comes from. */
+  instance?: string;
 }
 
 /** Accepts the tunnels of enrolled peers on `wss://…/tunnel`. */
@@ -66,6 +71,7 @@ export class TunnelAcceptor {
   readonly #options: TunnelAcceptorOptions;
   readonly #server: WebSocketServer;
   readonly #seen: SeenOnce;
+  readonly #duplicates: DuplicateWatch;
   readonly #tunnels = new Set<MuxTunnel>();
   /** Sockets that are not closed yet. */
   readonly #sockets = new Set<Promise<void>>();
@@ -79,6 +85,10 @@ export class TunnelAcceptor {
   constructor(options: TunnelAcceptorOptions) {
     this.#options = options;
     this.#seen = new SeenOnce({ limit: SEEN_LIMIT, clock: options.clock });
+    this.#duplicates = new DuplicateWatch({
+      clock: options.clock,
+      onDuplicate: (duplicate) => options.onDuplicate?.(duplicate),
+    });
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -150,7 +160,7 @@ export class TunnelAcceptor {
       socket.once('close', () => reject(new DrawbridgeError('tunnel.lost', 'The dialler has gone.')));
       this.#server.handleUpgrade(request, socket, head, (ws) => resolve(new WebSocketTransport(ws)));
     });
-    await this.#run(transport, peer, dial.address);
+    await this.#run(transport, peer, dial);
   }
 
   async #verify(request: IncomingMessage, dial: Dial): Promise<{ peer: TunnelPeer; jti: string }> {
@@ -164,7 +174,7 @@ export class TunnelAcceptor {
     }
     const token = bearerOf(request);
     let peer: TunnelPeer | undefined;
-    const { jti } = await verifyDialToken(token, {
+    const { jti, instance } = await verifyDialToken(token, {
       audience: identity.id,
       seen: this.#seen,
       clock,
@@ -175,11 +185,12 @@ export class TunnelAcceptor {
         return found?.publicJwk;
       },
     });
+    if (instance !== undefined) dial.instance = instance;
     if (peer === undefined) throw new DrawbridgeError('identity.refused', 'The dialler is not known.');
     return { peer, jti };
   }
 
-  async #run(transport: WebSocketTransport, peer: TunnelPeer, address: string): Promise<void> {
+  async #run(transport: WebSocketTransport, peer: TunnelPeer, { address, instance }: Dial): Promise<void> {
     const { clock, log } = this.#options;
     this.#sockets.add(transport.closed);
     void transport.closed.then(() => this.#sockets.delete(transport.closed));
@@ -198,6 +209,7 @@ export class TunnelAcceptor {
       log.error({ err: error, peer: peer.id }, 'a tunnel was not taken up');
       tunnel.close('tunnel.failed', 'The other end could not take up the tunnel.');
     }
+    if (instance !== undefined) this.#duplicates.connected(peer.id, instance, address, tunnel.signal);
     tunnel.start();
   }
 

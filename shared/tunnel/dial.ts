@@ -22,6 +22,8 @@ export interface DialOptions {
   readonly identity: NodeIdentity;
   /** The only peer that may answer. */
   readonly peer: { readonly id: string; readonly publicJwk: PublicJwk };
+  /** Names this process among those that use the identity, one after the other. */
+  readonly instance?: string;
   readonly egress: Egress;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -57,7 +59,7 @@ export function leaveMaskZero(): void {}
  */
 export async function dialTransport(options: DialOptions): Promise<WebSocketTransport> {
   const { identity, peer, clock } = options;
-  const { token, jti } = await signDialToken(identity, peer.id, clock);
+  const { token, jti } = await signDialToken(identity, peer.id, clock, options.instance);
   if (options.signal.aborted) throw aborted();
   const { transport, proof, close } = await connect(options, token);
   try {

@@ -10,6 +10,9 @@ import type { UplinkOptions, UplinkTunnelStatus } from './uplink.ts';
 /** Draining tunnels that a slot lets finish; beyond it, the oldest is closed. */
 const MAX_RETIRING = 8;
 
+/** What a slot needs. */
+export type SlotOptions = UplinkOptions & { readonly instance: string };
+
 /** Where a slot stands. */
 type SlotState =
   | { readonly kind: 'off' }
@@ -30,7 +33,7 @@ type SlotEvent =
 /** One of an uplink's tunnels: dials, waits until the peer can be reached, and dials again. */
 export class UplinkSlot {
   readonly #index: number;
-  readonly #options: UplinkOptions;
+  readonly #options: SlotOptions;
   readonly #reachability: Reachability;
   readonly #retiring = new Set<MuxTunnel>();
   /** Dials and sockets that are not over; `stop` waits for them. */
@@ -40,7 +43,7 @@ export class UplinkSlot {
   #failures = 0;
   #problem: string | undefined;
 
-  constructor(index: number, options: UplinkOptions, reachability: Reachability) {
+  constructor(index: number, options: SlotOptions, reachability: Reachability) {
     this.#index = index;
     this.#reachability = reachability;
     this.#options = options;

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { describeConnectFailure } from '../egress/connect-failure.ts';
 import type { Egress } from '../egress/egress.ts';
@@ -48,6 +49,9 @@ export interface UplinkOptions {
 /** More tunnels to one peer bring nothing. */
 export const MAX_UPLINK_TUNNELS = 16;
 
+/** Enough that no two processes make up the same name. */
+const INSTANCE_BYTES = 12;
+
 /** Keeps a number of tunnels to one peer, and dials again whatever is lost, between `start` and `stop`. */
 export class Uplink {
   readonly #slots: readonly UplinkSlot[];
@@ -57,6 +61,7 @@ export class Uplink {
       throw new RangeError(`tunnels must be 1 to ${MAX_UPLINK_TUNNELS}`);
     }
     const { egress, clock, log, random } = options;
+    const instance = randomBytes(INSTANCE_BYTES).toString('base64url');
     const url = httpUrlOf(tunnelUrlOf(options.url));
     const reachability = new Reachability({
       probe: (signal) => egress.reach(url, signal),
@@ -70,7 +75,7 @@ export class Uplink {
     });
     this.#slots = Array.from(
       { length: options.tunnels },
-      (_, index) => new UplinkSlot(index, options, reachability),
+      (_, index) => new UplinkSlot(index, { ...options, instance }, reachability),
     );
   }
 

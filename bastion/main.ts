@@ -39,7 +39,7 @@ import { SessionRegistry } from './sessions/session-registry.ts';
 import { SessionStore } from './sessions/session-store.ts';
 import { type ProxyEnrolment, readProxyEnrolment } from './setup/enrolment-file.ts';
 import { HostKeys } from './ssh/host-keys.ts';
-import { OperatorConnections } from './ssh/operator-connection.ts';
+import { OperatorConnections } from './ssh/operator-connections.ts';
 import { BASTION_MIGRATIONS } from './store/migrations.ts';
 import { Teardown } from './teardown.ts';
 import { GatedUplink } from './uplink/gated-uplink.ts';

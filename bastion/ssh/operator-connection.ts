@@ -4,7 +4,6 @@ import {
   type SshServerConnection,
   serveSsh,
 } from '../../shared/ssh/server-connection.ts';
-import type { TunnelStream } from '../../shared/tunnel/tunnel.ts';
 import type { AdmittedStream } from '../admission/admission.ts';
 import { decide } from '../policy/decide.ts';
 import type { Session, SessionEnding } from '../sessions/session.ts';
@@ -37,7 +36,7 @@ export const CHANNELS_MAX = 256;
 
 const NO_SOCKETS = 'forwards to sockets of the host are not allowed';
 
-export interface OperatorConnectionsOptions {
+export interface OperatorConnectionOptions {
   readonly services: SessionServices;
   readonly registry: SessionRegistry;
   readonly hostKeys: HostKeys;
@@ -47,50 +46,6 @@ export interface OperatorConnectionsOptions {
   readonly labelsOf: (host: string) => Readonly<Record<string, string>>;
   /** ISO time at which the gate closes by itself, if it does. */
   readonly closesAt: () => string | undefined;
-}
-
-/** Serves the SSH connections of operators that were let in by {@link Admission}. */
-export class OperatorConnections {
-  readonly #options: OperatorConnectionsOptions;
-  readonly #open = new Set<OperatorConnection>();
-  readonly #streams = new Set<TunnelStream>();
-  readonly #allCut = new Set<() => void>();
-
-  constructor(options: OperatorConnectionsOptions) {
-    this.#options = options;
-  }
-
-  /** Serves one. Resolves when the operator has proved their key, or is gone. */
-  serve(admitted: AdmittedStream): Promise<void> {
-    const { stream } = admitted;
-    this.#streams.add(stream);
-    stream.once('close', () => {
-      this.#streams.delete(stream);
-      if (this.#streams.size === 0) for (const tell of this.#allCut) tell();
-    });
-    return new Promise((resolve) => {
-      const connection = new OperatorConnection(this.#options, admitted, {
-        decided: resolve,
-        gone: () => {
-          this.#open.delete(connection);
-          resolve();
-        },
-      });
-      this.#open.add(connection);
-    });
-  }
-
-  /** Resolves when no operator's stream is left: all have heard why, or were cut (see {@link LAST_WORDS_MS}). */
-  allCut(): Promise<void> {
-    if (this.#streams.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const tell = (): void => {
-        this.#allCut.delete(tell);
-        resolve();
-      };
-      this.#allCut.add(tell);
-    });
-  }
 }
 
 /** How far an operator's connection has come. */
@@ -113,8 +68,9 @@ interface Closable {
   readonly finished: Promise<void>;
 }
 
-class OperatorConnection {
-  readonly #options: OperatorConnectionsOptions;
+/** One operator's SSH connection, from the proof of the key to the last channel. */
+export class OperatorConnection {
+  readonly #options: OperatorConnectionOptions;
   readonly #admitted: AdmittedStream;
   readonly #tell: { decided(): void; gone(): void };
   readonly #ssh: SshServerConnection;
@@ -123,7 +79,7 @@ class OperatorConnection {
   #refused: string | undefined;
 
   constructor(
-    options: OperatorConnectionsOptions,
+    options: OperatorConnectionOptions,
     admitted: AdmittedStream,
     tell: { decided(): void; gone(): void },
   ) {

@@ -28,6 +28,9 @@ export interface MuxTunnelOptions {
   onStreamEnded?(): void;
 }
 
+/** Ends of a tunnel that are the peer's fault, and worth a line in the log. */
+const OFFENCES: ReadonlySet<string> = new Set(['tunnel.protocol_error', 'tunnel.stalled']);
+
 /** A {@link Tunnel}: a yamux session whose streams begin with a preface. */
 export class MuxTunnel implements Tunnel {
   readonly id = `t-${randomBytes(8).toString('hex')}`;
@@ -142,6 +145,12 @@ export class MuxTunnel implements Tunnel {
 
   #onEnd(reason: TunnelClosed): void {
     this.#closed = reason;
+    if (OFFENCES.has(reason.code)) {
+      this.#options.log.warn(
+        { tunnel: this.id, problemCode: reason.code, problem: reason.message },
+        'a tunnel was ended for what its other end did',
+      );
+    }
     for (const done of [...this.#idleWaiters]) done();
     this.#end.abort(reason);
   }

@@ -1,5 +1,5 @@
 import type { RawData, WebSocket } from 'ws';
-import { messageOf } from '../errors.ts';
+import { messageOf, systemCodeOf } from '../errors.ts';
 import { CLOSE_TIMEOUT_MS, MAX_EARLY_BYTES } from './limits.ts';
 import { codeOf, printable } from './preface.ts';
 import type { Transport, TransportHandlers } from './transport.ts';
@@ -47,6 +47,8 @@ export class WebSocketTransport implements Transport {
   #parkedBytes = 0;
   #pings = 0;
   #problem: string | undefined;
+  /** The library found fault with what the peer sent: too long a message, a bad frame. It closes by itself. */
+  #peerAtFault = false;
   #closeReason: TunnelClosed | undefined;
   #closing = false;
 
@@ -59,6 +61,7 @@ export class WebSocketTransport implements Transport {
     ws.on('ping', (data) => this.#onPing(data));
     ws.on('error', (error) => {
       this.#problem ??= messageOf(error);
+      this.#peerAtFault ||= systemCodeOf(error)?.startsWith('WS_ERR_') ?? false;
     });
     ws.on('close', (code, reason) => this.#onClose(code, reason.toString('utf8')));
   }
@@ -128,11 +131,17 @@ export class WebSocketTransport implements Transport {
 
   #onClose(code: number, reason: string): void {
     this.#closing = true;
-    this.#closeReason =
-      code === CLOSE_NORMAL || code === CLOSE_PROTOCOL_ERROR
-        ? decodeCloseReason(reason)
-        : { code: 'tunnel.lost', message: this.#describeLoss(code) };
+    this.#closeReason = this.#reasonOf(code, reason);
     this.#handlers?.onClose(this.#closeReason);
+  }
+
+  #reasonOf(code: number, reason: string): TunnelClosed {
+    if (this.#peerAtFault) {
+      const fault = printable(this.#problem);
+      return { code: 'tunnel.protocol_error', message: `The other end broke the protocol: ${fault}.` };
+    }
+    if (code === CLOSE_NORMAL || code === CLOSE_PROTOCOL_ERROR) return decodeCloseReason(reason);
+    return { code: 'tunnel.lost', message: this.#describeLoss(code) };
   }
 
   #describeLoss(code: number): string {

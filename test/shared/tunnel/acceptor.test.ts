@@ -40,9 +40,11 @@ interface Refused {
 /** An acceptor of the proxy's behind plain HTTP; `hold` keeps dials in their check until it resolves. */
 async function accept(options: { hold?: Promise<void>; clock?: FakeClock; failTunnel?: boolean } = {}) {
   const refused: Refused[] = [];
+  const checks = { begun: 0 };
   const acceptor = new TunnelAcceptor({
     identity: proxy,
     findPeer: async (id) => {
+      checks.begun += 1;
       await options.hold;
       return id === bastion.id ? { id, name: 'acme', publicJwk: bastion.publicJwk } : undefined;
     },
@@ -68,7 +70,7 @@ async function accept(options: { hold?: Promise<void>; clock?: FakeClock; failTu
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   });
-  return { acceptor, refused, sockets, port: (server.address() as AddressInfo).port };
+  return { acceptor, refused, sockets, checks, port: (server.address() as AddressInfo).port };
 }
 
 /** Dials with these headers; resolves with the socket, or the status and body of the refusal. */
@@ -147,12 +149,13 @@ describe('an acceptor', () => {
     const hold = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    const { acceptor, refused, port } = await accept({ hold });
+    const { acceptor, refused, checks, port } = await accept({ hold });
     const waiting = await Promise.all(
       Array.from({ length: MAX_PENDING_DIALS_PER_ADDRESS }, async () =>
         dialWith(port, await goodToken()),
       ).map((dial) => ({ dial })),
     );
+    await waitFor(() => checks.begun === MAX_PENDING_DIALS_PER_ADDRESS);
     const late = await waitFor(async () => {
       const answer = await dialWith(port, await goodToken());
       return answer.status === 503 ? answer : undefined;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { loadConfig } from '../shared/config/config.ts';
+import type { Resolved } from '../shared/config/config-path.ts';
 import { commonFields, dialAddress, egressSection, labels } from '../shared/config/fields.ts';
 import { isLoginName } from './shell/login-name.ts';
 
@@ -31,9 +32,9 @@ export const agentConfigSchema = z.strictObject({
 });
 
 /** What `agent.yaml` says; paths absolute. */
-export type AgentConfig = z.infer<typeof agentConfigSchema>;
+export type AgentConfig = Resolved<z.infer<typeof agentConfigSchema>>;
 
 /** Reads `agent.yaml`. @throws `config.missing`, `config.unreadable`, `config.invalid` with every fault. */
 export function loadAgentConfig(path: string): Promise<AgentConfig> {
-  return loadConfig<AgentConfig>(path, agentConfigSchema, { role: 'agent' });
+  return loadConfig(path, agentConfigSchema, { role: 'agent' });
 }

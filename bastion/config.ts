@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadConfig } from '../shared/config/config.ts';
+import type { Resolved } from '../shared/config/config-path.ts';
 import {
   commonFields,
   dialAddress,
@@ -41,7 +42,7 @@ export const bastionConfigSchema = z.strictObject({
   keepTunnelWhenOff: z.boolean().default(false),
 });
 
-export type BastionConfig = z.infer<typeof bastionConfigSchema>;
+export type BastionConfig = Resolved<z.infer<typeof bastionConfigSchema>>;
 
 /** @throws `config.missing`, `config.unreadable`, `config.invalid` with every fault. */
 export function loadBastionConfig(path: string): Promise<BastionConfig> {

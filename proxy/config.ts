@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { loadConfig } from '../shared/config/config.ts';
+import type { Resolved } from '../shared/config/config-path.ts';
 import {
   commonFields,
   durationBetween,
@@ -40,9 +41,9 @@ export const proxyConfigSchema = z.strictObject({
 });
 
 /** What `proxy.yaml` says; durations in milliseconds, paths absolute. */
-export type ProxyConfig = z.infer<typeof proxyConfigSchema>;
+export type ProxyConfig = Resolved<z.infer<typeof proxyConfigSchema>>;
 
 /** Reads `proxy.yaml`. @throws `config.missing`, `config.unreadable`, `config.invalid` with every fault. */
 export function loadProxyConfig(path: string): Promise<ProxyConfig> {
-  return loadConfig<ProxyConfig>(path, proxyConfigSchema, { role: 'proxy' });
+  return loadConfig(path, proxyConfigSchema, { role: 'proxy' });
 }

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { ZodType } from 'zod';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../errors.ts';
-import { configFolder } from './config-folder.ts';
+import { type Resolved, resolvePaths } from './config-path.ts';
 import { describeIssue, schemaFaults } from './schema-faults.ts';
 import { type Fault, YamlSource } from './yaml-source.ts';
 
@@ -21,11 +21,11 @@ export async function loadConfig<T>(
   path: string,
   schema: ZodType<T>,
   options: { readonly role: 'proxy' | 'bastion' | 'agent' },
-): Promise<T> {
+): Promise<Resolved<T>> {
   const text = await readConfigFile(path);
   const source = new YamlSource(text);
   const folder = dirname(resolve(path));
-  return configFolder.during(folder, () => parseSource(source, schema, path, 'config.invalid', options.role));
+  return resolvePaths(parseSource(source, schema, path, 'config.invalid', options.role), folder);
 }
 
 /**

@@ -4,7 +4,7 @@ import { DrawbridgeError } from '../errors.ts';
 import { isNodeName } from '../identity/node-identity.ts';
 import { LOG_LEVELS } from '../log.ts';
 import { parseByteSize } from './byte-size.ts';
-import { configFolder } from './config-folder.ts';
+import { ConfigPath } from './config-path.ts';
 import { parseDurationMs } from './duration.ts';
 
 export { parseByteSize } from './byte-size.ts';
@@ -45,12 +45,12 @@ export const listenAddress = z.strictObject({
 /** Where to dial. */
 export const dialAddress = z.strictObject({ host: hostName, port });
 
-/** A file or directory. Relative ones start from the folder of the config file; the result is absolute. */
+/** A file or directory. Relative ones start from the folder of the config file; `loadConfig` makes them absolute. */
 export const filePath = z
   .string()
   .min(1, 'must name a file or directory')
   .refine((path) => !path.includes('\0'), 'must not hold a NUL character')
-  .transform((path) => configFolder.resolve(path));
+  .transform((path) => new ConfigPath(path));
 
 /** The public address of a role: `https://name[:port]`, nothing behind it. */
 export const httpsUrl = z.string().transform((text, context) => {

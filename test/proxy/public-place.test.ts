@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { proxyConfigSchema } from '../../proxy/config.ts';
 import { jumpLine, publicPlace } from '../../proxy/public-place.ts';
+import { resolvePaths } from '../../shared/config/config-path.ts';
 
 function placeOf(fields: { publicUrl: string; ssh: object }) {
   const config = proxyConfigSchema.parse({
@@ -11,7 +12,7 @@ function placeOf(fields: { publicUrl: string; ssh: object }) {
     tls: { certificate: 'c', key: 'k' },
     ...fields,
   });
-  return publicPlace(config, { https: 8443, ssh: 2222 }, 'ssh-ed25519 AAAA');
+  return publicPlace(resolvePaths(config, '/etc/drawbridge'), { https: 8443, ssh: 2222 }, 'ssh-ed25519 AAAA');
 }
 
 describe('where others reach the proxy', () => {

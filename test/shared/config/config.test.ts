@@ -27,7 +27,7 @@ const schema = z.strictObject({
   egress: egressSection,
   idle: durationMs.default(60_000),
   largest: byteSize.exactOptional(),
-  policy: filePath.default('policy.yaml'),
+  policy: filePath.prefault('policy.yaml'),
   hosts: z.array(z.strictObject({ name: z.string(), labels: labels.default({}) })).default([]),
 });
 
@@ -73,7 +73,7 @@ describe('a config file', () => {
       egress: {},
       idle: 5_400_000,
       largest: 16 * 1024 * 1024,
-      policy: 'policy.yaml',
+      policy: join(folder, 'etc', 'policy.yaml'),
       hosts: [{ name: 'web-1', labels: { environment: 'production' } }],
     });
   });

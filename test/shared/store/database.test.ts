@@ -174,9 +174,8 @@ describe('a transaction', () => {
     expect(await db.get('SELECT data FROM item')).toEqual({ data: 100 });
   });
 
-  it('reports, instead of waiting for itself, when the outer database is used inside', async () => {
+  it('does not nest, and says so', async () => {
     const db = await open(join(temporaryDirectory(), 'a.db'));
-    await expect(db.transaction(() => db.get('SELECT 1'))).rejects.toThrow('inside a transaction');
     await expect(db.transaction((tx) => tx.transaction(async () => 1))).rejects.toThrow('do not nest');
     expect(await db.get('SELECT 1 AS one')).toEqual({ one: 1 });
   });

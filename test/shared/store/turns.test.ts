@@ -35,6 +35,37 @@ describe('turns', () => {
     await turns.take(async () => {});
   });
 
+  it('are not waited for without an end, so that work which asks from inside its own turn fails', async () => {
+    const turns = new Turns(50);
+    const order: string[] = [];
+    const outer = turns.take(async () => {
+      await expect(turns.take(async () => order.push('inner'))).rejects.toMatchObject({ code: 'store.busy' });
+      order.push('outer');
+    });
+    await outer;
+    await turns.take(async () => order.push('after'));
+    expect(order).toEqual(['outer', 'after']);
+  });
+
+  it('keep their order when one of those who wait gives up', async () => {
+    const turns = new Turns(50);
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let inside = 0;
+    const first = turns.take(async () => {
+      inside += 1;
+      await held;
+      inside -= 1;
+    });
+    await expect(turns.take(async () => undefined)).rejects.toMatchObject({ code: 'store.busy' });
+    const third = turns.take(async () => inside);
+    release();
+    await first;
+    expect(await third).toBe(0);
+  });
+
   it('can be asked for by what was begun in a turn and goes on after it', async () => {
     const turns = new Turns();
     let later: Promise<string> | undefined;

@@ -2,12 +2,13 @@ import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import { type Clock, systemClock } from '../clock.ts';
 import { DrawbridgeError, messageOf } from '../errors.ts';
-import { CLIENT_ALGORITHMS } from './algorithms.ts';
+import { CLIENT_ALGORITHMS, HYBRID } from './algorithms.ts';
 import type { SshChannel } from './channel.ts';
 import type { IncomingChannel } from './channel-table.ts';
 import type { ChannelTarget } from './channel-target.ts';
 import { ConnectionProtocol } from './connection-protocol.ts';
 import { DISCONNECT } from './messages.ts';
+import { attachKex } from './ssh2-handshake.ts';
 import { prepareTransport } from './transport-stream.ts';
 
 /** How to be a client on one connection. */
@@ -121,6 +122,7 @@ class ClientConnection implements SshClientConnection {
         });
       },
     });
+    attachKex(client, HYBRID);
     this.#protocol = new ConnectionProtocol(client, stream, {
       clock,
       ...(options.windowBytes === undefined ? {} : { windowBytes: options.windowBytes }),

@@ -3,13 +3,14 @@ import ssh2, { type AuthContext, type Connection } from 'ssh2';
 import { type Clock, systemClock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { SERVER_ALGORITHMS } from './algorithms.ts';
+import { HYBRID, SERVER_ALGORITHMS, USER_SIGNATURES } from './algorithms.ts';
 import { readAttempt, type SshAuthAttempt } from './auth-attempt.ts';
 import type { SshChannel } from './channel.ts';
 import type { IncomingChannel } from './channel-table.ts';
 import type { ChannelTarget } from './channel-target.ts';
 import { ConnectionProtocol, type GlobalRequest } from './connection-protocol.ts';
 import { DISCONNECT, OPEN_FAILURE } from './messages.ts';
+import { announceSignatures, attachKex } from './ssh2-handshake.ts';
 import { prepareTransport } from './transport-stream.ts';
 
 export type { SshAuthAttempt } from './auth-attempt.ts';
@@ -175,6 +176,8 @@ class ServerConnection implements SshServerConnection {
   #start(connection: Connection): void {
     const options = this.#options;
     connection.on('error', (error: Error) => this.#fault(error));
+    attachKex(connection, HYBRID);
+    announceSignatures(connection, USER_SIGNATURES);
     const protocol = new ConnectionProtocol(connection, this.#stream, {
       clock: this.#clock,
       ...pickDefined(options, ['windowBytes', 'rekeyBytes', 'rekeyMs', 'keepaliveMs']),

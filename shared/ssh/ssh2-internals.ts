@@ -1,38 +1,14 @@
-import { createRequire } from 'node:module';
-import { DrawbridgeError } from '../errors.ts';
 import { EXTENDED_DATA_STDERR, MESSAGE } from './messages.ts';
 import type { DataStream } from './ordered-queue.ts';
+import { loadSendPacket, type Protocol, protocolOf } from './ssh2-protocol.ts';
 import { WireWriter } from './wire.ts';
 
 /*
- * The only file that touches private fields of ssh2, whose version is pinned exactly.
- *
  * We use ssh2 for the transport (key exchange, ciphers) and for authentication. The connection protocol above them
  * (RFC 4254) is ours, since ssh2's channels lose exit statuses and window changes, send refusals without text,
  * cannot be told their window, ignore the socket's backpressure and let stderr and stdout block each other. For that
  * we need what ssh2 has no public name for: packets as they come in after decryption, and a way to send our own.
  */
-
-interface PacketWriter {
-  readonly allocStart: number;
-  readonly allocStartKEX: number;
-  alloc(lengthBytes: number, evenDuringKeyExchange?: boolean): Buffer;
-  finalize(packet: Buffer, evenDuringKeyExchange?: boolean): Buffer;
-}
-
-interface Protocol {
-  /** Called with each decrypted payload; every key exchange hands the current value on to its new decipher. */
-  _onPayload: (payload: Buffer) => unknown;
-  /** Our KEXINIT while keys are being exchanged, else undefined. */
-  readonly _kexinit: unknown;
-  /** Undefined once ssh2 has given the connection up; every send would throw then. */
-  readonly _destruct: unknown;
-  readonly _packetRW: { readonly write: PacketWriter };
-  rekey(): void;
-  serviceAccept?(name: string): void;
-}
-
-type SendPacket = (protocol: Protocol, packet: Buffer, evenDuringKeyExchange?: boolean) => boolean;
 
 /** Packets that {@link attachPackets} takes away from ssh2. */
 export interface PacketHandler {
@@ -138,44 +114,4 @@ function takePackets(protocol: Protocol, handler: PacketHandler): void {
     }
     return undefined;
   };
-}
-
-function protocolOf(connection: object): Protocol {
-  const protocol: unknown = '_protocol' in connection ? connection._protocol : undefined;
-  if (!isProtocol(protocol)) throw unsupportedLibrary();
-  return protocol;
-}
-
-function isProtocol(value: unknown): value is Protocol {
-  if (typeof value !== 'object' || value === null) return false;
-  if (!('_onPayload' in value) || typeof value._onPayload !== 'function') return false;
-  if (!('_kexinit' in value) || !('_destruct' in value)) return false;
-  if (!('rekey' in value) || typeof value.rekey !== 'function') return false;
-  if (!('_packetRW' in value) || typeof value._packetRW !== 'object' || value._packetRW === null)
-    return false;
-  if (!('write' in value._packetRW)) return false;
-  const write = value._packetRW.write;
-  if (typeof write !== 'object' || write === null) return false;
-  return 'alloc' in write && 'finalize' in write && 'allocStart' in write && 'allocStartKEX' in write;
-}
-
-function loadSendPacket(): SendPacket {
-  // No public entry sends a packet; importing the file by its path is all there is, and it has no types.
-  const internals: unknown = createRequire(import.meta.url)('ssh2/lib/protocol/utils.js');
-  if (typeof internals !== 'object' || internals === null || !('sendPacket' in internals))
-    throw unsupportedLibrary();
-  const { sendPacket } = internals;
-  if (typeof sendPacket !== 'function') throw unsupportedLibrary();
-  return (protocol, packet, evenDuringKeyExchange) =>
-    sendPacket(protocol, packet, evenDuringKeyExchange) === true;
-}
-
-function unsupportedLibrary(): DrawbridgeError {
-  return new DrawbridgeError(
-    'ssh.unsupported_library',
-    'The installed ssh2 is not the one Drawbridge knows.',
-    {
-      hint: 'Install the exact version that package-lock.json names with `npm ci`.',
-    },
-  );
 }

@@ -2,10 +2,10 @@ import type { Clock, Timer } from '../../clock.ts';
 import { PING_INTERVAL_MS, SILENCE_TIMEOUT_MS } from '../limits.ts';
 
 /** When a new tunnel pings, so that a quiet moment's round trip time is known before the first bulk transfer. */
-const FIRST_PINGS_MS = [0, 60, 160, 320, 640, 1_280];
+const FIRST_PINGS_MS = [0, 20, 40, 80, 120, 160, 240, 320, 480, 640, 960, 1_280];
 
 /** Round trip times of this many quiet pings are kept; the least of them is the base. */
-const QUIET_SAMPLES = 8;
+const QUIET_SAMPLES = 32;
 
 /** A ping is quiet when less than this moved while it was on its way. */
 const QUIET_BYTES = 16 * 1024;

@@ -34,10 +34,11 @@ const GROWTH_FACTOR = 2;
 const OVERSHOOT = 2;
 
 /**
- * A shorter path than this needs no larger window than the initial one, which is good for 256 MiB/s here. On it the rate
- * is what the processors make of it, and all that a larger window would bring is a queue for others to stand behind.
+ * A shorter path needs no larger window than the initial one, which is good for a gigabit per second here. On it the rate
+ * is what the processors make of it, all that a larger window would bring is a queue for others to stand behind, and a
+ * busy machine's pings look longer than the path is.
  */
-const MIN_GROWTH_RTT_MS = 1;
+const MIN_GROWTH_RTT_MS = 2;
 
 /** Credit is sent when this share of the window is owed: rarely enough to be cheap, often enough to keep the path full. */
 const CREDIT_SHARE = 1 / 4;

@@ -6,6 +6,7 @@ import type { ChannelTarget } from './channel-target.ts';
 import { DISCONNECT, MESSAGE } from './messages.ts';
 import { attachPackets, type PacketPort } from './ssh2-internals.ts';
 import { protocolFault, WireReader, WireWriter } from './wire.ts';
+import { WriteBatch } from './write-batch.ts';
 
 /** Data that may be parked in the transport's own buffer before channels have to wait. */
 export const PARKED_HIGH_BYTES = 256 * 1024;
@@ -79,11 +80,16 @@ export class ConnectionProtocol {
       },
     });
     const protocol = this;
+    const batch = new WriteBatch(stream);
     this.channels = new ChannelTable({
       transport: {
-        send: (payload) => this.port.send(payload),
+        send: (payload) => {
+          batch.begin();
+          this.port.send(payload);
+        },
         sendData: (remoteId, dataStream, chunk) => {
           this.#countBytes(chunk.length);
+          batch.begin();
           this.port.sendData(remoteId, dataStream, chunk);
         },
         get congested() {

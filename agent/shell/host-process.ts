@@ -19,6 +19,8 @@ export interface ProcessSpec {
   readonly line: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** User id that the process will have, when that is not ours. */
+  readonly uid?: number;
 }
 
 /** A process of a session, on a terminal or on pipes. It leads a process group of its own. */

@@ -1,8 +1,18 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import type { HostProcess, ProcessListener, ProcessSpec } from './host-process.ts';
 import { ProcessGroup } from './process-group.ts';
+import { makeStandardPipes } from './standard-pipes.ts';
+
+/** Our ends of a process's standard streams. */
+interface Streams {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+}
 
 /**
  * Starts a process on pipes: output and error apart, input that can be closed.
@@ -14,21 +24,38 @@ export async function startPiped(
   clock: Clock,
 ): Promise<HostProcess> {
   const [program, ...args] = spec.line;
-  const child = spawn(program, args, {
-    cwd: spec.cwd,
-    env: { ...spec.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-    // A session and process group of its own, so that all of it can be ended.
-    detached: true,
-  });
+  // A session and process group of its own, so that all of it can be ended.
+  const options = { cwd: spec.cwd, env: { ...spec.env }, detached: true };
+  const pipes = await makeStandardPipes(spec.uid);
+  if (pipes === undefined) {
+    const child = spawn(program, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
+    return begin(child, child, listener, clock);
+  }
+  const child = spawn(program, args, { ...options, stdio: [...pipes.fds] });
+  try {
+    return await begin(child, pipes, listener, clock);
+  } catch (error) {
+    for (const stream of [pipes.stdin, pipes.stdout, pipes.stderr]) stream.destroy();
+    throw error;
+  } finally {
+    pipes.release();
+  }
+}
+
+async function begin(
+  child: ChildProcess,
+  streams: Streams,
+  listener: ProcessListener,
+  clock: Clock,
+): Promise<HostProcess> {
   // Listened to before anything can happen: a short command may be over by the time somebody has waited for it.
   const started = startOf(child);
-  const running = new PipedProcess(child, listener, clock);
+  const running = new PipedProcess(child, streams, listener, clock);
   await started;
   return running;
 }
 
-function startOf(child: ChildProcessWithoutNullStreams): Promise<void> {
+function startOf(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (cause) =>
@@ -40,25 +67,30 @@ function startOf(child: ChildProcessWithoutNullStreams): Promise<void> {
 }
 
 class PipedProcess implements HostProcess {
-  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #child: ChildProcess;
+  readonly #streams: Streams;
   readonly #group: ProcessGroup | undefined;
 
-  constructor(child: ChildProcessWithoutNullStreams, listener: ProcessListener, clock: Clock) {
+  constructor(child: ChildProcess, streams: Streams, listener: ProcessListener, clock: Clock) {
     this.#child = child;
+    this.#streams = streams;
     this.#group = child.pid === undefined ? undefined : new ProcessGroup(child.pid, clock);
-    child.stdout.on('data', (chunk: Buffer) => listener.onOutput(chunk, 'stdout'));
-    child.stderr.on('data', (chunk: Buffer) => listener.onOutput(chunk, 'stderr'));
-    child.stdin.on('drain', () => listener.onDrain());
+    const { stdin, stdout, stderr } = streams;
+    stdout.on('data', (chunk: Buffer) => listener.onOutput(chunk, 'stdout'));
+    stderr.on('data', (chunk: Buffer) => listener.onOutput(chunk, 'stderr'));
+    stdin.on('drain', () => listener.onDrain());
     // A process that no longer reads is no fault: what is still sent to it is dropped, and the sender goes on.
-    child.stdin.on('error', () => listener.onDrain());
-    child.stdin.on('close', () => listener.onDrain());
-    // `close` comes when both outputs are at their end too, so that nothing can follow it.
-    child.on('close', (code, signal) => {
-      if (child.pid === undefined) return;
+    stdin.on('error', () => listener.onDrain());
+    stdin.on('close', () => listener.onDrain());
+    if (child.pid === undefined) return;
+    // The end is told when both outputs are at their end too, so that nothing can follow it.
+    const outputs = [stdout, stderr].map((stream) => closed(stream));
+    void Promise.all([once(child, 'exit'), ...outputs]).then(() => {
+      stdin.destroy();
       listener.onEnd(
-        signal === null
-          ? { kind: 'exited', code: code ?? 255 }
-          : { kind: 'signalled', signal: signal.slice(3) },
+        child.signalCode === null
+          ? { kind: 'exited', code: child.exitCode ?? 255 }
+          : { kind: 'signalled', signal: child.signalCode.slice(3) },
       );
     });
   }
@@ -68,22 +100,22 @@ class PipedProcess implements HostProcess {
   }
 
   write(chunk: Buffer): boolean {
-    const { stdin } = this.#child;
+    const { stdin } = this.#streams;
     return stdin.destroyed || stdin.writableEnded ? true : stdin.write(chunk);
   }
 
   endInput(): void {
-    this.#child.stdin.end();
+    this.#streams.stdin.end();
   }
 
   pause(): void {
-    this.#child.stdout.pause();
-    this.#child.stderr.pause();
+    this.#streams.stdout.pause();
+    this.#streams.stderr.pause();
   }
 
   resume(): void {
-    this.#child.stdout.resume();
-    this.#child.stderr.resume();
+    this.#streams.stdout.resume();
+    this.#streams.stderr.resume();
   }
 
   resize(): void {
@@ -96,9 +128,17 @@ class PipedProcess implements HostProcess {
 
   hangUp(): void {
     this.#group?.hangUp();
-    this.#child.stdin.destroy();
+    this.#streams.stdin.destroy();
     // Nobody reads any longer; what holds the pipes open must not keep them, nor this process, waiting.
-    this.#child.stdout.destroy();
-    this.#child.stderr.destroy();
+    this.#streams.stdout.destroy();
+    this.#streams.stderr.destroy();
   }
+}
+
+/** Resolves when nothing more can be read of a stream, for whatever reason. */
+function closed(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    stream.on('error', () => stream.destroy());
+    stream.once('close', resolve);
+  });
 }

@@ -150,7 +150,8 @@ class SessionChannel implements ProcessListener {
       tools,
     );
     const env = loginEnvironment(account, this.#environment, process.env, terminal?.term);
-    const spec = { line, env, cwd: await startFolder(account, become) };
+    const cwd = await startFolder(account, become);
+    const spec = { line, env, cwd, ...(become ? { uid: account.uid } : {}) };
     if (terminal === undefined) return startPiped(spec, this.#heldBack(), clock);
     return startOnTerminal(spec, terminal, this.#heldBack(), clock);
   }

@@ -58,6 +58,17 @@ export const USER_SIGNATURES = [
   'rsa-sha2-256',
 ] as const;
 
+/** libssh2 before 1.11, which curl of Debian 12 is built with: it has neither AES-GCM nor a MAC of `MACS`. */
+const OLD_LIBSSH2 = /^SSH-2\.0-libssh2_1\.(?:\d|10)(?:\D|$)/;
+
+/**
+ * MACs that a server offers only to the client with this version line: sound, and the best that this client has, but
+ * not what others should be able to choose.
+ */
+export function extraMacsFor(clientVersion: string): readonly string[] {
+  return OLD_LIBSSH2.test(clientVersion) ? ['hmac-sha2-256'] : [];
+}
+
 /** What our SSH servers offer. */
 export const SERVER_ALGORITHMS: Algorithms = {
   kex: [...KEX],

@@ -3,7 +3,7 @@ import ssh2, { type AuthContext, type Connection } from 'ssh2';
 import { type Clock, systemClock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { HYBRID, SERVER_ALGORITHMS, USER_SIGNATURES } from './algorithms.ts';
+import { extraMacsFor, HYBRID, SERVER_ALGORITHMS, USER_SIGNATURES } from './algorithms.ts';
 import { readAttempt, type SshAuthAttempt } from './auth-attempt.ts';
 import type { SshChannel } from './channel.ts';
 import type { IncomingChannel } from './channel-table.ts';
@@ -176,7 +176,7 @@ class ServerConnection implements SshServerConnection {
   #start(connection: Connection): void {
     const options = this.#options;
     connection.on('error', (error: Error) => this.#fault(error));
-    attachKex(connection, HYBRID);
+    attachKex(connection, HYBRID, extraMacsFor(this.#clientVersion ?? ''));
     announceSignatures(connection, USER_SIGNATURES);
     const protocol = new ConnectionProtocol(connection, this.#stream, {
       clock: this.#clock,

@@ -43,16 +43,17 @@ export interface KexShare {
 }
 
 /**
- * Offers `added` before all that ssh2 offers on `connection`, at first and whenever keys are exchanged again. To be
+ * Offers `added` before all that ssh2 offers on `connection`, at first and whenever keys are exchanged again, and
+ * `extraMacs` behind its MACs. To be
  * called before our KEXINIT is sent: right behind `connect`, or as the first thing in a server's `connection` event.
  *
  * ssh2 chooses and builds its exchanges inside closures. So the peer's list is shown to it with the stand-in where
  * `added` was chosen, and what it then builds is given the real packet (for the exchange hash) and our mathematics.
  * @throws `ssh.unsupported_library` when this is not the ssh2 that we know.
  */
-export function attachKex(connection: object, added: AddedKex): void {
+export function attachKex(connection: object, added: AddedKex, extraMacs: readonly string[] = []): void {
   const protocol = protocolOf(connection);
-  protocol._offer = offerWith(protocol._offer, added.name);
+  protocol._offer = offerWith(protocol._offer, added.name, extraMacs);
   const own = protocol._offer.lists.kex.array;
   const isServer = protocol._server;
   let chosenIn: Buffer | undefined;
@@ -120,7 +121,7 @@ export function announceSignatures(connection: object, algorithms: readonly stri
   };
 }
 
-function offerWith(offer: KexOffer, name: string): KexOffer {
+function offerWith(offer: KexOffer, name: string, extraMacs: readonly string[]): KexOffer {
   const module: unknown = createRequire(import.meta.url)('ssh2/lib/protocol/kex.js');
   if (typeof module !== 'object' || module === null || !('KexInit' in module)) throw unsupportedLibrary();
   const { KexInit } = module;
@@ -128,7 +129,7 @@ function offerWith(offer: KexOffer, name: string): KexOffer {
   const { kex, serverHostKey, cs, sc } = offer.lists;
   const direction = ({ cipher, mac, compress, lang }: Direction) => ({
     cipher: cipher.array,
-    mac: mac.array,
+    mac: [...mac.array, ...extraMacs],
     compress: compress.array,
     lang: lang.array,
   });

@@ -10,8 +10,10 @@ import { HYBRID, USER_SIGNATURES } from '../../../shared/ssh/algorithms.ts';
 import { connectSsh, type SshClientConnection } from '../../../shared/ssh/client-connection.ts';
 import { readKexMethods } from '../../../shared/ssh/kexinit.ts';
 import { announceSignatures, attachKex } from '../../../shared/ssh/ssh2-handshake.ts';
+import { WireReader } from '../../../shared/ssh/wire.ts';
 import { createTestKey, ISOLATED, runSsh, type TestKey } from '../../support/ssh-client.ts';
 import { startTestServer, type TestServer } from '../../support/ssh-test-server.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const KEXINIT = 20;
 const KEX_ECDH_INIT = 30;
@@ -139,5 +141,27 @@ describe('the list of signatures', () => {
     const run = await stock(['-o', 'LogLevel=DEBUG1'], 'exit 0');
     const list = /server-sig-algs=<([^>]*)>/.exec(run.stderr)?.[1]?.split(',');
     expect(list).toEqual([...USER_SIGNATURES]);
+  });
+});
+
+describe('what is offered', () => {
+  it.each([
+    ['SSH-2.0-libssh2_1.10.0', ['hmac-sha2-256']],
+    ['SSH-2.0-libssh2_1.9.0', ['hmac-sha2-256']],
+    ['SSH-2.0-libssh2_1.11.1', []],
+    ['SSH-2.0-OpenSSH_9.2', []],
+    ['SSH-2.0-x-libssh2_1.10.0', []],
+  ])('has to %s these MACs more: %j', async (version, more) => {
+    const socket = connect(server.port, '127.0.0.1');
+    const received: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    socket.write(`${version}\r\n`);
+    await waitFor(() => plainPackets(Buffer.concat(received)).length > 0, { what: 'the KEXINIT' });
+    socket.destroy();
+    const [kexinit = Buffer.alloc(0)] = plainPackets(Buffer.concat(received));
+    const reader = new WireReader(kexinit, 17);
+    const lists = Array.from({ length: 6 }, () => reader.string().toString().split(','));
+    const macs = ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', ...more];
+    expect(lists.slice(4)).toEqual([macs, macs]);
   });
 });

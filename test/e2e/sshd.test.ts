@@ -1,69 +1,23 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram, TestDemo } from '../support/demo.ts';
 import { freePort } from '../support/free-port.ts';
+import { startRealSshd } from '../support/real-sshd.ts';
 import { createTemporaryDirectory } from '../support/temporary-directory.ts';
 import { TerminalProgram } from '../support/terminal-program.ts';
-import { waitFor } from '../support/wait-for.ts';
-
-const SFTP_SERVERS = [
-  '/usr/lib/openssh/sftp-server',
-  '/usr/libexec/openssh/sftp-server',
-  '/usr/libexec/sftp-server',
-];
-const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/usr/bin/sshd'].find(existsSync) ?? 'sshd';
 
 let demo: TestDemo;
 let stopSshd: () => Promise<void>;
 let folder: string;
 let removeFolder: () => void;
 
-/** A real sshd with a configuration of its own, that lets in whoever `keys` names, as the current user. */
-async function startSshd(port: number, keys: string): Promise<() => Promise<void>> {
-  const hostKey = join(folder, 'host_key');
-  expect(spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', hostKey]).status).toBe(0);
-  const config = join(folder, 'sshd_config');
-  const lines = [
-    `ListenAddress 127.0.0.1:${port}`,
-    `HostKey ${hostKey}`,
-    `AuthorizedKeysFile ${keys}`,
-    `PidFile ${join(folder, 'sshd.pid')}`,
-    `Subsystem sftp ${SFTP_SERVERS.find(existsSync) ?? 'internal-sftp'}`,
-    'StrictModes no',
-    'UsePAM no',
-    'PasswordAuthentication no',
-    'PermitRootLogin prohibit-password',
-    'SetEnv DRAWBRIDGE_TEST=real-sshd',
-  ];
-  writeFileSync(config, `${lines.join('\n')}\n`);
-  if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });
-  const sshd = spawn(SSHD, ['-D', '-e', '-f', config], { stdio: 'ignore' });
-  const ended = once(sshd, 'close');
-  await waitFor(
-    async () => {
-      const socket = connect(port, '127.0.0.1');
-      await once(socket, 'connect');
-      socket.destroy();
-      return true;
-    },
-    { what: 'sshd to listen' },
-  );
-  return async () => {
-    sshd.kill('SIGTERM');
-    await ended;
-  };
-}
-
 beforeAll(async () => {
   ({ path: folder, remove: removeFolder } = createTemporaryDirectory());
   const port = await freePort();
   const keys = join(folder, 'authorized_keys');
   writeFileSync(keys, '');
-  stopSshd = await startSshd(port, keys);
+  stopSshd = await startRealSshd(folder, port, keys);
   demo = await TestDemo.start(['--sshd', `127.0.0.1:${port}`]);
   writeFileSync(keys, `${demo.document.bastion.sshClientKey}\n`);
 });

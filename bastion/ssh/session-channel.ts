@@ -159,8 +159,10 @@ export class SessionChannel {
         host.destroy();
         throw new DrawbridgeError('session.closed', 'The session has ended.');
       }
-      // Before the shell's own first output, and recorded like everything that is seen there.
-      if (this.#pty !== undefined) this.#operator.write(evidence.notice(recordedLine(context)));
+      // Before the shell's own first output, and recorded like everything that is seen there. The output of a command
+      // is the command's alone, also in a terminal: programs read it (Ansible with a pty does).
+      if (this.#pty !== undefined && plan.kind === 'shell')
+        this.#operator.write(evidence.notice(recordedLine(context)));
       if (!(await this.#startOnHost(host, start))) {
         host.destroy();
         throw new DrawbridgeError('host.refused', `The host ${session.identity.host} refused to start it.`);

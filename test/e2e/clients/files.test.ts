@@ -94,10 +94,12 @@ describe.concurrent.each(TARGETS)('files to the $target', ({ index }) => {
   });
 
   it('psftp: put, rename, list, get', async () => {
+    const batch = join(here(), 'psftp-batch');
     const proxy = ['-proxycmd', matrix.jumpLine(host())];
-    const args = [...matrix.putty(), ...proxy, '-b', '/dev/stdin', `${matrix.login}@${host()}`];
+    const args = [...matrix.putty(), ...proxy, '-b', batch, `${matrix.login}@${host()}`];
     const script = `put ${here()}/tree/f2 ${here()}/p1\nmv ${here()}/p1 ${here()}/p2\nls ${here()}\nget ${here()}/p2 ${here()}/p3\n`;
-    const result = await runProgram('psftp', args, { input: script });
+    writeFileSync(batch, script);
+    const result = await runProgram('psftp', args);
     expect(result).toMatchObject({ status: 0 });
     await same('tree/f2', 'p3');
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClientMatrix, TARGETS } from '../../support/client-matrix.ts';
 import { runProgram } from '../../support/demo.ts';
+import { TerminalProgram } from '../../support/terminal-program.ts';
 
 let matrix: ClientMatrix;
 
@@ -43,9 +44,16 @@ describe.each(SHELL_CLIENTS)('%s', (client) => {
     });
 
     it('pty: a terminal', async () => {
-      const result = await run(['-t'], 'tty; exit 3');
-      expect(result.status).toBe(3);
-      expect(result.stdout).toMatch(/\/dev\/pts\/\d+/);
+      const args = shellClient(client, matrix.host(index));
+      const line = [...args.slice(0, -1), '-t', ...args.slice(-1), 'tty; stty size; exit 3'];
+      const program = TerminalProgram.start(client, line, { cols: 91, rows: 29 });
+      try {
+        await program.shows(/\/dev\/pts\/\d+/);
+        await program.shows('29 91');
+        expect(await program.exit()).toBe(3);
+      } finally {
+        program.kill();
+      }
     });
   });
 });
@@ -59,7 +67,13 @@ describe.each(LIBRARIES)('$library', ({ library, features }) => {
   describe.concurrent.each(TARGETS)('to the $target', ({ index }) => {
     it.each(features)('%s', async (feature) => {
       const result = await matrix.python(library, feature, matrix.host(index));
-      expect(result).toMatchObject({ status: 0, stdout: 'ok\n' });
+      expect(result, result.stderr).toMatchObject({ status: 0, stdout: 'ok\n' });
+    });
+
+    // An sshd passes no signal on to what runs as root.
+    it.runIf(library === 'asyncssh' && (index === 1 || process.getuid?.() !== 0))('sent signal', async () => {
+      const result = await matrix.python(library, 'sent signal', matrix.host(index));
+      expect(result, result.stderr).toMatchObject({ status: 0, stdout: 'ok\n' });
     });
   });
 });

@@ -81,6 +81,7 @@ async def with_asyncssh():
         elif feature == "signal":
             run = await connection.run("kill -TERM $$")
             same(run.exit_signal[0], "TERM")
+        elif feature == "sent signal":
             process = await connection.create_process("echo up; exec sleep 100")
             same(await process.stdout.readline(), "up\n")
             process.send_signal("TERM")

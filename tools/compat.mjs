@@ -1,0 +1,101 @@
+// Runs the client matrix, its heavy part too, and writes docs/compatibility.md from what passed and what did not.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'drawbridge-compat-'));
+const report = join(folder, 'report.json');
+
+const run = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    'test/e2e/clients',
+    '--testTimeout=60000',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, DRAWBRIDGE_COMPAT: '1' } },
+);
+const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
+rmSync(folder, { recursive: true });
+
+const TARGET = /,? ?to the '?(builtin shell|host\\?'s sshd)'?/;
+const COLUMNS = ['builtin shell', "host's sshd"];
+
+/** client → feature → target → status */
+const clients = new Map();
+for (const { ancestorTitles, title, status } of testResults.flatMap((file) => file.assertionResults)) {
+  const whole = [...ancestorTitles, title].join(' › ');
+  const target = TARGET.exec(whole)?.[1]?.replace('\\', '');
+  if (target === undefined) throw new Error(`the test "${whole}" names no target`);
+  const group = ancestorTitles[0].replace(TARGET, '').replaceAll("'", '').trim();
+  const plain = title.replace(TARGET, '').trim();
+  const [client, feature] =
+    group === 'files'
+      ? [plain.slice(0, plain.indexOf(':')), plain.slice(plain.indexOf(':') + 2)]
+      : [group === 'many and much' ? 'OpenSSH' : group, plain];
+  const features = clients.get(client) ?? new Map();
+  clients.set(client, features.set(feature, { ...features.get(feature), [target]: status }));
+}
+
+const WORDS = { passed: 'yes', failed: '**no**' };
+const rows = [...clients].flatMap(([client, features]) =>
+  [...features].map(([feature, by]) => {
+    const cells = COLUMNS.map((target) => WORDS[by[target]] ?? 'not tried');
+    return `| ${[client, feature, ...cells].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  }),
+);
+
+const VERSIONS = [
+  ['ssh', '-V'],
+  ['plink', '-V'],
+  ['dbclient', '-V'],
+  ['/usr/bin/python3', '-Wignore', '-c', 'import paramiko; print("paramiko", paramiko.__version__)'],
+  ['/usr/bin/python3', '-Wignore', '-c', 'import asyncssh; print("AsyncSSH", asyncssh.__version__)'],
+  ['lftp', '--version'],
+  ['curl', '--version'],
+  ['rsync', '--version'],
+  ['git', '--version'],
+  ['sshfs', '--version'],
+  ['ansible', '--version'],
+];
+const versions = VERSIONS.map(([program, ...args]) => {
+  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  return `${stdout ?? ''}${stderr ?? ''}`
+    .split('\n')
+    .find((line) => line.trim() !== '')
+    ?.trim();
+}).filter((line) => line !== undefined);
+
+const text = `# Compatibility
+
+Written by \`npm run compat\` on ${new Date().toISOString().slice(0, 10)}, from a run and not from belief: every line is a
+test in \`test/e2e/clients\`, run against a demo by the proxy's jump, with the agent's builtin shell and with the host's
+own sshd behind the bastion.
+
+| client | feature | ${COLUMNS.join(' | ')} |
+|---|---|---|---|
+${rows.join('\n')}
+
+## Versions
+
+${versions.map((line) => `- ${line}`).join('\n')}
+
+## Known limits
+
+- curl built with libssh2 before 1.11 has no MAC of those that the servers offer. To such a client alone, told by its
+  version line, they offer \`hmac-sha2-256\` too.
+- There is no compression: \`-C\` is answered with none, and everything works.
+- \`-R\`, agent forwarding and X11 are refused at once; the session goes on without them.
+- An sshd does not pass signals of the client on to what runs as root; the builtin shell does.
+- The key exchange \`mlkem768x25519-sha256\` is offered first by the proxy and by the bastion; clients without it use
+  \`curve25519-sha256\`.
+`;
+writeFileSync(join(root, 'docs', 'compatibility.md'), text);
+process.exit(run.status ?? 1);

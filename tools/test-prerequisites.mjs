@@ -27,6 +27,7 @@ const needed = [
   { what: 'dbclient', package: 'dropbear-bin', programs: ['dbclient', 'dropbearconvert'] },
   { what: 'paramiko', package: 'python3-paramiko', files: ['/usr/lib/python3/dist-packages/paramiko'] },
   { what: 'AsyncSSH', package: 'python3-asyncssh', files: ['/usr/lib/python3/dist-packages/asyncssh'] },
+  { what: 'ssh-audit', package: 'ssh-audit', programs: ['ssh-audit'] },
   { what: 'lftp', package: 'lftp', programs: ['lftp'] },
   { what: 'curl', package: 'curl', programs: ['curl'] },
   { what: 'git', package: 'git', programs: ['git'] },

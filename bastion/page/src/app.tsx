@@ -58,6 +58,8 @@ function SignedIn({ api, me, onSignedOut }: { api: ApiClient; me: Me; onSignedOu
     return () => updates.stop();
   }, [updates]);
   const signOut = () => {
+    // The server ends the stream with the sign-in; asking why would only be answered with 401.
+    updates.stop();
     api.send('POST', '/api/logout').then(onSignedOut, onSignedOut);
   };
   return (

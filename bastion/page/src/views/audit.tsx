@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { AUDIT_EVENT_TYPES } from '../../../../shared/audit/event.ts';
 import type { AuditEntry, AuditList } from '../../../web/api.ts';
 import { withQuery } from '../data/api-client.ts';
@@ -92,11 +92,16 @@ function AuditPages({ filter }: { filter: Filter }) {
   const [events, setEvents] = useState<readonly AuditEntry[] | undefined>(undefined);
   const [error, setError] = useState<Error | undefined>(undefined);
   const [more, setMore] = useState(false);
+  const meanwhile = useRef<AuditEntry[] | undefined>(undefined);
   const { type, operator, session } = filter;
   const load = useCallback(() => {
+    // What is stored while the answer is on its way may be missing in it.
+    const news: AuditEntry[] = [];
+    meanwhile.current = news;
     api.get<AuditList>(withQuery('/api/audit', { type, operator, session, limit: PAGE })).then(
       ({ events: page }) => {
-        setEvents(page);
+        meanwhile.current = undefined;
+        setEvents(news.reduce(withNewest, page));
         setMore(page.length === PAGE);
         setError(undefined);
       },
@@ -115,6 +120,7 @@ function AuditPages({ filter }: { filter: Filter }) {
     const stops = [
       updates.onEvent((event) => {
         if (!matches(event, { type, operator, session })) return;
+        meanwhile.current?.push(event);
         setEvents((known) => (known === undefined ? known : withNewest(known, event)));
       }),
       updates.onReconnect(load),

@@ -45,7 +45,11 @@ function packet(type: number, ...fields: Buffer[]): Buffer {
   return Buffer.concat([u32(payload.length + 1), Buffer.from([type]), payload]);
 }
 
-const client = (...packets: Buffer[]): SftpPiece => ({ from: 'client', bytes: Buffer.concat(packets) });
+const client = (...packets: Buffer[]): SftpPiece => fromClient(packets);
+const fromClient = (packets: readonly Buffer[]): SftpPiece => ({
+  from: 'client',
+  bytes: Buffer.concat(packets),
+});
 const server = (...packets: Buffer[]): SftpPiece => ({ from: 'server', bytes: Buffer.concat(packets) });
 
 const OPEN_READ = 1;
@@ -350,7 +354,7 @@ describe('SftpObserver', () => {
     ['too many names waiting', [client(...Array.from({ length: 300 }, (_, id) => remove(id, 'a')))]],
     [
       'too many requests waiting',
-      [client(...Array.from({ length: REQUESTS_LIMIT + 1 }, (_, id) => read(id, 'h', 0, 1)))],
+      [fromClient(Array.from({ length: REQUESTS_LIMIT + 1 }, (_, id) => read(id, 'h', 0, 1)))],
     ],
   ])('gives up once at %s, as its last event, and takes no more', (_, pieces) => {
     const events: SftpEvent[] = [];

@@ -3,9 +3,12 @@ import { DrawbridgeError, systemCodeOf } from '../errors.ts';
 import { networkOf } from '../network.ts';
 import { type ServeSshOptions, type SshServerConnection, serveSsh } from './server-connection.ts';
 
-/** Connections that have not signed in yet, from one address (or IPv6 network) and in all; one more is closed at once. */
-export const MAX_UNAUTHENTICATED_PER_ADDRESS = 20;
-export const MAX_UNAUTHENTICATED = 200;
+/**
+ * Connections that have not signed in yet, from one address (or IPv6 network) and in all; one more is closed at once.
+ * An office behind one address, or one Ansible run with many forks, stays below the first.
+ */
+export const MAX_UNAUTHENTICATED_PER_ADDRESS = 128;
+export const MAX_UNAUTHENTICATED = 512;
 
 /** Connections in all; one more is closed at once. */
 export const MAX_CONNECTIONS = 5_000;

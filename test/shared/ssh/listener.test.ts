@@ -36,6 +36,21 @@ describe('an SSH listener', () => {
     expect((await runSsh(args)).code).toBe(8);
   });
 
+  it('holds a hundred handshakes of one office at once', async () => {
+    const key = await createTestKey(temporaryDirectory());
+    const refused: string[] = [];
+    server = await startTestServer(key, {}, { onRefused: (event) => refused.push(event.reason) });
+    for (let index = 0; index < 100; index += 1) {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      sockets.push(socket);
+    }
+    await waitFor(() => server.listener.connections.size === 100);
+    const args = [...ISOLATED, '-p', String(server.port), '-i', key.path, 'a@127.0.0.1', 'exit 8'];
+    expect((await runSsh(args)).code).toBe(8);
+    expect(refused).toEqual([]);
+  });
+
   it('says who is in the way when it can not listen', async () => {
     const key = await createTestKey(temporaryDirectory());
     server = await startTestServer(key);

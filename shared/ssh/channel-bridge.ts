@@ -168,6 +168,7 @@ export function bridgeChannels(
         hooks.onInputEnd?.();
         host.end();
       }),
+    awaitsExit: () => operator.type === 'session' && exit === undefined && aborted === undefined,
     onClosed: () => {
       host.destroy();
       finishOne();

@@ -17,6 +17,12 @@ export interface ChannelHandlers {
   onRequest?(request: ChannelRequest): boolean | Promise<boolean>;
   /** After `write` has said false: there is room again. */
   onDrain?(): void;
+  /**
+   * The peer has closed a channel on which data had ended both ways. True: it stays until we close it, for an exit
+   * status that is still to come. OpenSSH's multiplexing master closes that early and goes on listening; its own server
+   * answers so, too. Not given: it is gone at once.
+   */
+  awaitsExit?(): boolean;
   /** The channel is gone: closed by both sides, or its connection ended. Called exactly once. */
   onClosed?(): void;
 }

@@ -38,6 +38,11 @@ export class ChannelOutbox {
     return this.#state === 'closed';
   }
 
+  /** EOF was sent, CLOSE was not. */
+  get hasEnded(): boolean {
+    return this.#state === 'eof';
+  }
+
   get queuedBytes(): number {
     return this.#queue.dataBytes;
   }

@@ -103,11 +103,13 @@ export class SshChannel {
   /** Sends EOF (if it was not) and CLOSE behind what is queued. */
   close(): void {
     this.#outbox.close();
+    this.#releaseIfClosed();
   }
 
   /** Sends CLOSE at once; what is queued is lost. */
   destroy(): void {
     this.#outbox.closeNow();
+    this.#releaseIfClosed();
   }
 
   /**
@@ -181,9 +183,7 @@ export class SshChannel {
         this.#unanswered.shift()?.(type === MESSAGE.CHANNEL_SUCCESS);
         break;
       case MESSAGE.CHANNEL_CLOSE:
-        this.#peer = 'closed';
-        this.#outbox.closeNow();
-        this.release();
+        this.#receiveClose();
         break;
       default:
         throw protocolFault('An unknown message was sent to a channel.');
@@ -202,6 +202,19 @@ export class SshChannel {
     for (const answer of this.#unanswered.splice(0)) answer(false);
     this.#gone.abort();
     this.#inbox.closed();
+  }
+
+  #receiveClose(): void {
+    const ended = this.#peer === 'eof' && this.#outbox.hasEnded;
+    this.#peer = 'closed';
+    if (ended && this.#inbox.handlers.awaitsExit?.() === true) return;
+    this.#outbox.closeNow();
+    this.release();
+  }
+
+  /** Both sides have said CLOSE. */
+  #releaseIfClosed(): void {
+    if (this.#peer === 'closed' && this.#outbox.isClosed) this.release();
   }
 
   #receiveData(chunk: Buffer, stream: DataStream): void {

@@ -237,6 +237,9 @@ describe('OpenSSH', () => {
         expect(runs.map((run) => `${run.status} ${run.stdout}`)).toEqual(
           runs.map((_, number) => `${number} ${number}\n`),
         );
+        // With both directions at their end, a master's channel is closed by the client before the status is known.
+        const late = await matrix.ssh(['-S', socket, host(), 'echo out; exec >&- 2>&-; sleep 0.5; exit 7']);
+        expect(late).toMatchObject({ status: 7, stdout: 'out\n' });
       } finally {
         master.kill();
         await ended;

@@ -24,6 +24,15 @@ export interface Login {
     readonly ownCa: boolean;
   };
   readonly bastions: readonly KnownBastion[];
+  /** The identity provider that the operator signed in with, when it was one. */
+  readonly provider?: LoginProvider;
+}
+
+/** An identity provider, as far as signing out needs it. */
+export interface LoginProvider {
+  readonly name: string;
+  readonly issuer: string;
+  readonly clientId: string;
 }
 
 /**
@@ -117,6 +126,7 @@ function parseLogin(text: string): Login | undefined {
     key: { fingerprint, expiresAt },
     proxy: { url, id, ssh: { host, port, hostKey }, ownCa: proxy?.['ownCa'] === true },
     bastions: listOf(root['bastions'], bastionOf),
+    ...providerOf(root['provider']),
   };
 }
 
@@ -131,6 +141,15 @@ function listOf<T>(value: unknown, read: (item: unknown) => T | undefined): read
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+function providerOf(value: unknown): Pick<Login, 'provider'> {
+  const provider = objectOf(value);
+  const name = provider?.['name'];
+  const issuer = provider?.['issuer'];
+  const clientId = provider?.['clientId'];
+  if (typeof name !== 'string' || typeof issuer !== 'string' || typeof clientId !== 'string') return {};
+  return { provider: { name, issuer, clientId } };
 }
 
 function bastionOf(value: unknown): KnownBastion | undefined {

@@ -1,6 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import type { Egress } from '../shared/egress/egress.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { createSshKeyFile } from '../shared/ssh/keys.ts';
 import { makeHome, type OperatorHome } from './home.ts';
@@ -8,13 +9,9 @@ import { type Login, removeLogin, requireLogin, writeLogin } from './login-file.
 import { loginEgress, operatorEgress, operatorToken, requestProxy } from './proxy-api.ts';
 import { renderKnownHosts, renderSshConfig } from './ssh-config.ts';
 
-/** What an operator gives to sign in. */
-export interface SignIn {
+/** Where a login is asked for and where it is kept. */
+export interface LoginPlace {
   readonly proxyUrl: string;
-  readonly username: string;
-  readonly password: string;
-  /** The current code of the operator's authenticator. */
-  readonly code: string;
   /** PEM of the CA that the proxy's certificate comes from, when it is not a public one. */
   readonly ca?: string;
   readonly home: OperatorHome;
@@ -23,6 +20,23 @@ export interface SignIn {
   readonly command: readonly string[];
   /** UNIX account on the hosts, when one is to be the default in the ssh configuration. */
   readonly user?: string;
+}
+
+/** What an operator gives to sign in with password and code. */
+export interface SignIn extends LoginPlace {
+  readonly username: string;
+  readonly password: string;
+  /** The current code of the operator's authenticator. */
+  readonly code: string;
+}
+
+/** What a way to sign in gets to work with. */
+export interface LoginRequestContext {
+  readonly egress: Egress;
+  /** The proxy's address, checked. */
+  readonly url: string;
+  /** OpenSSH one-line public key, made for this login. */
+  readonly publicKey: string;
 }
 
 /** One DNS label: with dots, or anything that ssh reads as a pattern, it could claim hosts that are not the bastion's. */
@@ -44,38 +58,58 @@ const loginAnswer = z.object({
 });
 
 /**
- * Signs an operator in: makes a fresh Ed25519 key, has the proxy register its public half for the life of the login,
- * and writes key, pinned host keys and ssh configuration to the home. Nothing of an earlier login is touched before
- * the proxy has agreed.
- * @throws `login.refused` for whatever was wrong with name, password or code; `egress.*`
+ * Signs an operator in with password and one-time code.
+ * @throws `login.refused` for whatever was wrong with name, password or code; what {@link obtainLogin} throws
  */
-export async function signIn(options: SignIn): Promise<Login> {
-  const { home } = options;
-  const url = baseUrlOf(options.proxyUrl);
+export function signIn(options: SignIn): Promise<Login> {
+  const { username, password, code } = options;
+  return obtainLogin(options, `drawbridge:${username}`, ({ egress, url, publicKey }) => {
+    const body = { username, password, code, publicKey };
+    return requestProxy(egress, url, '/api/login', { method: 'POST', body });
+  });
+}
+
+/**
+ * Makes a fresh Ed25519 key, has the proxy register its public half for the life of the login, and writes key, pinned
+ * host keys and ssh configuration to the home. Nothing of an earlier login is touched before the proxy has agreed.
+ * @param keyComment what to call the key
+ * @param request asks the proxy in its own way, and gives the body of its answer
+ * @throws `egress.*`, `home.*`, `proxy.unexpected`, and what `request` throws
+ */
+export async function obtainLogin(
+  place: LoginPlace,
+  keyComment: string,
+  request: (context: LoginRequestContext) => Promise<unknown>,
+  more: Pick<Login, 'provider'> = {},
+): Promise<Login> {
+  const { home } = place;
+  const url = baseUrlOf(place.proxyUrl);
   await makeHome(home);
   const newKeyPath = `${home.keyPath}.new`;
   await rm(newKeyPath, { force: true });
   try {
-    const publicKey = await createSshKeyFile(newKeyPath, `drawbridge:${options.username}`);
-    const answer = await requestLogin(options, url, publicKey);
+    const publicKey = await createSshKeyFile(newKeyPath, keyComment);
+    const egress = operatorEgress(place.env, place.ca);
+    const answer = readAnswer(await request({ egress, url, publicKey }));
     const login: Login = {
       version: 1,
       operator: answer.operator,
       key: answer.key,
-      proxy: { url, id: answer.proxy.id, ssh: answer.proxy.ssh, ownCa: options.ca !== undefined },
+      proxy: { url, id: answer.proxy.id, ssh: answer.proxy.ssh, ownCa: place.ca !== undefined },
       bastions: answer.bastions.map(({ name, id, hostKey }) => ({ name, id, hostKey })),
+      ...more,
     };
     const files = {
       knownHosts: renderKnownHosts(login),
       sshConfig: renderSshConfig({
         login,
         home,
-        command: options.command,
-        ...(options.user === undefined ? {} : { user: options.user }),
+        command: place.command,
+        ...(place.user === undefined ? {} : { user: place.user }),
       }),
     };
     await rename(newKeyPath, home.keyPath);
-    if (options.ca !== undefined) await writeFile(home.caPath, options.ca, { mode: 0o600 });
+    if (place.ca !== undefined) await writeFile(home.caPath, place.ca, { mode: 0o600 });
     await writeFile(`${home.keyPath}.pub`, `${publicKey}\n`, { mode: 0o644 });
     await writeFile(home.knownHostsPath, files.knownHosts, { mode: 0o600 });
     await writeFile(home.sshConfigPath, files.sshConfig, { mode: 0o600 });
@@ -106,17 +140,8 @@ export async function signOut(home: OperatorHome, env: NodeJS.ProcessEnv): Promi
   }
 }
 
-async function requestLogin(
-  options: SignIn,
-  url: string,
-  publicKey: string,
-): Promise<z.infer<typeof loginAnswer>> {
-  const { username, password, code } = options;
-  const body = { username, password, code, publicKey };
-  const egress = operatorEgress(options.env, options.ca);
-  const answer = loginAnswer.safeParse(
-    await requestProxy(egress, url, '/api/login', { method: 'POST', body }),
-  );
+function readAnswer(body: unknown): z.infer<typeof loginAnswer> {
+  const answer = loginAnswer.safeParse(body);
   if (answer.success) return answer.data;
   throw new DrawbridgeError('proxy.unexpected', 'The proxy answered the login in an unknown form.', {
     hint: 'Use the command of the same version as the proxy.',
@@ -125,7 +150,7 @@ async function requestLogin(
 }
 
 /** The proxy's address without path, query and fragment; only https is taken, since a password goes there. */
-function baseUrlOf(text: string): string {
+export function baseUrlOf(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'https:' && url.username === '' && url.password === '') return url.origin;
   throw new DrawbridgeError('usage.proxy_url', `${JSON.stringify(text)} is not the address of a proxy.`, {

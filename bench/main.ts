@@ -1,33 +1,59 @@
-import { cpus, release, type } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus, release, totalmem, type } from 'node:os';
 import { createTerminal } from '../cli/terminal.ts';
-import { printRows, type Row } from './table.ts';
+import { isMet, printRows, type Row } from './table.ts';
 
 /** Every part starts what it needs, measures ours and the rival's in turns, and stops it again. */
 const PARTS: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
-  chain: async () => (await import('./chain.ts')).runChainBench(),
+  start: async () => (await import('./start.ts')).runStartBench(),
+  bulk: async () => (await import('./bulk.ts')).runBulkBench(),
+  'bulk-wss': async () => (await import('./bulk.ts')).runBulkWssBench(),
+  many: async () => (await import('./bulk.ts')).runManyBench(),
+  files: async () => (await import('./files.ts')).runFilesBench(),
+  echo: async () => (await import('./echo.ts')).runEchoBench(),
+  'echo-bulk': async () => (await import('./echo.ts')).runEchoBulkBench(),
   tunnel: async () => (await import('./tunnel.ts')).runTunnelBench(),
   recording: async () => (await import('./recording.ts')).runRecordingBench(),
 };
 
+/** Names for several parts. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = { chain: ['start', 'bulk', 'bulk-wss'] };
+
 const terminal = createTerminal(process.stdout, process.stderr, process.env);
-const json = process.argv.includes('--json');
-const wanted = process.argv.slice(2).filter((word) => !word.startsWith('-'));
-const unknown = wanted.filter((name) => PARTS[name] === undefined);
+const words = process.argv.slice(2);
+const json = words.includes('--json');
+const file = words.find((word) => word.startsWith('--out='))?.slice('--out='.length);
+const names = words.filter((word) => !word.startsWith('-')).flatMap((word) => GROUPS[word] ?? [word]);
+const unknown = names.filter((name) => PARTS[name] === undefined);
 if (unknown.length > 0) {
   terminal.note(`drawbridge: error: There is no part ${unknown.join(', ')}.`);
-  terminal.note(`drawbridge: hint: The parts are ${Object.keys(PARTS).join(', ')}.`);
+  terminal.note(
+    `drawbridge: hint: The parts are ${[...Object.keys(PARTS), ...Object.keys(GROUPS)].join(', ')}.`,
+  );
   process.exitCode = 2;
 } else {
   const rows: Row[] = [];
   for (const [name, run] of Object.entries(PARTS)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    if (names.length > 0 && !names.includes(name)) continue;
     terminal.note(`measuring ${name} …`);
     rows.push(...(await run()));
   }
-  const machine = `${type()} ${release()}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`;
-  if (json) terminal.json({ machine, rows });
+  const report = { ...machine(), rows: rows.map((row) => ({ ...row, met: isMet(row) })) };
+  if (file !== undefined) writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  if (json) terminal.json(report);
   else {
-    terminal.line(machine);
+    terminal.line(`${report.machine}, Node ${report.node}, ${report.openssh}`);
     printRows(terminal, rows);
   }
+}
+
+function machine() {
+  const openssh = spawnSync('ssh', ['-V'], { encoding: 'utf8' }).stderr?.trim() ?? 'no ssh';
+  return {
+    measuredAt: new Date().toISOString(),
+    machine: `${type()} ${release()}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
+    node: process.versions.node,
+    openssh,
+  };
 }

@@ -9,8 +9,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** OpenSSH's own reverse chain, up and running. */
 export interface OpenSshChain {
-  /** Arguments that make ssh reach the host through the jump. */
-  readonly sshArgs: readonly string[];
+  /** Options of ssh, scp and sftp that make them reach the host through the jump. */
+  readonly options: readonly string[];
+  readonly host: string;
+  /** The host's sshd, for others that want to end in it. */
+  readonly hostSshd: { readonly address: string; readonly authorizedKeys: string };
   stop(): Promise<void>;
 }
 
@@ -64,7 +67,8 @@ export async function startOpenSshChain(dir: string): Promise<OpenSshChain> {
     const args = ['-F', sshConfig, '-N', '-o', 'ExitOnForwardFailure=yes', '-R', forward, 'jump'];
     children.unshift(spawn('ssh', args, { stdio: 'ignore' }));
     await listening(reversePort);
-    return { sshArgs: ['-F', sshConfig, 'target'], stop };
+    const hostSshd = { address: `${LOOPBACK}:${hostPort}`, authorizedKeys: `${userKey}.pub` };
+    return { options: ['-F', sshConfig], host: 'target', hostSshd, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -77,6 +81,9 @@ function sshdConfig(port: number, hostKey: string, authorizedKeys: string, pidFi
     `HostKey ${hostKey}`,
     `AuthorizedKeysFile ${authorizedKeys}`,
     `PidFile ${pidFile}`,
+    'MaxStartups 200',
+    'MaxSessions 200',
+    'Subsystem sftp internal-sftp',
     'StrictModes no',
     'UsePAM no',
     'PasswordAuthentication no',

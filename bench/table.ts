@@ -9,10 +9,12 @@ export interface Row {
   /** OpenSSH's chain, or whatever the part compares with, in the same run. */
   readonly rival?: number;
   readonly goal?: number;
+  /** What the figures were made of, in the order in which they were taken. */
+  readonly samples?: { readonly ours: readonly number[]; readonly rival?: readonly number[] };
 }
 
-/** Units of which less is better; of all others more is. */
-const TIMES = new Set(['ns', 'µs', 'ms', 's']);
+/** Units of times and sizes, of which less is better; of all others more is. */
+const LESS_IS_BETTER = new Set(['ns', 'µs', 'ms', 's', 'KiB', 'MiB', '%', 'sessions lost']);
 
 const SIGNIFICANT_DIGITS = 3;
 
@@ -24,7 +26,7 @@ function numberText(value: number | undefined): string {
 /** Whether the goal is met; undefined when there is none. */
 export function isMet(row: Row): boolean | undefined {
   if (row.goal === undefined) return undefined;
-  return TIMES.has(row.unit) ? row.ours <= row.goal : row.ours >= row.goal;
+  return LESS_IS_BETTER.has(row.unit) ? row.ours <= row.goal : row.ours >= row.goal;
 }
 
 /** Prints figures as one table: ours, the rival's, and ours as a multiple of the rival's. */

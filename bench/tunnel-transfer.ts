@@ -21,15 +21,3 @@ export async function takeAll(stream: Duplex): Promise<number> {
   await once(stream, 'end');
   return bytes;
 }
-
-/** The value below which `share` of the sorted values lie. */
-export function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
-
-export function median(values: readonly number[]): number {
-  return quantile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  );
-}

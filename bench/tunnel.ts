@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createPrivateCa } from '../shared/tls/private-ca.ts';
 import { type Path, startDelayingRelay } from './delaying-relay.ts';
+import { median, quantile } from './statistics.ts';
 import type { Row } from './table.ts';
 import { type Ports, serveFarEnd } from './tunnel-far-end.ts';
 import {
@@ -20,7 +21,7 @@ import {
   upload,
 } from './tunnel-near-end.ts';
 import { keepTunnels, weighIdle } from './tunnel-population.ts';
-import { MIB, median, quantile } from './tunnel-transfer.ts';
+import { MIB } from './tunnel-transfer.ts';
 
 /** The tunnel must move at least this share of what a bare TLS connection moves, on loopback and on a long path. */
 const GOAL_SHARE = 0.6;

@@ -43,6 +43,7 @@ const homes: readonly { readonly banned: RegExp; readonly outside: RegExp; reado
     why: 'a tunnel is more than a WebSocket',
   },
   { banned: /^@lydell\/node-pty$/, outside: /^agent\//, why: 'only the host starts processes for others' },
+  { banned: /^luxon$/, outside: /^bastion\/policy\//, why: 'one place knows when clocks are set' },
   {
     banned: /^hpagent$|^proxy-from-env$/,
     outside: /^shared\/egress\//,

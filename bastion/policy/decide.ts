@@ -1,8 +1,12 @@
+import { isInRanges, parseAddressRange } from '../../shared/address-range.ts';
 import { matchesDestination, parseDestination } from './destination.ts';
 import { isMultiFactor } from './factors.ts';
 import { matchesGlob } from './glob.ts';
+import { limitsOf, type PolicyLimits, widestLimits } from './limits.ts';
 import { expandLogin } from './logins.ts';
 import type { Policy, PolicyRole } from './schema.ts';
+import { timesOf } from './times.ts';
+import { DEFAULT_ZONE, ZoneCalendar } from './zone-time.ts';
 
 /** What an operator wants to do on a host. */
 export type PolicyAction =
@@ -36,40 +40,91 @@ export interface PolicyRequest {
 
 /** The answer, with the role that allows or one sentence that says what is missing. */
 export type PolicyDecision =
-  | { readonly allow: true; readonly rule: string }
-  | { readonly allow: false; readonly code: PolicyDenial; readonly reason: string };
-
-export type PolicyDenial = 'policy.group' | 'policy.host' | 'policy.mfa' | 'policy.login' | 'policy.action';
+  | {
+      readonly allow: true;
+      /** The first role that allows. */
+      readonly rule: string;
+      /** Of each limit the widest of all roles that allow this at this time. */
+      readonly limits: PolicyLimits;
+      /** Milliseconds since the epoch at which the answer may be another; left out when time does not change it. */
+      readonly untilMs?: number;
+    }
+  | {
+      readonly allow: false;
+      readonly code: PolicyDenial;
+      readonly reason: string;
+      /** As above: when it may be allowed. */
+      readonly untilMs?: number;
+    };
 
 /** How far a role goes with a request; the furthest one gives the reason of a denial. */
-const STEPS: readonly PolicyDenial[] = [
+export const POLICY_DENIALS = [
   'policy.group',
   'policy.host',
   'policy.mfa',
+  'policy.source',
   'policy.login',
   'policy.action',
-];
+  'policy.valid',
+  'policy.window',
+] as const;
 
-/** Decides. Pure: the same policy and request give the same answer. What no role allows is denied. */
-export function decide(policy: Policy, request: PolicyRequest): PolicyDecision {
-  let furthest = 0;
-  for (const role of policy.roles) {
-    const missing = firstMissing(role, request);
-    if (missing === undefined) return { allow: true, rule: role.name };
-    furthest = Math.max(furthest, STEPS.indexOf(missing));
-  }
-  const code = STEPS[furthest] ?? 'policy.group';
-  return { allow: false, code, reason: reasonFor(code, request) };
+export type PolicyDenial = (typeof POLICY_DENIALS)[number];
+
+/** What one role says to a request. */
+export interface RoleVerdict {
+  readonly role: PolicyRole;
+  /** The first condition that is not met; none when the role allows. */
+  readonly missing?: PolicyDenial;
+  /** When this may change by time alone; `Infinity` when it does not. */
+  readonly untilMs: number;
 }
 
-/** The first of a role's conditions that the request does not meet, in the order of {@link STEPS}. */
+/**
+ * Decides. Pure: the same policy and request give the same answer. What no role allows is denied; where several roles
+ * allow, of each limit the widest counts, so that no group and no role ever takes anything away.
+ */
+export function decide(policy: Policy, request: PolicyRequest): PolicyDecision {
+  const verdicts = policy.roles.map((role) => judge(role, request, policy.zone));
+  const untilMs = Math.min(...verdicts.map((verdict) => verdict.untilMs));
+  const until = Number.isFinite(untilMs) ? { untilMs } : {};
+  const allowing = verdicts.filter(({ missing }) => missing === undefined).map(({ role }) => role);
+  const [first] = allowing;
+  if (first !== undefined) {
+    return { allow: true, rule: first.name, limits: widestLimits(allowing.map(limitsOf)), ...until };
+  }
+  const furthest = Math.max(0, ...verdicts.map(({ missing }) => stepOf(missing)));
+  const code = POLICY_DENIALS[furthest] ?? 'policy.group';
+  return { allow: false, code, reason: reasonFor(code, request, { untilMs, zone: policy.zone }), ...until };
+}
+
+/** What `role` alone says to the request, with the first condition, in the order of {@link POLICY_DENIALS}, that is missing. */
+export function judge(role: PolicyRole, request: PolicyRequest, zone: string | undefined): RoleVerdict {
+  const missing = firstMissing(role, request);
+  if (missing !== undefined) return { role, missing, untilMs: Number.POSITIVE_INFINITY };
+  const { closedBy, untilMs } = timesOf(role, request.timeMs, zone);
+  return closedBy === undefined ? { role, untilMs } : { role, missing: `policy.${closedBy}`, untilMs };
+}
+
+function stepOf(missing: PolicyDenial | undefined): number {
+  return missing === undefined ? 0 : POLICY_DENIALS.indexOf(missing);
+}
+
+/** Of all conditions but those of time. */
 function firstMissing(role: PolicyRole, request: PolicyRequest): PolicyDenial | undefined {
   if (!role.groups.some((group) => request.groups.includes(group))) return 'policy.group';
   if (!coversHost(role, request)) return 'policy.host';
   if (role.require.mfa && !isMultiFactor(request.amr)) return 'policy.mfa';
+  if (!comesFrom(role.require.source, request.source)) return 'policy.source';
   if (!givesLogin(role, request)) return 'policy.login';
   if (!allowsAction(role, request.action)) return 'policy.action';
   return undefined;
+}
+
+function comesFrom(ranges: readonly string[] | undefined, source: string | undefined): boolean {
+  if (ranges === undefined) return true;
+  const parsed = ranges.map(parseAddressRange).filter((range) => range !== undefined);
+  return source !== undefined && isInRanges(source, parsed);
 }
 
 function coversHost(role: PolicyRole, request: PolicyRequest): boolean {
@@ -101,7 +156,11 @@ function allowsAction(role: PolicyRole, action: PolicyAction): boolean {
   }
 }
 
-function reasonFor(code: PolicyDenial, request: PolicyRequest): string {
+function reasonFor(
+  code: PolicyDenial,
+  request: PolicyRequest,
+  times: { readonly untilMs: number; readonly zone: string | undefined },
+): string {
   const { operator, host, login, groups } = request;
   switch (code) {
     case 'policy.group':
@@ -112,13 +171,27 @@ function reasonFor(code: PolicyDenial, request: PolicyRequest): string {
       return `no role of ${operator} covers the host ${host}`;
     case 'policy.mfa':
       return `the policy asks for a second factor, and ${operator} signed in without one`;
+    case 'policy.source':
+      return request.source === undefined
+        ? `the policy asks where ${operator} comes from, and the proxy did not say`
+        : `the policy does not let ${operator} in from the address ${request.source}`;
     case 'policy.login':
       return request.action.kind === 'reach'
         ? `no role gives ${operator} a login on ${host}`
         : `the policy does not let ${operator} use the login ${login} on ${host}`;
     case 'policy.action':
       return `the policy does not allow ${operator} ${nameOf(request.action)} on ${host} as ${login}`;
+    case 'policy.valid':
+      return `the period for which the policy allows this has ${Number.isFinite(times.untilMs) ? 'not begun' : 'ended'}${nextAt(times)}`;
+    case 'policy.window':
+      return `the policy allows this at other times only${nextAt(times)}`;
   }
+}
+
+function nextAt(times: { readonly untilMs: number; readonly zone: string | undefined }): string {
+  if (!Number.isFinite(times.untilMs)) return '';
+  const zone = times.zone ?? DEFAULT_ZONE;
+  return `, next from ${new ZoneCalendar(zone, times.untilMs).textAt(times.untilMs)} ${zone} on`;
 }
 
 function nameOf(action: PolicyAction): string {

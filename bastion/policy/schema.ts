@@ -1,14 +1,21 @@
 import { z } from 'zod';
+import { parseAddressRange } from '../../shared/address-range.ts';
 import { parseYamlWith } from '../../shared/config/config.ts';
+import { byteSize, durationBetween } from '../../shared/config/fields.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { parseDestination } from './destination.ts';
 import { SUB_TEMPLATE } from './logins.ts';
+import { WEEKDAYS } from './times.ts';
+import { isZone, parseDay, parseMinute } from './zone-time.ts';
 
 /** A longer policy is refused before it is parsed. */
 export const POLICY_LIMIT_BYTES = 256 * 1024;
 
 const ROLES_MAX = 500;
 const ENTRIES_MAX = 500;
+const WINDOWS_MAX = 50;
+const SOURCES_MAX = 100;
+const DAY_MS = 86_400_000;
 
 const name = z.string().min(1).max(100);
 
@@ -39,11 +46,83 @@ const labels = z.record(z.string().min(1).max(63), z.string().max(200));
 /** What a role may allow. Forwards are listed by destination, under `forward`. */
 export const ALLOWABLE = ['shell', 'exec', 'sftp'] as const;
 
+const sourceRange = z
+  .string()
+  .refine(
+    (text) => parseAddressRange(text) !== undefined,
+    'must be a range of addresses such as 203.0.113.0/24',
+  );
+
+const zone = z
+  .string()
+  .max(64)
+  .refine(isZone, 'must be a time zone of the IANA database, such as Europe/Berlin or UTC');
+
+const timeOfDay = (latest: string) =>
+  z
+    .string(`must be a time such as '08:00'`)
+    .refine(
+      (text) => parseMinute(text) !== undefined && text <= latest,
+      `must be a time from 00:00 to ${latest}`,
+    );
+
+const day = z
+  .string('must be a day such as 2026-12-31')
+  .refine((text) => parseDay(text) !== undefined, 'must be a day that exists, such as 2026-12-31');
+
+/** Hours in which a role counts. Over midnight when `to` comes before `from`; `days` are those on which it begins. */
+const window = z
+  .strictObject({
+    days: z.array(z.enum(WEEKDAYS)).min(1).max(WEEKDAYS.length).exactOptional(),
+    from: timeOfDay('23:59').default('00:00'),
+    to: timeOfDay('24:00').default('24:00'),
+    zone: zone.exactOptional(),
+  })
+  .refine(({ from, to }) => from !== to, {
+    message: 'must end at another time than it begins; a whole day is 00:00 to 24:00',
+    path: ['to'],
+  });
+
+/** The days in which a role counts, the first and the last included: a contract period. */
+const valid = z
+  .strictObject({ from: day.exactOptional(), until: day.exactOptional(), zone: zone.exactOptional() })
+  .refine(({ from, until }) => from !== undefined || until !== undefined, 'must have from, until, or both')
+  .refine(({ from, until }) => from === undefined || until === undefined || from <= until, {
+    message: 'must not end before it begins',
+    path: ['until'],
+  });
+
+/** Which way files may go: `up` to the host, `down` to the operator. */
+export const TRANSFERS = ['up', 'down', 'both', 'none'] as const;
+
+const limits = z.strictObject({
+  /** Longest session. */
+  session: durationBetween(1000, 30 * DAY_MS, '1s to 30d').exactOptional(),
+  /** Longest time without a byte. */
+  idle: durationBetween(1000, 30 * DAY_MS, '1s to 30d').exactOptional(),
+  /** Sessions of one operator at once. */
+  sessions: z.int().min(1).max(10_000).exactOptional(),
+  /** Sessions of all operators at once. */
+  sessions_total: z.int().min(1).max(10_000).exactOptional(),
+  /** New sessions of one operator in a minute. */
+  new_per_minute: z.int().min(1).max(1_000).exactOptional(),
+  file_size: byteSize.exactOptional(),
+  transfers: z.enum(TRANSFERS).exactOptional(),
+});
+
+const requirements = z
+  .strictObject({
+    mfa: z.boolean().default(true),
+    /** The operator's address, as the vendor's proxy reports it, must be in one of them. */
+    source: z.array(sourceRange).min(1).max(SOURCES_MAX).exactOptional(),
+  })
+  .prefault({});
+
 const role = z.strictObject({
   name,
   /** The operator must be in one of them. */
   groups: z.array(name).min(1).max(ENTRIES_MAX),
-  require: z.strictObject({ mfa: z.boolean().default(true) }).default({ mfa: true }),
+  require: requirements,
   hosts: z
     .strictObject({
       names: z.array(hostPattern).min(1).max(ENTRIES_MAX).optional(),
@@ -56,11 +135,17 @@ const role = z.strictObject({
   logins: z.array(login).min(1).max(ENTRIES_MAX),
   allow: z.array(z.enum(ALLOWABLE)).max(ALLOWABLE.length),
   forward: z.array(destination).max(ENTRIES_MAX).default([]),
+  /** Outside of all of them the role counts for nothing, and sessions that only it allows end. */
+  windows: z.array(window).min(1).max(WINDOWS_MAX).exactOptional(),
+  valid: valid.exactOptional(),
+  limits: limits.exactOptional(),
 });
 
 /** A policy file. Whatever no role allows is refused. */
 export const policySchema = z.strictObject({
   version: z.literal(1),
+  /** Where windows and periods are meant that name no zone of their own; UTC without it. */
+  zone: zone.exactOptional(),
   roles: z
     .array(role)
     .max(ROLES_MAX)

@@ -34,6 +34,7 @@ import { directHostId } from './hosts/direct-host.ts';
 import { HostDirectory } from './hosts/host-directory.ts';
 import { PresenceLog } from './hosts/presence-log.ts';
 import { PolicyStore } from './policy/policy-store.ts';
+import { DecisionWatch } from './sessions/decision-watch.ts';
 import { recoverSessions } from './sessions/recover-sessions.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 import { SessionStore } from './sessions/session-store.ts';
@@ -127,7 +128,10 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const agentStore = new AgentStore(database, clock);
   const hosts = new HostDirectory({ agents: await agentStore.list(), direct: config.hosts, startedAt });
   const labelsOf = (host: string) => hosts.find(host)?.labels ?? {};
-  policies.onChange((policy) => registry.recheck(policy, labelsOf));
+  const recheck = (): void => registry.recheck(policies.policy, labelsOf);
+  policies.onChange(recheck);
+  const watch = new DecisionWatch({ sessions: () => registry.live, recheck, clock });
+  teardown.add(() => watch.close());
 
   const gate = await Gate.open({ dataDir, name: identity.name, audit, clock, log });
   const seal = (): void => {

@@ -120,7 +120,7 @@ export class Admission {
       const sentence = `The host ${name} is not connected to ${this.#options.name}.`;
       return refuse({ code: 'host.offline', sentence, hint: 'Its agent may be stopped.' });
     }
-    const full = registry.refusal(claims.sub);
+    const full = registry.refusal(claims.sub, decision.limits);
     if (full !== undefined) return refuse({ code: 'bastion.busy', sentence: full });
     const problem = await evidence.problem();
     if (problem !== undefined) {

@@ -3,17 +3,12 @@ import type { AuditSink } from '../../shared/audit/event.ts';
 import { type Clock, isoTime, type Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
-import { decide, type PolicyAction, type PolicyRequest } from '../policy/decide.ts';
+import { decide, type PolicyAction, type PolicyDecision, type PolicyRequest } from '../policy/decide.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { SessionQuery, SessionSummary } from '../service.ts';
 import { Session, type SessionEnding, type SessionIdentity } from './session.ts';
+import { type RoomLimits, SessionRoom } from './session-room.ts';
 import type { SessionStore } from './session-store.ts';
-
-/** Sessions at once; one more is refused at admission. A light machine holds them with room to spare. */
-export const LIVE_SESSIONS_MAX = 500;
-
-/** Sessions at once of one operator. */
-export const OPERATOR_SESSIONS_MAX = 100;
 
 /** Channels open at once over all sessions: each recording takes a file and some memory. */
 export const OPEN_CHANNELS_MAX = 4000;
@@ -35,12 +30,14 @@ export class SessionRegistry {
   readonly #options: SessionRegistryOptions;
   readonly #live = new Map<string, Session>();
   readonly #idle = new Set<() => void>();
+  readonly #room: SessionRoom;
   readonly #counting: Timer;
   #storedBytes: ReadonlyMap<string, number> = new Map();
   #storing = false;
 
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
+    this.#room = new SessionRoom(options.clock);
     this.#counting = options.clock.every(COUNTERS_PERIOD_MS, () => void this.#storeCounters());
   }
 
@@ -57,15 +54,14 @@ export class SessionRegistry {
     return this.#live.get(id);
   }
 
-  /** One plain sentence when `operator` can't have another session now. */
-  refusal(operator: string): string | undefined {
-    if (this.#live.size >= LIVE_SESSIONS_MAX) {
-      return `This bastion has ${LIVE_SESSIONS_MAX} sessions open, which is all that it takes. Try again later.`;
-    }
-    let own = 0;
-    for (const session of this.#live.values()) if (session.identity.operator === operator) own += 1;
-    if (own < OPERATOR_SESSIONS_MAX) return undefined;
-    return `You have ${own} sessions open here, which is all that one operator may have. End one first.`;
+  /** All that are live. */
+  get live(): Iterable<Session> {
+    return this.#live.values();
+  }
+
+  /** One plain sentence when `operator` can't have another session now, by what the policy grants and what there is. */
+  refusal(operator: string, limits: RoomLimits): string | undefined {
+    return this.#room.refusal(operator, this.#live.values(), limits);
   }
 
   /** One plain sentence when no session can have another channel now. */
@@ -84,6 +80,7 @@ export class SessionRegistry {
       startedAt: isoTime(this.#options.clock),
     });
     this.#live.set(session.identity.id, session);
+    this.#room.started(identity.operator);
     return session;
   }
 
@@ -170,18 +167,24 @@ export class SessionRegistry {
     session.end(ending);
   }
 
-  /** Ends the sessions that `policy` no longer allows, or in which something goes on that it no longer allows. */
+  /**
+   * Ends the sessions that `policy` no longer allows, or in which something goes on that it no longer allows; of the
+   * others it notes until when that holds.
+   */
   recheck(policy: Policy, labelsOf: (host: string) => Readonly<Record<string, string>> | undefined): void {
     for (const session of this.#live.values()) {
       const labels = labelsOf(session.identity.host) ?? {};
       const actions: PolicyAction[] = [{ kind: 'login' }];
       for (const channel of session.openChannels) actions.push(channel.action);
+      let untilMs = Number.POSITIVE_INFINITY;
       for (const action of actions) {
         const decision = decide(policy, requestOf(session.identity, labels, action, this.#options.clock));
+        untilMs = Math.min(untilMs, decision.untilMs ?? untilMs);
         if (decision.allow) continue;
-        session.end({ code: decision.code, message: `The policy has changed: ${decision.reason}.` });
+        session.end({ code: decision.code, message: endingSentence(decision) });
         break;
       }
+      session.decidedUntilMs = untilMs;
     }
   }
 
@@ -224,6 +227,11 @@ export class SessionRegistry {
       this.#storing = false;
     }
   }
+}
+
+function endingSentence({ code, reason }: Extract<PolicyDecision, { allow: false }>): string {
+  const byTime = code === 'policy.window' || code === 'policy.valid';
+  return byTime ? `Your time for this session is over: ${reason}.` : `The policy has changed: ${reason}.`;
 }
 
 /** What the policy is asked about a session. */

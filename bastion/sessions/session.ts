@@ -78,6 +78,8 @@ const LISTED_CHANNELS_MAX = 200;
 /** One SSH connection of an operator on a host, while it lives. */
 export class Session {
   readonly identity: SessionIdentity;
+  /** Milliseconds since the epoch from which the decision that allows this session has to be made again. */
+  decidedUntilMs = Number.POSITIVE_INFINITY;
   readonly #controller = new AbortController();
   readonly #open = new Map<number, OpenChannel>();
   readonly #totals: ChannelTotals[] = [];

@@ -5,7 +5,7 @@ import {
   serveSsh,
 } from '../../shared/ssh/server-connection.ts';
 import type { AdmittedStream } from '../admission/admission.ts';
-import { decide } from '../policy/decide.ts';
+import { decide, type PolicyDecision } from '../policy/decide.ts';
 import type { Session, SessionEnding } from '../sessions/session.ts';
 import { requestOf, type SessionRegistry } from '../sessions/session-registry.ts';
 import { openForward, refuseForward } from './forward-channel.ts';
@@ -114,9 +114,9 @@ export class OperatorConnection {
   };
 
   async #authenticate(attempt: SshAuthAttempt): Promise<void> {
-    const login = this.#decideLogin(attempt.username);
-    if (login !== undefined) {
-      await this.#refuseLogin(attempt.username, login);
+    const decision = this.#decideLogin(attempt.username);
+    if (!decision.allow) {
+      await this.#refuseLogin(attempt.username, decision);
       return;
     }
     const link = this.#startLink(attempt.username);
@@ -127,17 +127,16 @@ export class OperatorConnection {
       attempt.accept();
       return;
     }
-    await this.#admit(attempt, link);
+    await this.#admit(attempt, link, decision);
   }
 
-  /** Why the policy does not let the operator have this login; undefined when it does. */
-  #decideLogin(login: string): string | undefined {
+  /** What the policy says to this login. */
+  #decideLogin(login: string): PolicyDecision {
     const { services, labelsOf } = this.#options;
     const identity = this.#identity(login);
     const labels = labelsOf(identity.host);
     const request = requestOf(identity, labels, { kind: 'login' }, services.clock);
-    const decision = decide(services.policy.policy, request);
-    return decision.allow ? undefined : decision.reason;
+    return decide(services.policy.policy, request);
   }
 
   #identity(login: string) {
@@ -167,16 +166,22 @@ export class OperatorConnection {
   }
 
   /** The key is proved: session and events first, then the operator is in and the bastion signs in on the host. */
-  async #admit(attempt: SshAuthAttempt, link: HostLink): Promise<void> {
+  async #admit(
+    attempt: SshAuthAttempt,
+    link: HostLink,
+    decision: Extract<PolicyDecision, { allow: true }>,
+  ): Promise<void> {
     const { services, registry, labelsOf } = this.#options;
     const { host, gate, claims } = this.#admitted;
     this.#phase = { kind: 'admitting', link };
-    const full = registry.refusal(claims.sub);
+    const full = registry.refusal(claims.sub, decision.limits);
     if (full !== undefined) {
+      await this.#refuseLogin(attempt.username, { code: 'bastion.busy', reason: full });
       this.#cut(full);
       return;
     }
     const session = registry.create(this.#identity(attempt.username));
+    session.decidedUntilMs = decision.untilMs ?? Number.POSITIVE_INFINITY;
     const context = new SessionContext({ services, session, link, labels: () => labelsOf(host.name) });
     const announced = this.#announce(context);
     endWithLogin(session, claims, this.#ssh.signal, services.clock);
@@ -225,8 +230,9 @@ export class OperatorConnection {
     session.end({ code: 'host.lost', message: `The connection to ${session.identity.host} was lost.` });
   }
 
-  async #refuseLogin(login: string, reason: string): Promise<void> {
+  async #refuseLogin(login: string, refusal: { code: string; reason: string }): Promise<void> {
     if (this.#refused !== undefined) return;
+    const { code, reason } = refusal;
     this.#refused = reason;
     const { services } = this.#options;
     const shown = login.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);
@@ -239,13 +245,13 @@ export class OperatorConnection {
         host,
         login: shown,
         source,
-        code: 'policy.login',
+        code,
         reason,
       });
     } catch (error) {
       services.log.error({ err: error }, 'a refusal could not be audited');
     }
-    this.#ssh.sendBanner(`${services.bastionName} refused: ${reason}.\r\n`);
+    this.#ssh.sendBanner(`${services.bastionName} refused: ${reason.replace(/\.$/, '')}.\r\n`);
   }
 
   async #whenLive(

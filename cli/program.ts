@@ -117,6 +117,12 @@ const VERBS: readonly Verb[] = [
     load: async () => (await import('./verbs/ssh.ts')).registerSsh,
   },
   {
+    name: 'exec',
+    summary: 'run one command on many hosts',
+    group: OPERATOR,
+    load: async () => (await import('./verbs/exec.ts')).registerExec,
+  },
+  {
     name: 'ssh-config',
     summary: 'print the ssh configuration of this login',
     group: OPERATOR,

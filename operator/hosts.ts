@@ -10,6 +10,7 @@ export interface ReachableHost {
   readonly name: string;
   readonly bastion: string;
   readonly online: boolean;
+  readonly labels: Readonly<Record<string, string>>;
   /** Logins that are open to the operator, when the bastion tells. */
   readonly logins?: readonly string[] | undefined;
 }
@@ -20,6 +21,7 @@ const hostsAnswer = z.object({
       name: z.string(),
       bastion: z.string(),
       online: z.boolean(),
+      labels: z.record(z.string(), z.string()).default({}),
       logins: z.array(z.string()).optional(),
     }),
   ),

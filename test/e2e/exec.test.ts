@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runDrawbridge, TestDemo } from '../support/demo.ts';
+
+let demo: TestDemo;
+
+beforeAll(async () => {
+  demo = await TestDemo.start();
+});
+afterAll(async () => {
+  await demo?.stop();
+});
+
+const exec = (...args: string[]) =>
+  runDrawbridge(['exec', '--home', join(demo.demo.dir, 'operator'), ...args]);
+
+describe('drawbridge exec', () => {
+  it('runs a command on every chosen host, each a session in the audit log, with the host before each line', async () => {
+    const run = await exec('--hosts', '*', '--', 'echo', 'from-$((40+2));', 'echo', 'aside', '>&2');
+    expect(run, run.stderr).toMatchObject({ status: 0 });
+    expect(run.stdout.trimEnd().split('\n').sort()).toEqual(['db-1.acme  | from-42', 'web-1.acme | from-42']);
+    expect(run.stderr).toContain('web-1.acme ! aside');
+    expect(run.stderr).toMatch(/2\/2 \S+: ok/);
+    const started = (await demo.audit()).filter((event) => event.type === 'exec.started');
+    expect(new Set(started.map((event) => event.host))).toEqual(new Set(['web-1', 'db-1']));
+    expect(new Set(started.map((event) => event.session)).size).toBe(2);
+  });
+
+  it('says with its exit code and as JSON where the command failed', async () => {
+    const run = await exec('--hosts', 'web-1.acme', '--json', '--', 'echo half; exit 3');
+    expect(run.status).toBe(1);
+    expect(JSON.parse(run.stdout)).toMatchObject([
+      { host: 'web-1.acme', outcome: 'failed', exitCode: 3, stdout: 'half\n', stderr: '', truncated: false },
+    ]);
+    expect(run.stderr).toContain('did not succeed on 1 of 1 hosts: web-1.acme');
+  });
+
+  it('gives a host up after the time that it was given', async () => {
+    const run = await exec('--hosts', 'db-1.acme', '--timeout', '2s', '--json', '--', 'sleep 600');
+    expect(run.status).toBe(1);
+    expect(JSON.parse(run.stdout)).toMatchObject([{ host: 'db-1.acme', outcome: 'timed_out' }]);
+  });
+
+  it('says so when no host is chosen, or the choice can not be read', async () => {
+    const none = await exec('--hosts', 'role=nowhere', '--', 'true');
+    expect(none).toMatchObject({ status: 1, stdout: '' });
+    expect(none.stderr).toContain('No host within your reach');
+    expect((await exec('--hosts', '=db', '--', 'true')).status).toBe(2);
+  });
+
+  it('shows what a host sends without obeying it', async () => {
+    const run = await exec('--hosts', 'web-1.acme', '--', "printf 'a\\033[2Jb\\n'");
+    expect(run.stdout).toContain('a\\x1b[2Jb');
+  });
+});

@@ -27,6 +27,7 @@ import type {
 } from './service.ts';
 import type { SessionRegistry } from './sessions/session-registry.ts';
 import type { SessionStore } from './sessions/session-store.ts';
+import type { WitnessSummary } from './witness/witness-client.ts';
 
 /** Longest message to an operator whose session is ended. */
 const MESSAGE_LIMIT_CHARACTERS = 500;
@@ -46,6 +47,7 @@ export interface BastionServiceParts {
   readonly evidence: EvidenceHealth;
   readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint'>;
   readonly uplinks: () => readonly UplinkSummary[];
+  readonly witness: () => WitnessSummary;
   readonly clock: Clock;
 }
 
@@ -81,6 +83,7 @@ export class LocalBastionService implements BastionService {
         auditEvents: head.seq,
         auditHead: head.hash,
         ...(checkpoint === undefined ? {} : { lastCheckpointAt: checkpoint.time }),
+        witness: this.#parts.witness(),
         recordingsBytes,
         diskFreeBytes,
         ...(problem === undefined ? {} : { problem }),

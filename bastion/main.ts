@@ -34,6 +34,7 @@ import { directHostId } from './hosts/direct-host.ts';
 import { HostDirectory } from './hosts/host-directory.ts';
 import { PresenceLog } from './hosts/presence-log.ts';
 import { PolicyStore } from './policy/policy-store.ts';
+import { Sealing } from './sealing/sealing.ts';
 import { DecisionWatch } from './sessions/decision-watch.ts';
 import { recoverSessions } from './sessions/recover-sessions.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
@@ -45,12 +46,10 @@ import { BASTION_MIGRATIONS } from './store/migrations.ts';
 import { Teardown } from './teardown.ts';
 import { GatedUplink } from './uplink/gated-uplink.ts';
 import { createWebServer } from './web/server.ts';
+import { openWitness } from './witness/open-witness.ts';
 
 /** Passes remembered at once: each lives a minute, and more than this in a minute is an attack. */
 const PASSES_REMEMBERED = 100_000;
-
-/** How often the audit log is sealed with a checkpoint, besides start, stop and each change of the gate. */
-const CHECKPOINT_MS = 10 * 60 * 1000;
 
 /** How long sessions may take to close their recordings when the bastion is told to stop. */
 const STOP_SESSIONS_MS = 5_000;
@@ -134,14 +133,20 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   teardown.add(() => watch.close());
 
   const gate = await Gate.open({ dataDir, name: identity.name, audit, clock, log });
-  const seal = (): void => {
-    auditLog
-      .checkpoint()
-      .catch((error: unknown) => log.error({ err: error }, 'no checkpoint could be signed'));
-  };
-  gate.onChange(seal);
-  const sealing = clock.every(CHECKPOINT_MS, seal);
-  teardown.add(() => sealing.cancel());
+  const sealing = new Sealing({ auditLog, audit, liveSessions: () => registry.live, clock, log });
+  gate.onChange(() => sealing.seal());
+  teardown.add(() => sealing.stop());
+  const witness = await openWitness({
+    dataDir,
+    identity,
+    enrolled,
+    auditLog,
+    audit,
+    tunnel: () => uplink?.pick(),
+    clock,
+    log,
+    teardown,
+  });
 
   const hostKeys = new HostKeys({ database, audit, clock });
   const operators = new OperatorConnections({
@@ -174,6 +179,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
           audit,
           admission: () => admission,
           operatorsCut: () => operators.allCut(),
+          onConnected: () => witness.connected(),
         });
   const admission = new Admission({
     name: identity.name,
@@ -233,6 +239,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     evidence: audit,
     audit: auditLog,
     uplinks: () => uplink?.summaries ?? [],
+    witness: () => witness.summary(),
     clock,
   });
   const web = await createWebServer({
@@ -270,7 +277,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   gate.onChange((status) => uplink?.gateIs(status.state));
   const https = await web.listen(config.https.host, config.https.port);
   uplink?.gateIs(gate.status.state);
-  seal();
+  sealing.seal();
   log.info({ access: gate.status.state, https }, `bastion ${identity.name} is running`);
 
   return runningRole({ https, control: paths.controlSocket }, teardown, log);
@@ -284,6 +291,7 @@ function openUplink(parts: {
   audit: EvidenceHealth;
   admission: () => Admission;
   operatorsCut: () => Promise<void>;
+  onConnected: () => void;
 }): GatedUplink {
   const { config, deps, identity, enrolled, audit } = parts;
   const { ca } = enrolled.issuer;
@@ -295,6 +303,7 @@ function openUplink(parts: {
     keepWhenOff: config.keepTunnelWhenOff,
     onStream: (incoming) => parts.admission().handle(incoming),
     operatorsCut: parts.operatorsCut,
+    onConnected: parts.onConnected,
     audit,
     clock: deps.clock,
     log: deps.log,

@@ -1,4 +1,5 @@
 import type { Actor, AuditEvent, AuditQuery } from '../shared/audit/event.ts';
+import type { WitnessSummary } from './witness/witness-client.ts';
 
 /** The gate as users see it. */
 export interface AccessStatus {
@@ -114,6 +115,8 @@ export interface BastionStatus {
     readonly auditEvents: number;
     readonly auditHead: string;
     readonly lastCheckpointAt?: string;
+    /** Whether the vendor's proxy has counter-signed what the log holds. */
+    readonly witness: WitnessSummary;
     readonly recordingsBytes: number;
     readonly diskFreeBytes: number;
     /** A sentence when evidence can't be written: then no session is admitted. */

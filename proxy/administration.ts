@@ -17,6 +17,8 @@ import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Account, RegisteredKey, Store } from './store/store.ts';
 import { isBastionName } from './tunnels/destination.ts';
 import { Relays } from './tunnels/relays.ts';
+import { openWitness } from './witness/open-witness.ts';
+import type { Witness, WitnessStanding } from './witness/witness.ts';
 
 /** Types of keys that may be registered; certificates and DSA are not among them. */
 const REGISTRABLE_TYPES: ReadonlySet<string> = new Set([
@@ -58,6 +60,8 @@ export interface AdministeredBastion {
   readonly tunnels: number;
   readonly enrolledAt: string;
   readonly revokedAt?: string;
+  /** How its audit log stands with this proxy as its witness. */
+  readonly witness: WitnessStanding;
 }
 
 /** What {@link ProxyAdministration} works on. */
@@ -70,6 +74,7 @@ export interface AdministrationParts {
   readonly relays: Relays;
   readonly passwords: PasswordHasher;
   readonly audit: AuditSink & Pick<AuditSource, 'query'>;
+  readonly witness: Pick<Witness, 'standing' | 'reset'>;
   readonly clock: Clock;
 }
 
@@ -176,13 +181,14 @@ export class ProxyAdministration {
   }
 
   async listBastions(): Promise<readonly AdministeredBastion[]> {
-    const { directory, store } = this.#parts;
+    const { directory, store, witness } = this.#parts;
     return Promise.all(
       (await store.enrolments.listBastions()).map(async ({ name, id, enrolledAtMs, revokedAtMs }) => {
         const tunnels = await directory.count(id);
         const revoked = revokedAtMs === undefined ? {} : { revokedAt: new Date(revokedAtMs).toISOString() };
         const enrolledAt = new Date(enrolledAtMs).toISOString();
-        return { name, id, online: tunnels > 0, tunnels, enrolledAt, ...revoked };
+        const standing = await witness.standing(id);
+        return { name, id, online: tunnels > 0, tunnels, enrolledAt, ...revoked, witness: standing };
       }),
     );
   }
@@ -226,6 +232,20 @@ export class ProxyAdministration {
     return { tunnels: await directory.closeAll(bastion.id, 'bastion.revoked', reason) };
   }
 
+  /**
+   * Lets the witness begin anew with this bastion's log: for one that was restored from a backup, when the customer has
+   * said so. @throws `bastion.unknown`, `audit.unavailable`.
+   */
+  async resetWitness(actor: Actor, name: string, reason: string): Promise<void> {
+    const bastion = await this.#parts.store.enrolments.findBastionByName(name);
+    if (!bastion) {
+      throw new DrawbridgeError('bastion.unknown', `There is no bastion "${name}".`, {
+        hint: '`drawbridge proxy bastion list` lists them.',
+      });
+    }
+    await this.#parts.witness.reset(actor, bastion, reason);
+  }
+
   queryAudit(query: AuditQuery): Promise<readonly AuditEvent[]> {
     return this.#parts.audit.query(query);
   }
@@ -260,7 +280,16 @@ export async function openProxyAdministration(
     closers.push(() => store.close());
     const audit = await AuditLog.open(config.dataDir, { identity, clock, log });
     closers.push(() => audit.close());
+    const witness = await openWitness({
+      dataDir: config.dataDir,
+      identity,
+      audit,
+      clock,
+      log,
+      teardown: { add: (step) => closers.push(step) },
+    });
     const administration = new ProxyAdministration({
+      witness,
       identity,
       publicUrl: () => config.publicUrl,
       store,

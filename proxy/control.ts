@@ -15,6 +15,7 @@ const usernameSchema = z.strictObject({ username: name });
 const addKeySchema = z.strictObject({ username: name, publicKey: z.string().max(16_384) });
 const listKeysSchema = z.strictObject({ username: name.optional() }).nullish();
 const bastionSchema = z.strictObject({ name });
+const resetWitnessSchema = z.strictObject({ name, reason: z.string().min(1).max(1000) });
 const auditQuerySchema = z.strictObject({
   after: z.int().min(0).exactOptional(),
   before: z.int().min(1).exactOptional(),
@@ -50,6 +51,10 @@ export function controlHandlers(
       json(await administration.createBastionToken(actor, parsed(bastionSchema, params).name)),
     'bastion.revoke': async (params, { actor }) =>
       json(await administration.revokeBastion(actor, parsed(bastionSchema, params).name)),
+    'bastion.reset-witness': async (params, { actor }) => {
+      const { name: bastion, reason } = parsed(resetWitnessSchema, params);
+      await administration.resetWitness(actor, bastion, reason);
+    },
     'audit.ls': async (params) =>
       json(await administration.queryAudit(parsed(auditQuerySchema, params ?? {}))),
     status: () => status(),

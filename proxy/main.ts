@@ -34,6 +34,7 @@ import { Relays } from './tunnels/relays.ts';
 import { ProxyApi } from './web/api.ts';
 import { createProxyWebServer } from './web/server.ts';
 import { Upgrades } from './web/upgrades.ts';
+import { openWitness } from './witness/open-witness.ts';
 
 /** The audit log's head is signed so often, and when the proxy stops. */
 const CHECKPOINT_PERIOD_MS = 3_600_000;
@@ -94,13 +95,21 @@ async function start(
     clock,
     stopping: stopping.signal,
   });
-  const tunnels = new BastionTunnels({ enrolments: enrolmentStore, directory, refusals, audit, log });
+  const witness = await openWitness({ dataDir, identity, audit, clock, log, teardown });
+  const tunnels = new BastionTunnels({
+    enrolments: enrolmentStore,
+    directory,
+    refusals,
+    audit,
+    witness,
+    log,
+  });
   teardown.add(() => tunnels.settled());
   const acceptor = new TunnelAcceptor({
     identity,
     findPeer: (id) => tunnels.findPeer(id),
     onTunnel: (tunnel, peer, from) => tunnels.connected(tunnel, peer, from.address),
-    onStream: (incoming) => tunnels.incoming(incoming),
+    onStream: (incoming, _tunnel, peer) => tunnels.incoming(incoming, peer.id),
     onRefused: (event) => tunnels.refused(event),
     onDuplicate: (duplicate) => tunnels.duplicated(duplicate),
     clock,
@@ -118,6 +127,7 @@ async function start(
     relays,
     passwords,
     audit,
+    witness,
     clock,
   });
   const web = await createProxyWebServer({

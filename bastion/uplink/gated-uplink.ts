@@ -20,6 +20,8 @@ export interface GatedUplinkOptions {
   /** True: tunnels stay while the gate is closed, and each stream in them is refused. */
   readonly keepWhenOff: boolean;
   readonly onStream: StreamHandler;
+  /** A tunnel has come up. */
+  readonly onConnected: () => void;
   /** Resolves when no stream of an operator is left, so that cutting the tunnels takes nobody's last words away. */
   readonly operatorsCut: () => Promise<void>;
   readonly audit: AuditSink;
@@ -43,7 +45,10 @@ export class GatedUplink {
       peer: { id: enrolment.issuer.id, publicJwk: enrolment.issuer.publicJwk },
       egress,
       tunnels,
-      onTunnel: (tunnel) => this.#onTunnel(tunnel),
+      onTunnel: (tunnel) => {
+        this.#onTunnel(tunnel);
+        options.onConnected();
+      },
       onStream,
       clock,
       log,
@@ -72,6 +77,11 @@ export class GatedUplink {
     this.#wanted = false;
     this.#stop('bastion.stopped', 'The bastion is being stopped.');
     await this.#stopping;
+  }
+
+  /** A tunnel for a stream of our own; undefined when none is up. */
+  pick(): Tunnel | undefined {
+    return this.#uplink.pick();
   }
 
   get summaries(): UplinkSummary[] {

@@ -61,6 +61,15 @@ export const uplinkSchema = z.object({
   problem: z.string().optional(),
 });
 
+export const witnessSchema = z.object({
+  state: z
+    .enum(['none', 'pending', 'current', 'behind', 'refused'])
+    .describe('`refused`: the witness says that this history does not fit what it saw before'),
+  events: z.number().optional().describe('Events that the last counter-signed checkpoint covers'),
+  witnessedAt: isoTime.optional(),
+  problem: z.string().optional(),
+});
+
 export const statusSchema = z.object({
   name: z.string(),
   id: z.string(),
@@ -74,6 +83,7 @@ export const statusSchema = z.object({
     auditEvents: z.number(),
     auditHead: z.string(),
     lastCheckpointAt: isoTime.optional(),
+    witness: witnessSchema,
     recordingsBytes: z.number(),
     diskFreeBytes: z.number(),
     problem: z.string().optional().describe('Why evidence can not be written; no session is admitted then'),

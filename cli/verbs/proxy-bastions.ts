@@ -18,9 +18,17 @@ const bastion = z.looseObject({
   online: z.boolean().optional(),
   tunnels: z.number().optional(),
   revokedAt: z.string().optional(),
+  witness: z
+    .looseObject({
+      state: z.enum(['none', 'consistent', 'refused']),
+      events: z.number().optional(),
+      witnessedAt: z.string().optional(),
+      refusal: z.looseObject({ message: z.string(), since: z.string() }).optional(),
+    })
+    .optional(),
 });
 
-/** `drawbridge proxy bastion ls|token|revoke`. They work with the proxy running and without. */
+/** `drawbridge proxy bastion ls|token|revoke|reset-witness`. They work with the proxy running and without. */
 export function registerProxyBastions(proxy: Command, cli: Cli): void {
   const bastions = proxy.command('bastion').description("Invite customers' bastions, list and revoke them.");
   const list = bastions
@@ -48,6 +56,21 @@ export function registerProxyBastions(proxy: Command, cli: Cli): void {
       cli.terminal.line(`Bastion ${printable(name)} is revoked.`);
     });
   examples(withProxyPlace(revoke), ['drawbridge proxy bastion revoke acme']);
+  const reset = bastions
+    .command('reset-witness')
+    .argument('<name>', 'name of the site')
+    .requiredOption('--reason <text>', 'why the history may be another one now; it is audited')
+    .description(
+      "Take this bastion's next checkpoint as a new beginning, after it was restored from a backup.\nAsk the customer first: until then the refusal is a sign of a history that was rolled back.",
+    )
+    .action(async (name: string, options: BastionOptions & { reason: string }) => {
+      const { reason } = options;
+      await callProxy(cli, options, 'bastion.reset-witness', { name, reason }, z.unknown());
+      cli.terminal.line(`The next checkpoint of ${printable(name)} is taken as a new beginning.`);
+    });
+  examples(withProxyPlace(reset), [
+    "drawbridge proxy bastion reset-witness acme --reason 'restored the backup of 12 May, ticket 4711'",
+  ]);
 }
 
 async function listBastions(cli: Cli, options: BastionOptions): Promise<void> {
@@ -71,10 +94,27 @@ async function listBastions(cli: Cli, options: BastionOptions): Promise<void> {
         value: stateOf,
         paint: (text, row) => (stateOf(row) === 'online' ? styles.good(text) : styles.bad(text)),
       },
+      {
+        heading: 'WITNESS',
+        value: witnessText,
+        paint: (text, row) => (row.witness?.state === 'refused' ? styles.bad(text) : text),
+      },
       { heading: 'ID', value: (row) => row.id },
     ],
     'There is no bastion yet. Invite one with `drawbridge proxy bastion token NAME`.',
   );
+  for (const { name, witness } of found) {
+    if (witness?.refusal === undefined) continue;
+    cli.terminal.note(
+      `${name}: ${printable(witness.refusal.message)} (since ${formatTime(witness.refusal.since)})`,
+    );
+  }
+}
+
+function witnessText({ witness }: z.infer<typeof bastion>): string {
+  if (witness === undefined || witness.state === 'none') return 'nothing yet';
+  if (witness.state === 'refused') return 'REFUSED';
+  return `${witness.events ?? 0} events, ${formatTime(witness.witnessedAt ?? '')}`;
 }
 
 async function createToken(cli: Cli, name: string, options: BastionOptions): Promise<void> {

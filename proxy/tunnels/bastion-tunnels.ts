@@ -9,6 +9,7 @@ import type { IncomingStream, Tunnel, TunnelClosed } from '../../shared/tunnel/t
 import type { Refusals } from '../accounts/refusals.ts';
 import type { Directory } from '../store/directory.ts';
 import type { EnrolmentStore } from '../store/store.ts';
+import { WITNESS_KIND, type Witness } from '../witness/witness.ts';
 
 /** What the tunnels of bastions do when they come and go: enter the directory and the audit log. */
 export class BastionTunnels {
@@ -16,6 +17,7 @@ export class BastionTunnels {
   readonly #directory: Directory;
   readonly #refusals: Refusals;
   readonly #audit: AuditSink;
+  readonly #witness: Pick<Witness, 'handle'>;
   readonly #log: Logger;
   /** Appends that are on their way, so that the log is not closed under them. */
   readonly #pending = new Set<Promise<void>>();
@@ -25,12 +27,14 @@ export class BastionTunnels {
     readonly directory: Directory;
     readonly refusals: Refusals;
     readonly audit: AuditSink;
+    readonly witness: Pick<Witness, 'handle'>;
     readonly log: Logger;
   }) {
     this.#enrolments = parts.enrolments;
     this.#directory = parts.directory;
     this.#refusals = parts.refusals;
     this.#audit = parts.audit;
+    this.#witness = parts.witness;
     this.#log = parts.log;
   }
 
@@ -104,9 +108,11 @@ export class BastionTunnels {
     );
   }
 
-  /** A bastion asks the proxy for something. There is nothing yet that it could ask for. */
-  incoming(stream: IncomingStream): void {
-    stream.refuse('stream.unknown_kind', 'This proxy offers nothing of this kind.');
+  /** A bastion asks the proxy for something: to counter-sign a checkpoint is all there is. */
+  async incoming(stream: IncomingStream, peerId: string): Promise<void> {
+    const peer = await this.findPeer(peerId);
+    if (stream.request.kind === WITNESS_KIND && peer !== undefined) await this.#witness.handle(stream, peer);
+    else stream.refuse('stream.unknown_kind', 'This proxy offers nothing of this kind.');
   }
 
   /** Resolves when every event about tunnels that ended is stored. */

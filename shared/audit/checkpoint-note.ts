@@ -16,11 +16,12 @@ export interface Checkpoint {
   readonly root: string;
 }
 
-const ORIGIN_PREFIX = 'drawbridge/';
+/** What origins and names of keys begin with. */
+export const ORIGIN_PREFIX = 'drawbridge/';
 /** Signature type Ed25519 in signed-note. */
-const ED25519_TYPE = 1;
-const KEY_ID_BYTES = 4;
-const SIGNATURE_BYTES = 64;
+export const ED25519_TYPE = 1;
+export const KEY_ID_BYTES = 4;
+export const SIGNATURE_BYTES = 64;
 const HASH_BYTES = 32;
 const NOTE_LIMIT_CHARACTERS = 16 * 1024;
 const SIGNATURE_LINE = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/;
@@ -30,7 +31,8 @@ export function signCheckpoint(identity: NodeIdentity, size: number, root: Buffe
   const origin = ORIGIN_PREFIX + identity.id;
   const body = `${origin}\n${size}\n${root.toString('base64')}\n`;
   const signature = sign(null, Buffer.from(body), identity.privateKey);
-  const stamped = Buffer.concat([keyId(origin, identity.publicJwk), signature]).toString('base64');
+  const id = keyIdOf(origin, ED25519_TYPE, identity.publicJwk);
+  const stamped = Buffer.concat([id, signature]).toString('base64');
   return `${body}\n\u2014 ${origin} ${stamped}\n`;
 }
 
@@ -39,18 +41,43 @@ export function signCheckpoint(identity: NodeIdentity, size: number, root: Buffe
  * @throws `audit.bad_checkpoint`
  */
 export function openCheckpoint(note: string, publicJwk: PublicJwk): Checkpoint {
-  const split = note.length > NOTE_LIMIT_CHARACTERS ? -1 : note.lastIndexOf('\n\n');
-  if (split < 0 || !note.endsWith('\n')) throw bad('it is not a signed note');
-  const body = note.slice(0, split + 1);
+  const { body, signatureLines } = splitNote(note);
   const checkpoint = parseBody(body);
   if (!isIdOfThumbprint(checkpoint.id, thumbprintOf(publicJwk))) {
     throw bad(`it is about the log of ${checkpoint.id}, which has another key`);
   }
-  const lines = note.slice(split + 2, -1).split('\n');
-  if (!lines.some((line) => isSignature(line, body, ORIGIN_PREFIX + checkpoint.id, publicJwk))) {
+  if (!signatureLines.some((line) => isSignature(line, body, ORIGIN_PREFIX + checkpoint.id, publicJwk))) {
     throw bad('its signature does not fit the key');
   }
   return checkpoint;
+}
+
+/** A note's signed text, with its last newline, and its signature lines. @throws `audit.bad_checkpoint` */
+export function splitNote(note: string): {
+  readonly body: string;
+  readonly signatureLines: readonly string[];
+} {
+  const split = note.length > NOTE_LIMIT_CHARACTERS ? -1 : note.lastIndexOf('\n\n');
+  if (split < 0 || !note.endsWith('\n')) throw bad('it is not a signed note');
+  return { body: note.slice(0, split + 1), signatureLines: note.slice(split + 2, -1).split('\n') };
+}
+
+/** The bytes of a signature line that `name` made, its key id in front; undefined for lines of others. */
+export function signatureBytes(line: string, name: string): Buffer | undefined {
+  const [, found, base64 = ''] = SIGNATURE_LINE.exec(line) ?? [];
+  if (found !== name) return undefined;
+  const bytes = Buffer.from(base64, 'base64');
+  return bytes.toString('base64') === base64 ? bytes : undefined;
+}
+
+/** Id of a key in signed-note: the first bytes of SHA-256 over name, newline, type of signature and key. */
+export function keyIdOf(name: string, signatureType: number, publicJwk: PublicJwk): Buffer {
+  return createHash('sha256')
+    .update(`${name}\n`)
+    .update(Buffer.of(signatureType))
+    .update(Buffer.from(publicJwk.x, 'base64url'))
+    .digest()
+    .subarray(0, KEY_ID_BYTES);
 }
 
 function parseBody(body: string): Checkpoint {
@@ -68,23 +95,11 @@ function parseBody(body: string): Checkpoint {
 }
 
 function isSignature(line: string, body: string, origin: string, publicJwk: PublicJwk): boolean {
-  const [, name, base64 = ''] = SIGNATURE_LINE.exec(line) ?? [];
-  if (name !== origin) return false;
-  const bytes = Buffer.from(base64, 'base64');
+  const bytes = signatureBytes(line, origin);
   const isOurs =
-    bytes.length === KEY_ID_BYTES + SIGNATURE_BYTES &&
-    bytes.toString('base64') === base64 &&
-    bytes.subarray(0, KEY_ID_BYTES).equals(keyId(origin, publicJwk));
+    bytes?.length === KEY_ID_BYTES + SIGNATURE_BYTES &&
+    bytes.subarray(0, KEY_ID_BYTES).equals(keyIdOf(origin, ED25519_TYPE, publicJwk));
   return isOurs && verify(null, Buffer.from(body), publicKeyOf(publicJwk), bytes.subarray(KEY_ID_BYTES));
-}
-
-function keyId(name: string, publicJwk: PublicJwk): Buffer {
-  return createHash('sha256')
-    .update(`${name}\n`)
-    .update(Buffer.of(ED25519_TYPE))
-    .update(Buffer.from(publicJwk.x, 'base64url'))
-    .digest()
-    .subarray(0, KEY_ID_BYTES);
 }
 
 function bad(why: string): DrawbridgeError {

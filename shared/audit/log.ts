@@ -9,6 +9,7 @@ import type { AuditEvent, AuditEventInput, AuditQuery, AuditSink, AuditSource } 
 import { leafHash, MerkleFrontier } from './merkle.ts';
 import { AuditReader } from './reader.ts';
 import { storableEvent } from './storable.ts';
+import { TreeHashes } from './tree-hashes.ts';
 import { AuditWriter, type Head, unavailable } from './writer.ts';
 
 /** A checkpoint as it is in the log. */
@@ -29,6 +30,7 @@ export class AuditLog implements AuditSink, AuditSource {
   readonly #reader: AuditReader;
   readonly #writer: AuditWriter;
   readonly #listeners: Set<(event: AuditEvent) => void>;
+  readonly #treeHashes: TreeHashes;
   /** Appends that were given an id by the caller and are not stored yet. */
   readonly #byId = new Map<string, Promise<AuditEvent>>();
 
@@ -42,6 +44,7 @@ export class AuditLog implements AuditSink, AuditSource {
     this.#reader = parts.reader;
     this.#writer = parts.writer;
     this.#listeners = parts.listeners;
+    this.#treeHashes = new TreeHashes((end, start) => parts.reader.rows(end, start));
   }
 
   /**
@@ -104,6 +107,14 @@ export class AuditLog implements AuditSink, AuditSource {
   async lastCheckpoint(): Promise<StoredCheckpoint | undefined> {
     const event = await this.#reader.last('checkpoint.signed');
     return event === undefined ? undefined : checkpointOf(event);
+  }
+
+  /**
+   * Proof that the log's first `from` events are the first of its first `to` (RFC 9162, 2.1.4.1).
+   * @throws RangeError unless `from` is at most `to`; `store.*`, `audit.damaged`
+   */
+  consistencyProof(from: number, to: number): Promise<readonly Buffer[]> {
+    return this.#treeHashes.consistencyProof(from, to);
   }
 
   query(query: AuditQuery): Promise<readonly AuditEvent[]> {

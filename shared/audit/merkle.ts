@@ -6,13 +6,15 @@ import { createHash } from 'node:crypto';
  */
 const LEAF = Buffer.of(0);
 const NODE = Buffer.of(1);
+const HASH_BYTES = 32;
 
 /** Hash of one leaf. */
 export function leafHash(line: string): Buffer {
   return createHash('sha256').update(LEAF).update(line).digest();
 }
 
-function nodeHash(left: Buffer, right: Buffer): Buffer {
+/** Hash of a node over two subtrees. */
+export function nodeHash(left: Buffer, right: Buffer): Buffer {
   return createHash('sha256').update(NODE).update(left).update(right).digest();
 }
 
@@ -47,6 +49,30 @@ export class MerkleFrontier {
     const last = this.#subtrees.at(-1);
     if (last === undefined) return createHash('sha256').digest();
     return this.#subtrees.slice(0, -1).reduceRight((right, { root }) => nodeHash(root, right), last.root);
+  }
+
+  /** Roots of the complete subtrees, largest first: with the number of leaves, all that is needed to go on from here. */
+  get subtrees(): readonly Buffer[] {
+    return this.#subtrees.map(({ root }) => root);
+  }
+
+  /**
+   * The tree over `size` leaves whose complete subtrees have these roots, largest first; undefined when there can't
+   * be that many.
+   */
+  static of(size: number, subtrees: readonly Buffer[]): MerkleFrontier | undefined {
+    const tree = new MerkleFrontier();
+    const roots = [...subtrees];
+    let left = size;
+    for (let leaves = 2 ** Math.floor(Math.log2(Math.max(size, 1))); leaves >= 1; leaves /= 2) {
+      if (left < leaves) continue;
+      const root = roots.shift();
+      if (root === undefined || root.length !== HASH_BYTES) return undefined;
+      tree.#subtrees.push({ leaves, root });
+      left -= leaves;
+    }
+    tree.#size = size;
+    return roots.length === 0 ? tree : undefined;
   }
 
   /** A copy that grows by itself. */

@@ -59,9 +59,9 @@ export class AuditReader implements AuditSource {
     for await (const row of this.rows(end)) yield eventOfRow(row);
   }
 
-  /** The rows up to and with `end`, not yet looked into. */
-  async *rows(end: number): AsyncIterable<EventRow> {
-    for (let after = 0; after < end; ) {
+  /** The rows behind `start`, up to and with `end`, not yet looked into. */
+  async *rows(end: number, start = 0): AsyncIterable<EventRow> {
+    for (let after = start; after < end; ) {
       const rows = await this.#db.all<EventRow>(
         'SELECT seq, line FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
         [after, end, PAGE_EVENTS],

@@ -1,0 +1,47 @@
+import type { AuditSink } from '../../shared/audit/event.ts';
+import type { AuditLog } from '../../shared/audit/log.ts';
+import { WitnessedCheckpoints } from '../../shared/audit/witnessed-checkpoints.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { Tunnel } from '../../shared/tunnel/tunnel.ts';
+import type { ProxyEnrolment } from '../setup/enrolment-file.ts';
+import type { Teardown } from '../teardown.ts';
+import { WitnessClient, type WitnessSummary } from './witness-client.ts';
+
+/** What the rest of the bastion knows of its witness. */
+export interface OpenedWitness {
+  summary(): WitnessSummary;
+  /** A tunnel to the proxy has come up. */
+  connected(): void;
+}
+
+/** Starts to hand checkpoints to the proxy that this bastion has joined, if it has joined one. @throws `store.*` */
+export async function openWitness(parts: {
+  readonly dataDir: string;
+  readonly identity: NodeIdentity;
+  readonly enrolled: ProxyEnrolment | undefined;
+  readonly auditLog: AuditLog;
+  readonly audit: AuditSink;
+  tunnel(): Tunnel | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly teardown: Teardown;
+}): Promise<OpenedWitness> {
+  const { dataDir, identity, enrolled, auditLog, audit, clock, log, teardown } = parts;
+  if (enrolled === undefined) return { summary: () => ({ state: 'none' }), connected: () => undefined };
+  const checkpoints = await WitnessedCheckpoints.open(dataDir);
+  teardown.add(() => checkpoints.close());
+  const client = await WitnessClient.start({
+    identity,
+    witness: enrolled.issuer,
+    checkpoints,
+    log: auditLog,
+    audit,
+    tunnel: () => parts.tunnel(),
+    clock,
+    logger: log,
+  });
+  teardown.add(() => client.stop());
+  return { summary: () => client.summary, connected: () => client.wake() };
+}

@@ -13,6 +13,10 @@ const addUserSchema = z.strictObject({
 });
 const usernameSchema = z.strictObject({ username: name });
 const addKeySchema = z.strictObject({ username: name, publicKey: z.string().max(16_384) });
+const groupsSchema = z.strictObject({ username: name, groups: z.array(z.string()) });
+const removeKeySchema = z.strictObject({ username: name, fingerprint: name });
+const removeSecurityKeySchema = z.strictObject({ username: name, name });
+const deviceSchema = z.strictObject({ id: name });
 const listKeysSchema = z.strictObject({ username: name.optional() }).nullish();
 const bastionSchema = z.strictObject({ name });
 const resetWitnessSchema = z.strictObject({ name, reason: z.string().min(1).max(1000) });
@@ -34,18 +38,20 @@ export function controlHandlers(
 ): Readonly<Record<string, ControlHandler>> {
   return {
     'user.add': async (params, { actor }) =>
-      json(await administration.addUser(actor, parsed(addUserSchema, params))),
-    'user.list': async () => json(await administration.listUsers()),
+      json(await administration.users.add(actor, parsed(addUserSchema, params))),
+    'user.list': async () => json(await administration.users.list()),
     'user.disable': async (params, { actor }) =>
-      json(await administration.disableUser(actor, parsed(usernameSchema, params).username)),
+      json(await administration.users.disable(actor, parsed(usernameSchema, params).username)),
     'user.reset-mfa': async (params, { actor }) =>
-      json(await administration.resetMfa(actor, parsed(usernameSchema, params).username)),
+      json(await administration.users.resetMfa(actor, parsed(usernameSchema, params).username)),
     'user.key.add': async (params, { actor }) => {
       const { username, publicKey } = parsed(addKeySchema, params);
-      return json(await administration.addKey(actor, username, publicKey));
+      return json(await administration.users.addKey(actor, username, publicKey));
     },
     'user.key.list': async (params) =>
-      json(await administration.listKeys(parsed(listKeysSchema, params)?.username)),
+      json(await administration.users.listKeys(parsed(listKeysSchema, params)?.username)),
+    ...factorHandlers(administration),
+    ...deviceHandlers(administration),
     'bastion.list': async () => json(await administration.listBastions()),
     'bastion.token': async (params, { actor }) =>
       json(await administration.createBastionToken(actor, parsed(bastionSchema, params).name)),
@@ -58,6 +64,44 @@ export function controlHandlers(
     'audit.ls': async (params) =>
       json(await administration.queryAudit(parsed(auditQuerySchema, params ?? {}))),
     status: () => status(),
+  };
+}
+
+function factorHandlers({ users }: ProxyAdministration): Readonly<Record<string, ControlHandler>> {
+  return {
+    'user.enable': async (params, { actor }) => {
+      await users.enable(actor, parsed(usernameSchema, params).username);
+      return {};
+    },
+    'user.groups': async (params, { actor }) => {
+      const { username, groups } = parsed(groupsSchema, params);
+      return json(await users.setGroups(actor, username, groups));
+    },
+    'user.recovery-codes': async (params, { actor }) =>
+      json(await users.renewRecoveryCodes(actor, parsed(usernameSchema, params).username)),
+    'user.key.remove': async (params, { actor }) => {
+      const { username, fingerprint } = parsed(removeKeySchema, params);
+      return json(await users.removeKey(actor, username, fingerprint));
+    },
+    'user.security-key.link': async (params, { actor }) =>
+      json(await users.createRegistrationLink(actor, parsed(usernameSchema, params).username)),
+    'user.security-key.list': async (params) =>
+      json(await users.listSecurityKeys(parsed(listKeysSchema, params)?.username)),
+    'user.security-key.remove': async (params, { actor }) => {
+      const { username, name } = parsed(removeSecurityKeySchema, params);
+      await users.removeSecurityKey(actor, username, name);
+      return {};
+    },
+  };
+}
+
+function deviceHandlers({ devices }: ProxyAdministration): Readonly<Record<string, ControlHandler>> {
+  return {
+    'device.list': async () => json(await devices.list()),
+    'device.approve': async (params, { actor }) =>
+      json(await devices.approve(actor, parsed(deviceSchema, params).id)),
+    'device.revoke': async (params, { actor }) =>
+      json(await devices.revoke(actor, parsed(deviceSchema, params).id)),
   };
 }
 

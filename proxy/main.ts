@@ -12,6 +12,7 @@ import { listenSsh } from '../shared/ssh/listener.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { loadServerTls } from '../shared/tls/server-tls.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
+import { Devices } from './accounts/devices.ts';
 import { Logins } from './accounts/logins.ts';
 import { OperatorTokens } from './accounts/operator-tokens.ts';
 import { Operators } from './accounts/operators.ts';
@@ -78,10 +79,21 @@ async function start(
   const directory = new MemoryDirectory();
   const relays = new Relays();
   const passwords = new PasswordHasher();
-  const operators = new Operators(store, clock);
+  const operators = new Operators(store, clock, config.logins.lifetime);
   const refusals = new Refusals(audit, clock);
-  const signIn = new SignIn({ accounts: store.accounts, passwords, limit: new SignInLimit(clock), clock });
-  const logins = new Logins({ store, signIn, refusals, audit, clock, lifetimeMs: config.logins.lifetime });
+  const { accounts, factors } = store;
+  const signIn = new SignIn({ accounts, factors, passwords, limit: new SignInLimit(clock), clock });
+  const devices = new Devices({ store, refusals, audit, audience: identity.id, clock });
+  const logins = new Logins({
+    store,
+    signIn,
+    devices,
+    relays,
+    refusals,
+    audit,
+    clock,
+    lifetimeMs: config.logins.lifetime,
+  });
   const tokens = new OperatorTokens({ operators, refusals, audience: identity.id, clock });
   const { enrolments: enrolmentStore } = store;
   const enrolments = new Enrolments({ identity, store: enrolmentStore, refusals, audit, clock });
@@ -138,6 +150,7 @@ async function start(
       store,
       directory,
       logins,
+      devices,
       tokens,
       enrolments,
       admission,

@@ -5,9 +5,11 @@ import type { Json } from '../../shared/audit/event.ts';
 import { DrawbridgeError, systemCodeOf } from '../../shared/errors.ts';
 import { type Cli, examples, nameList } from '../cli.ts';
 import { callProxy, withProxyPlace } from '../proxy-administration.ts';
+import { writeQrCode } from '../qr-code.ts';
 import type { PlaceOptions } from '../role-config.ts';
 import { writeFacts, writeTable } from '../table.ts';
 import { printable } from '../terminal.ts';
+import { registerSecurityKeys } from './proxy-security-keys.ts';
 
 interface UserOptions extends PlaceOptions {
   readonly group?: string[];
@@ -19,6 +21,9 @@ const user = z.looseObject({
   username: z.string(),
   groups: z.array(z.string()),
   disabled: z.boolean().optional(),
+  keys: z.number().optional(),
+  securityKeys: z.number().optional(),
+  recoveryCodes: z.number().optional(),
 });
 
 const secrets = z.looseObject({
@@ -26,7 +31,10 @@ const secrets = z.looseObject({
   password: z.string().optional(),
   totpSecret: z.string().optional(),
   totpUri: z.string().optional(),
+  recoveryCodes: z.array(z.string()).optional(),
 });
+
+const cut = z.looseObject({ cut: z.number().optional() });
 
 const key = z.looseObject({
   fingerprint: z.string(),
@@ -34,7 +42,7 @@ const key = z.looseObject({
   publicLine: z.string().optional(),
 });
 
-/** `drawbridge proxy user add|ls|disable|reset-mfa|key`. They work with the proxy running and without. */
+/** `drawbridge proxy user add|ls|enable|disable|groups|reset-mfa|recovery-codes|key|security-key`. They work with the proxy running and without. */
 export function registerProxyUsers(proxy: Command, cli: Cli): void {
   const users = proxy.command('user').description('Add operators, list them, and change how they sign in.');
   const add = users
@@ -60,23 +68,61 @@ export function registerProxyUsers(proxy: Command, cli: Cli): void {
   const disable = users
     .command('disable')
     .argument('<name>', 'user name')
-    .description('Refuse this operator from now on, and end their logins.')
+    .description('Refuse this operator from now on, end their logins and cut what they have open.')
+    .option('--json', 'print the result as JSON')
     .action(async (name: string, options: UserOptions) => {
-      await callProxy(cli, options, 'user.disable', { username: name }, z.unknown());
-      cli.terminal.line(`${printable(name)} is disabled.`);
+      const result = await callProxy(cli, options, 'user.disable', { username: name }, cut);
+      report(cli, options, result, `${printable(name)} is disabled.`);
     });
   examples(withProxyPlace(disable), ['drawbridge proxy user disable alice']);
+  const enable = users
+    .command('enable')
+    .argument('<name>', 'user name')
+    .description('Let a disabled operator in again, with the same factors.')
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, options: UserOptions) => {
+      const result = await callProxy(cli, options, 'user.enable', { username: name }, cut);
+      report(cli, options, result, `${printable(name)} is enabled.`);
+    });
+  examples(withProxyPlace(enable), ['drawbridge proxy user enable alice']);
+  const groups = users
+    .command('groups')
+    .argument('<name>', 'user name')
+    .argument('[groups...]', 'all groups of the operator from now on; none takes all of them away')
+    .description('Replace the groups of an operator. What was open is cut if a group is taken away.')
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, wanted: string[], options: UserOptions) => {
+      const params = { username: name, groups: wanted.flatMap((text) => nameList(text)) };
+      const result = await callProxy(cli, options, 'user.groups', params, cut);
+      const now = params.groups.length === 0 ? 'in no group' : `in ${params.groups.join(', ')}`;
+      report(cli, options, result, printable(`${name} is ${now}.`));
+    });
+  examples(withProxyPlace(groups), ['drawbridge proxy user groups alice support dba']);
   const reset = users
     .command('reset-mfa')
     .argument('<name>', 'user name')
-    .description('Make a new authenticator secret; the old one is worth nothing from then on.')
+    .description(
+      'Make a new authenticator secret and new recovery codes. The old ones, all security keys and logins of the\n' +
+        'operator are worth nothing from then on, and what was open is cut.',
+    )
     .option('--json', 'print the result as JSON')
     .action(async (name: string, options: UserOptions) => {
       const made = await callProxy(cli, options, 'user.reset-mfa', { username: name }, secrets);
       showSecrets(cli, name, made, options);
     });
   examples(withProxyPlace(reset), ['drawbridge proxy user reset-mfa alice']);
+  const codes = users
+    .command('recovery-codes')
+    .argument('<name>', 'user name')
+    .description('Make ten new recovery codes; the old ones are worth nothing from then on.')
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, options: UserOptions) => {
+      const made = await callProxy(cli, options, 'user.recovery-codes', { username: name }, secrets);
+      showSecrets(cli, name, made, options);
+    });
+  examples(withProxyPlace(codes), ['drawbridge proxy user recovery-codes alice']);
   registerKeys(users, cli);
+  registerSecurityKeys(users, cli);
 }
 
 function registerKeys(users: Command, cli: Cli): void {
@@ -116,6 +162,31 @@ function registerKeys(users: Command, cli: Cli): void {
       );
     });
   examples(withProxyPlace(list), ['drawbridge proxy user key ls alice']);
+  const remove = keys
+    .command('rm')
+    .alias('remove')
+    .argument('<name>', 'user name')
+    .argument('<fingerprint>', 'SHA256:… of the key, as `ls` lists it')
+    .description('Take a key away and cut what it has open.')
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, fingerprint: string, options: UserOptions) => {
+      const params = { username: name, fingerprint };
+      const result = await callProxy(cli, options, 'user.key.remove', params, cut);
+      report(cli, options, result, 'The key is removed.');
+    });
+  examples(withProxyPlace(remove), ['drawbridge proxy user key rm alice SHA256:…']);
+}
+
+/** Says what was done, and how many connections went with it. */
+function report(cli: Cli, options: UserOptions, result: z.infer<typeof cut>, done: string): void {
+  if (options.json === true) {
+    cli.terminal.json(result);
+    return;
+  }
+  cli.terminal.line(done);
+  const count = result.cut ?? 0;
+  if (count > 0)
+    cli.terminal.note(count === 1 ? 'One connection was cut.' : `${count} connections were cut.`);
 }
 
 async function addUser(cli: Cli, name: string, options: UserOptions): Promise<void> {
@@ -139,6 +210,11 @@ function showSecrets(cli: Cli, name: string, made: z.infer<typeof secrets>, opti
     ['Authenticator', made.totpUri],
     ['Secret', made.totpSecret],
   ]);
+  if (made.totpUri !== undefined) writeQrCode(cli.terminal, made.totpUri);
+  if (made.recoveryCodes !== undefined) {
+    cli.terminal.line('Recovery codes, each good once in place of a code of the authenticator:');
+    for (const code of made.recoveryCodes) cli.terminal.line(`  ${printable(code)}`);
+  }
   cli.terminal.note('These are shown only now.');
 }
 
@@ -154,6 +230,9 @@ async function listUsers(cli: Cli, options: UserOptions): Promise<void> {
     [
       { heading: 'NAME', value: (row) => row.username },
       { heading: 'STATE', value: (row) => (row.disabled === true ? 'disabled' : 'active') },
+      { heading: 'SSH KEYS', value: (row) => String(row.keys ?? 0), align: 'right' },
+      { heading: 'SECURITY KEYS', value: (row) => String(row.securityKeys ?? 0), align: 'right' },
+      { heading: 'RECOVERY CODES', value: (row) => String(row.recoveryCodes ?? 0), align: 'right' },
       { heading: 'GROUPS', value: (row) => row.groups.join(' ') },
     ],
     'There is no operator yet. Add one with `drawbridge proxy user add NAME`.',

@@ -5,6 +5,7 @@ import { DEFAULT_PROXY_CONFIG } from '../proxy-administration.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
 import { registerProxyBastions } from './proxy-bastions.ts';
+import { registerProxyDevices } from './proxy-devices.ts';
 import { registerProxyUsers } from './proxy-users.ts';
 
 interface InitOptions {
@@ -18,7 +19,7 @@ interface InitOptions {
   readonly json?: boolean;
 }
 
-/** `drawbridge proxy init|start|user|bastion`. */
+/** `drawbridge proxy init|start|user|device|bastion`. */
 export const registerProxy: RegisterVerb = (program, cli) => {
   const proxy = program
     .command('proxy')
@@ -30,6 +31,7 @@ export const registerProxy: RegisterVerb = (program, cli) => {
     .action((options: StartOptions) => startProxyRole(cli, options));
   examples(withStartOptions(start, DEFAULT_PROXY_CONFIG), ['drawbridge proxy start --config proxy.yaml']);
   registerProxyUsers(proxy, cli);
+  registerProxyDevices(proxy, cli);
   registerProxyBastions(proxy, cli);
 };
 

@@ -1,31 +1,57 @@
-import type { AuditSink } from '../../shared/audit/event.ts';
+import type { AuditSink, Json } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { LOGIN_LIFETIME_MAX_S } from '../../shared/identity/claims.ts';
 import { parsePublicLine } from '../../shared/ssh/keys.ts';
 import type { Login, Store } from '../store/store.ts';
+import type { Relays } from '../tunnels/relays.ts';
+import type { Devices } from './devices.ts';
 import type { ProvenOperator } from './operators.ts';
 import type { Refusals } from './refusals.ts';
 import { PASSWORD_AND_CODE_AMR, type SignIn } from './sign-in.ts';
 
-/** What an operator sends to log in. */
-export interface LoginRequest {
-  readonly username: string;
-  readonly password: string;
-  readonly code: string;
+/** The key that a login lets in, and for how long; the same whatever the operator is known by. */
+export interface LoginKey {
   /** OpenSSH one-line public key, made for this login. */
   readonly publicKey: string;
   /** The operator's address. */
   readonly source: string;
+  /** A shorter life than what is configured. */
+  readonly lifetimeMs?: number;
+  /** Proof that the login comes from an enrolled device; see `devices.ts`. */
+  readonly deviceProof?: string;
 }
+
+/** What an operator sends to log in. */
+export interface LoginRequest extends LoginKey {
+  readonly username: string;
+  readonly password: string;
+  readonly code: string;
+}
+
+/** An operator whose factors have been checked, by whichever way. */
+export interface CheckedOperator {
+  readonly username: string;
+  /** What was proven (RFC 8176). */
+  readonly amr: readonly string[];
+  /** The way, for the audit log: `login` (password and code), `security_key`, … */
+  readonly by: string;
+  /** What else the audit log should say of it. */
+  readonly details?: Readonly<Record<string, Json>>;
+}
+
+/** Shortest login that may be asked for. */
+export const LOGIN_LIFETIME_MIN_MS = 60_000;
 
 /** An expired login is remembered for so long, to tell its holder that it expired and to refuse its key again. */
 const REMEMBER_EXPIRED_MS = 7 * 24 * 3_600_000;
 
-/** Turns passwords and codes into short-lived keys, and ends them again. */
+/** Turns proven factors into short-lived keys, and ends them again. */
 export class Logins {
   readonly #store: Store;
   readonly #signIn: SignIn;
+  readonly #devices: Devices;
+  readonly #relays: Relays;
   readonly #refusals: Refusals;
   readonly #audit: AuditSink;
   readonly #clock: Clock;
@@ -34,6 +60,8 @@ export class Logins {
   constructor(parts: {
     readonly store: Store;
     readonly signIn: SignIn;
+    readonly devices: Devices;
+    readonly relays: Relays;
     readonly refusals: Refusals;
     readonly audit: AuditSink;
     readonly clock: Clock;
@@ -42,6 +70,8 @@ export class Logins {
   }) {
     this.#store = parts.store;
     this.#signIn = parts.signIn;
+    this.#devices = parts.devices;
+    this.#relays = parts.relays;
     this.#refusals = parts.refusals;
     this.#audit = parts.audit;
     this.#clock = parts.clock;
@@ -49,15 +79,11 @@ export class Logins {
   }
 
   /**
-   * Checks the factors and lets the key in for the login's lifetime.
-   * @throws `login.refused` for every wrong factor alike, `login.limited`, `login.busy`, `login.key_type`,
-   *   `ssh.invalid_key`, `key.exists`, `audit.unavailable`.
+   * Checks password and code and lets the key in for the login's lifetime.
+   * @throws `login.refused` for every wrong factor alike, `login.limited`, `login.busy`, and what {@link start} throws.
    */
   async login(request: LoginRequest): Promise<Login> {
-    const key = parsePublicLine(request.publicKey);
-    if (key.type !== 'ssh-ed25519') {
-      throw new DrawbridgeError('login.key_type', `A login takes an ssh-ed25519 key, not ${key.type}.`);
-    }
+    requireLoginKey(request.publicKey);
     const { username, source } = request;
     const result = await this.#signIn.withPassword({ ...request, address: source });
     if (!result.ok) {
@@ -71,41 +97,77 @@ export class Logins {
       });
       throw refused(result.reason, result.waitMs);
     }
+    return this.start(
+      {
+        username,
+        amr: PASSWORD_AND_CODE_AMR,
+        by: 'login',
+        ...(result.recovery ? { details: { recoveryCode: true } } : {}),
+      },
+      request,
+    );
+  }
+
+  /**
+   * Lets the key in of an operator whose factors the caller has checked, account included.
+   * @throws `login.key_type`, `ssh.invalid_key`, `key.exists`, `device.refused`, `device.revoked`,
+   *   `audit.unavailable`.
+   */
+  async start(checked: CheckedOperator, request: LoginKey): Promise<Login> {
+    const key = requireLoginKey(request.publicKey);
+    const { username, amr, by } = checked;
+    const { source, deviceProof } = request;
+    const deviceId =
+      deviceProof === undefined
+        ? undefined
+        : await this.#devices.prove(deviceProof, { username, fingerprint: key.fingerprint, source });
     await this.#requireFreshKey(key.fingerprint);
     const nowMs = this.#clock.nowMs();
+    const lifetimeMs = Math.max(
+      LOGIN_LIFETIME_MIN_MS,
+      Math.min(this.#lifetimeMs, request.lifetimeMs ?? this.#lifetimeMs),
+    );
     const login: Login = {
       fingerprint: key.fingerprint,
       username,
       publicLine: `${key.type} ${key.blob.toString('base64')}`,
-      amr: PASSWORD_AND_CODE_AMR,
+      amr,
       authTimeMs: nowMs,
-      expiresAtMs: nowMs + this.#lifetimeMs,
+      expiresAtMs: nowMs + lifetimeMs,
+      ...(deviceId === undefined ? {} : { deviceId }),
     };
     await this.#audit.append({
       type: 'operator.signed_in',
       actor: `operator:${username}`,
       operator: username,
-      by: 'login',
+      by,
       source,
-      amr: login.amr,
+      amr,
       fingerprint: login.fingerprint,
       expiresAt: new Date(login.expiresAtMs).toISOString(),
+      ...(deviceId === undefined ? {} : { device: deviceId }),
+      ...checked.details,
     });
     await this.#store.logins.addLogin(login);
     await this.#store.logins.forgetLogins(nowMs - REMEMBER_EXPIRED_MS);
     return login;
   }
 
-  /** Ends the login: its key opens nothing from now on. What is open stays open. @throws `audit.unavailable`. */
-  async logout(operator: ProvenOperator, source: string): Promise<void> {
+  /**
+   * Ends the login: its key opens nothing from now on, and what it has open is cut; says how many that were.
+   * @throws `audit.unavailable`.
+   */
+  async logout(operator: ProvenOperator, source: string): Promise<number> {
+    const { username, fingerprint } = operator;
     await this.#audit.append({
       type: 'operator.signed_out',
-      actor: `operator:${operator.username}`,
-      operator: operator.username,
+      actor: `operator:${username}`,
+      operator: username,
       source,
-      fingerprint: operator.fingerprint,
+      fingerprint,
     });
-    await this.#store.logins.endLogin(operator.fingerprint, this.#clock.nowMs());
+    await this.#store.logins.endLogin(fingerprint, this.#clock.nowMs());
+    return this.#relays.cut({ username, fingerprint }, 'You have logged out.');
   }
 
   async #requireFreshKey(fingerprint: string): Promise<void> {
@@ -118,14 +180,23 @@ export class Logins {
   }
 }
 
+/** The key that is to be let in. @throws `login.key_type`, `ssh.invalid_key`. */
+export function requireLoginKey(publicKey: string): ReturnType<typeof parsePublicLine> {
+  const key = parsePublicLine(publicKey);
+  if (key.type === 'ssh-ed25519') return key;
+  throw new DrawbridgeError('login.key_type', `A login takes an ssh-ed25519 key, not ${key.type}.`);
+}
+
 function refused(reason: string, waitMs: number | undefined): DrawbridgeError {
-  if (reason !== 'limited') {
-    return new DrawbridgeError('login.refused', 'User name, password or code is wrong.', {
-      hint: 'A code can be used once; wait for the next one. If it goes on, ask the administrator of the proxy.',
-    });
-  }
-  const waitS = Math.ceil((waitMs ?? 0) / 1000);
+  if (reason === 'limited') return tooManyTries(waitMs ?? 0);
+  return new DrawbridgeError('login.refused', 'User name, password or code is wrong.', {
+    hint: 'A code can be used once; wait for the next one. If it goes on, ask the administrator of the proxy.',
+  });
+}
+
+/** The refusal of somebody who has failed too often of late. */
+export function tooManyTries(waitMs: number): DrawbridgeError {
   return new DrawbridgeError('login.limited', 'There were too many failed tries.', {
-    hint: `Try again in ${waitS} seconds.`,
+    hint: `Try again in ${Math.ceil(waitMs / 1000)} seconds.`,
   });
 }

@@ -1,6 +1,8 @@
 import { generateSecret, generateURI, verifySync } from 'otplib';
 import type { Clock } from '../../shared/clock.ts';
+import type { FactorStore } from '../store/factor-store.ts';
 import type { AccountStore } from '../store/store.ts';
+import { looksLikeRecoveryCode, spendRecoveryCode } from './recovery-codes.ts';
 
 /** A code is good for its own 30 s and for 30 s more, for clocks that are late and people who type slowly. */
 const LATE_TOLERANCE_S = 30;
@@ -16,18 +18,28 @@ export function totpUriOf(proxyName: string, username: string, secret: string): 
 }
 
 /**
- * Checks a code and spends it. Of several who come with one code at the same time, one gets `right`; the database
- * decides, not this process.
+ * Checks a code of the authenticator, or a recovery code in its place, and spends it. Of several who come with one
+ * code at the same time, one gets it; the database decides, not this process.
  */
 export async function spendCode(
-  accounts: Pick<AccountStore, 'spendTimeStep'>,
+  stores: {
+    readonly accounts: Pick<AccountStore, 'spendTimeStep'>;
+    readonly factors: Pick<FactorStore, 'spendRecoveryCode'>;
+  },
   account: { readonly username: string; readonly totpSecret: string },
   code: string,
   clock: Clock,
-): Promise<'right' | 'wrong' | 'spent'> {
+): Promise<'right' | 'right_recovery' | 'wrong' | 'spent'> {
+  if (looksLikeRecoveryCode(code)) {
+    // A spent recovery code is not told from a wrong one: both are only hashes here.
+    const { username } = account;
+    return (await spendRecoveryCode(stores.factors, username, code, clock.nowMs()))
+      ? 'right_recovery'
+      : 'wrong';
+  }
   const timeStep = timeStepOf(account.totpSecret, code, clock);
   if (timeStep === undefined) return 'wrong';
-  return (await accounts.spendTimeStep(account.username, timeStep)) ? 'right' : 'spent';
+  return (await stores.accounts.spendTimeStep(account.username, timeStep)) ? 'right' : 'spent';
 }
 
 function timeStepOf(secret: string, code: string, clock: Clock): number | undefined {

@@ -43,6 +43,7 @@ export class OperatorTokens {
     const reason = standing.kind === 'ended' ? `login_${standing.why}` : 'unknown_key';
     await this.#refusals.add({ type: 'operator.refused', reason, source, by: 'token', ...known });
     if (standing.kind !== 'ended') throw unauthenticated();
+    if (standing.why === 'device_revoked') throw deviceRevoked();
     throw new DrawbridgeError('operator.login_ended', 'Your login has ended.', {
       hint: 'Run `drawbridge login` and try again.',
     });
@@ -66,6 +67,16 @@ export class OperatorTokens {
       throw unauthenticated(error);
     }
   }
+}
+
+function deviceRevoked(): DrawbridgeError {
+  return new DrawbridgeError(
+    'operator.login_ended',
+    'This device has been revoked, and your login with it.',
+    {
+      hint: 'Ask the administrator of the proxy, and enrol it anew with `drawbridge device enroll`.',
+    },
+  );
 }
 
 function unauthenticated(cause?: unknown): DrawbridgeError {

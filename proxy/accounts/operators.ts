@@ -11,37 +11,70 @@ export interface ProvenOperator {
   /** What was proven (RFC 8176). */
   readonly amr: readonly string[];
   readonly authTimeMs: number;
+  /** When the right to open connections ends. */
+  readonly expiresAtMs: number;
+  /** Id of the device whose key was proven at the login, approved or not. */
+  readonly deviceId?: string;
   /** `login`: a login's short-lived key; `code`: a registered key and a one-time code on this connection. */
   readonly by: 'login' | 'code';
+}
+
+/** What a pass may say of an operator, from what is stored at the moment of asking. */
+export interface OperatorRights {
+  readonly groups: readonly string[];
+  /** Id of the device, while an administrator's approval of it stands. */
+  readonly device?: string;
 }
 
 /** How a key stands. Only its holder is told more than that it is not accepted. */
 export type KeyStanding =
   | { readonly kind: 'login'; readonly operator: ProvenOperator; readonly publicLine: string }
   | { readonly kind: 'registered'; readonly username: string }
-  | { readonly kind: 'ended'; readonly username: string; readonly why: 'expired' | 'logged_out' | 'disabled' }
+  | { readonly kind: 'ended'; readonly username: string; readonly why: EndedWhy }
   | { readonly kind: 'unknown' };
+
+/** Why a key is not good any more. */
+export type EndedWhy = 'expired' | 'logged_out' | 'disabled' | 'device_revoked';
 
 /** Says who an operator is and whether they still may, from what is stored at the moment of asking. */
 export class Operators {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #lifetimeMs: number;
 
-  constructor(store: Store, clock: Clock) {
+  /** `lifetimeMs`: how long a connection lasts that was opened with a registered key and a code; cut to 8 h. */
+  constructor(store: Store, clock: Clock, lifetimeMs = LOGIN_LIFETIME_MAX_S * 1000) {
     this.#store = store;
     this.#clock = clock;
+    this.#lifetimeMs = Math.min(lifetimeMs, LOGIN_LIFETIME_MAX_S * 1000);
+  }
+
+  /** When a connection ends for which the factors were proven at `authTimeMs`. */
+  expiryOf(authTimeMs: number): number {
+    return authTimeMs + this.#lifetimeMs;
   }
 
   /** What the key with this fingerprint is good for now. */
   async standingOf(fingerprint: string): Promise<KeyStanding> {
     const login = await this.#store.logins.findLogin(fingerprint);
     if (login) {
-      const { username, amr, authTimeMs, publicLine } = login;
+      const { username, amr, authTimeMs, expiresAtMs, deviceId, publicLine } = login;
+      const device = deviceId === undefined ? undefined : await this.#store.devices.findDevice(deviceId);
+      if (device?.revokedAtMs !== undefined) return { kind: 'ended', username, why: 'device_revoked' };
       if (login.endedAtMs !== undefined) return { kind: 'ended', username, why: 'logged_out' };
       if (login.expiresAtMs <= this.#clock.nowMs()) return { kind: 'ended', username, why: 'expired' };
       const account = await this.#store.accounts.findAccount(username);
       if (!account || account.disabled) return { kind: 'ended', username, why: 'disabled' };
-      return { kind: 'login', operator: { username, fingerprint, amr, authTimeMs, by: 'login' }, publicLine };
+      const operator: ProvenOperator = {
+        username,
+        fingerprint,
+        amr,
+        authTimeMs,
+        expiresAtMs,
+        ...(deviceId === undefined ? {} : { deviceId }),
+        by: 'login',
+      };
+      return { kind: 'login', operator, publicLine };
     }
     const key = await this.#store.accounts.findKey(fingerprint);
     if (!key) return { kind: 'unknown' };
@@ -51,23 +84,26 @@ export class Operators {
   }
 
   /**
-   * The groups that a pass may name, if the operator still may open anything: connections outlive logins.
+   * What a pass may say, if the operator still may open anything: connections outlive logins.
    * @throws `operator.login_ended`
    */
-  async groupsOf(operator: ProvenOperator): Promise<readonly string[]> {
+  async rightsOf(operator: ProvenOperator): Promise<OperatorRights> {
     const standing = await this.standingOf(operator.fingerprint);
     const holds =
       operator.by === 'login'
         ? standing.kind === 'login' && standing.operator.username === operator.username
         : standing.kind === 'registered' &&
           standing.username === operator.username &&
-          operator.authTimeMs + LOGIN_LIFETIME_MAX_S * 1000 > this.#clock.nowMs();
+          operator.expiresAtMs > this.#clock.nowMs();
     const account = holds ? await this.#store.accounts.findAccount(operator.username) : undefined;
     if (!account || account.disabled) {
       throw new DrawbridgeError('operator.login_ended', 'Your login has ended.', {
         hint: 'Run `drawbridge login` and try again.',
       });
     }
-    return account.groups;
+    const { deviceId } = operator;
+    const device = deviceId === undefined ? undefined : await this.#store.devices.findDevice(deviceId);
+    const approved = device?.approvedAtMs !== undefined && device.revokedAtMs === undefined;
+    return { groups: account.groups, ...(approved ? { device: device.id } : {}) };
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/clock.ts';
+import type { FactorStore } from '../store/factor-store.ts';
 import type { Account, AccountStore } from '../store/store.ts';
 import { spendCode } from './one-time-code.ts';
 import type { PasswordHasher } from './password.ts';
@@ -14,7 +15,8 @@ export type SignInRefusal =
   | 'limited';
 
 export type SignInResult =
-  | { readonly ok: true; readonly account: Account }
+  /** `recovery`: a recovery code stood in for the authenticator. */
+  | { readonly ok: true; readonly account: Account; readonly recovery: boolean }
   /** `waitMs` only with `limited`. */
   | { readonly ok: false; readonly reason: SignInRefusal; readonly waitMs?: number };
 
@@ -26,17 +28,20 @@ export const KEY_AND_CODE_AMR: readonly string[] = ['swk', 'otp', 'mfa'];
 /** Checks the factors of one sign-in. It writes no audit event: whoever asks knows the circumstances. */
 export class SignIn {
   readonly #accounts: AccountStore;
+  readonly #factors: Pick<FactorStore, 'spendRecoveryCode'>;
   readonly #passwords: PasswordHasher;
   readonly #limit: SignInLimit;
   readonly #clock: Clock;
 
   constructor(parts: {
     readonly accounts: AccountStore;
+    readonly factors: Pick<FactorStore, 'spendRecoveryCode'>;
     readonly passwords: PasswordHasher;
     readonly limit: SignInLimit;
     readonly clock: Clock;
   }) {
     this.#accounts = parts.accounts;
+    this.#factors = parts.factors;
     this.#passwords = parts.passwords;
     this.#limit = parts.limit;
     this.#clock = parts.clock;
@@ -86,9 +91,10 @@ export class SignIn {
     counted: { readonly name: string; readonly address: string },
   ): Promise<SignInResult> {
     if (account.disabled) return { ok: false, reason: 'disabled' };
-    const checked = await spendCode(this.#accounts, account, code, this.#clock);
-    if (checked !== 'right') return { ok: false, reason: `${checked}_code` };
+    const stores = { accounts: this.#accounts, factors: this.#factors };
+    const checked = await spendCode(stores, account, code, this.#clock);
+    if (checked === 'wrong' || checked === 'spent') return { ok: false, reason: `${checked}_code` };
     this.#limit.succeeded(counted.name, counted.address);
-    return { ok: true, account };
+    return { ok: true, account, recovery: checked === 'right_recovery' };
   }
 }

@@ -20,7 +20,13 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
 export async function relayToHost(
   parts: { readonly admission: Admission; readonly relays: Relays; readonly log: Logger },
   open: DirectTcpipOpen,
-  from: { readonly operator: ProvenOperator; readonly source: string; readonly signal: AbortSignal },
+  from: {
+    readonly operator: ProvenOperator;
+    readonly source: string;
+    readonly signal: AbortSignal;
+    /** Ends the client's connection with a sentence. */
+    readonly disconnect: (sentence: string) => void;
+  },
 ): Promise<void> {
   const { operator, source } = from;
   const signal = AbortSignal.any([open.signal, from.signal]);
@@ -36,7 +42,7 @@ export async function relayToHost(
       stream.destroy();
       return;
     }
-    parts.relays.add(operator.username, stream);
+    parts.relays.add(operator, stream, from.disconnect);
     const { error } = await bridgeStream(open.accept(), stream);
     if (error !== undefined) {
       parts.log.debug({ operator: operator.username, problem: messageOf(error) }, 'a way to a host was cut');

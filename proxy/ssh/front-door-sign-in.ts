@@ -1,7 +1,7 @@
 import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SshAuthAttempt } from '../../shared/ssh/server-connection.ts';
-import type { KeyStanding, Operators, ProvenOperator } from '../accounts/operators.ts';
+import type { EndedWhy, KeyStanding, Operators, ProvenOperator } from '../accounts/operators.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import { KEY_AND_CODE_AMR, type SignIn, type SignInResult } from '../accounts/sign-in.ts';
 
@@ -170,11 +170,13 @@ export class FrontDoorSignIn {
       attempt.reject(['keyboard-interactive']);
       return;
     }
+    const authTimeMs = this.#parts.clock.nowMs();
     const operator: ProvenOperator = {
       username,
       fingerprint: key.fingerprint,
       amr: amrOf(key),
-      authTimeMs: this.#parts.clock.nowMs(),
+      authTimeMs,
+      expiresAtMs: this.#parts.operators.expiryOf(authTimeMs),
       by: 'code',
     };
     await this.#parts.audit.append({
@@ -185,6 +187,7 @@ export class FrontDoorSignIn {
       source: this.#source,
       amr: operator.amr,
       fingerprint: key.fingerprint,
+      ...(result.recovery ? { recoveryCode: true } : {}),
     });
     this.#move({ kind: 'code_accepted', operator });
     attempt.accept();
@@ -223,10 +226,12 @@ export class FrontDoorSignIn {
 const ADVICE =
   'None of your keys is known here. Run `drawbridge login`, or ask the administrator to register your public key.\r\n';
 
-const ENDED: Readonly<Record<'expired' | 'logged_out' | 'disabled', string>> = {
+const ENDED: Readonly<Record<EndedWhy, string>> = {
   expired: 'Your login has expired. Run `drawbridge login` and try again.',
   logged_out: 'Your login has ended. Run `drawbridge login` and try again.',
   disabled: 'Your account is disabled. Ask the administrator of the proxy.',
+  device_revoked:
+    'This device has been revoked. Ask the administrator of the proxy, and enrol it anew: drawbridge device enroll',
 };
 
 /** Who reads this has proven a registered key, so it may say what is wrong with the code. */

@@ -50,7 +50,12 @@ export function frontDoor(parts: FrontDoorParts, from: { readonly address: strin
     onDirectTcpip: (open, connection) => {
       const { operator } = signIn;
       if (operator === undefined) return open.refuse('Sign in first.');
-      return relayToHost(parts, open, { operator, source, signal: connection.signal });
+      return relayToHost(parts, open, {
+        operator,
+        source,
+        signal: connection.signal,
+        disconnect: (sentence) => connection.disconnect(sentence),
+      });
     },
     onSession: (open) => answerSession(parts, open, { operator: signIn.operator?.username, source }),
     onClose: (reason) => {

@@ -50,4 +50,46 @@ export const PROXY_MIGRATIONS: readonly string[] = [
     spent_at_ms   INTEGER
   ) STRICT;
   `,
+  `
+  CREATE TABLE recovery_codes (
+    username    TEXT NOT NULL REFERENCES accounts (username),
+    hash        TEXT NOT NULL,                  -- SHA-256 over the user name and the code
+    spent_at_ms INTEGER,
+    PRIMARY KEY (username, hash)
+  ) STRICT;
+
+  CREATE TABLE security_keys (
+    credential_id  TEXT PRIMARY KEY,            -- base64url
+    username       TEXT NOT NULL REFERENCES accounts (username),
+    name           TEXT NOT NULL,
+    public_key     TEXT NOT NULL,               -- COSE, base64url
+    counter        INTEGER NOT NULL,
+    device_bound   INTEGER NOT NULL,            -- 0: the authenticator may copy it to others (a synced passkey)
+    transports     TEXT NOT NULL,               -- JSON array
+    added_at_ms    INTEGER NOT NULL,
+    last_used_at_ms INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX security_keys_by_name ON security_keys (username, name);
+
+  CREATE TABLE registration_links (
+    hash          TEXT PRIMARY KEY,             -- SHA-256 of the link's secret
+    username      TEXT NOT NULL REFERENCES accounts (username),
+    expires_at_ms INTEGER NOT NULL,
+    spent_at_ms   INTEGER
+  ) STRICT;
+
+  CREATE TABLE devices (
+    id              TEXT PRIMARY KEY,
+    username        TEXT NOT NULL REFERENCES accounts (username),
+    name            TEXT NOT NULL,
+    public_jwk      TEXT NOT NULL,              -- JSON
+    enrolled_at_ms  INTEGER NOT NULL,
+    approved_at_ms  INTEGER,
+    revoked_at_ms   INTEGER,
+    last_used_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX devices_by_username ON devices (username);
+
+  ALTER TABLE logins ADD COLUMN device_id TEXT;
+  `,
 ];

@@ -66,12 +66,29 @@ export class SqliteAccounts implements AccountStore {
     });
   }
 
+  async enableAccount(username: string): Promise<boolean> {
+    const { changes } = await this.#db.run('UPDATE accounts SET disabled = 0 WHERE username = ?', [username]);
+    return changes === 1;
+  }
+
+  async replaceGroups(username: string, groups: readonly string[]): Promise<boolean> {
+    const { changes } = await this.#db.run('UPDATE accounts SET groups = ? WHERE username = ?', [
+      JSON.stringify(groups),
+      username,
+    ]);
+    return changes === 1;
+  }
+
   replaceTotpSecret(username: string, totpSecret: string, nowMs: number): Promise<boolean> {
     return this.#db.transaction(async (db) => {
       const { changes } = await db.run(
         'UPDATE accounts SET totp_secret = ?, totp_spent_step = 0 WHERE username = ?',
         [totpSecret, username],
       );
+      // Whoever lost one factor may have lost them all: the other ways to sign in are made anew as well.
+      await db.run('DELETE FROM recovery_codes WHERE username = ?', [username]);
+      await db.run('DELETE FROM security_keys WHERE username = ?', [username]);
+      await db.run('DELETE FROM registration_links WHERE username = ?', [username]);
       await db.run(END_LOGINS, [nowMs, username]);
       return changes === 1;
     });
@@ -114,6 +131,14 @@ export class SqliteAccounts implements AccountStore {
             [username],
           );
     return rows.map(keyOf);
+  }
+
+  async removeKey(username: string, fingerprint: string): Promise<boolean> {
+    const { changes } = await this.#db.run(
+      'DELETE FROM registered_keys WHERE username = ? AND fingerprint = ?',
+      [username, fingerprint],
+    );
+    return changes === 1;
   }
 }
 

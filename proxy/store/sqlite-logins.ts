@@ -10,6 +10,7 @@ interface LoginRow {
   readonly amr: string;
   readonly auth_time_ms: number;
   readonly expires_at_ms: number;
+  readonly device_id: string | null;
   readonly ended_at_ms: number | null;
 }
 
@@ -23,8 +24,8 @@ export class SqliteLogins implements LoginStore {
 
   async addLogin(login: Login): Promise<void> {
     const { changes } = await this.#db.run(
-      `INSERT INTO logins (fingerprint, username, public_line, amr, auth_time_ms, expires_at_ms)
-       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      `INSERT INTO logins (fingerprint, username, public_line, amr, auth_time_ms, expires_at_ms, device_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
       [
         login.fingerprint,
         login.username,
@@ -32,6 +33,7 @@ export class SqliteLogins implements LoginStore {
         JSON.stringify(login.amr),
         login.authTimeMs,
         login.expiresAtMs,
+        login.deviceId ?? null,
       ],
     );
     if (changes === 0) {
@@ -44,6 +46,10 @@ export class SqliteLogins implements LoginStore {
   async findLogin(fingerprint: string): Promise<Login | undefined> {
     const row = await this.#db.get<LoginRow>('SELECT * FROM logins WHERE fingerprint = ?', [fingerprint]);
     return row && loginOf(row);
+  }
+
+  async bindDevice(fingerprint: string, deviceId: string): Promise<void> {
+    await this.#db.run('UPDATE logins SET device_id = ? WHERE fingerprint = ?', [deviceId, fingerprint]);
   }
 
   async endLogin(fingerprint: string, nowMs: number): Promise<void> {
@@ -66,6 +72,7 @@ function loginOf(row: LoginRow): Login {
     amr: stringList(row.amr),
     authTimeMs: row.auth_time_ms,
     expiresAtMs: row.expires_at_ms,
+    ...(row.device_id === null ? {} : { deviceId: row.device_id }),
     ...(row.ended_at_ms === null ? {} : { endedAtMs: row.ended_at_ms }),
   };
 }

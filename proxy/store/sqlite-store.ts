@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { Database } from '../../shared/store/database.ts';
 import { PROXY_MIGRATIONS } from './migrations.ts';
 import { SqliteAccounts } from './sqlite-accounts.ts';
+import { SqliteDevices } from './sqlite-devices.ts';
 import { SqliteEnrolments } from './sqlite-enrolments.ts';
+import { SqliteFactors } from './sqlite-factors.ts';
 import { SqliteLogins } from './sqlite-logins.ts';
 import type { Store } from './store.ts';
 
@@ -19,6 +21,8 @@ export async function openSqliteStore(dataDir: string): Promise<Store> {
   return {
     accounts: new SqliteAccounts(db),
     logins: new SqliteLogins(db),
+    factors: new SqliteFactors(db),
+    devices: new SqliteDevices(db),
     enrolments: new SqliteEnrolments(db),
     close: () => db.close(),
   };

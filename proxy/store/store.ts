@@ -1,5 +1,7 @@
 import type { Json } from '../../shared/audit/event.ts';
 import type { PublicJwk } from '../../shared/identity/keys.ts';
+import type { DeviceStore } from './device-store.ts';
+import type { FactorStore } from './factor-store.ts';
 
 /** A person of the vendor who may sign in. */
 export interface Account {
@@ -32,6 +34,8 @@ export interface Login {
   readonly amr: readonly string[];
   readonly authTimeMs: number;
   readonly expiresAtMs: number;
+  /** Id of the device whose key was proven at the login, approved or not. */
+  readonly deviceId?: string;
   /** Set when the operator logged out, or was disabled. */
   readonly endedAtMs?: number;
 }
@@ -68,6 +72,10 @@ export interface AccountStore {
   listAccounts(): Promise<readonly Account[]>;
   /** Disables the account and ends its logins in one step. False when there is no such account. */
   disableAccount(username: string, nowMs: number): Promise<boolean>;
+  /** False when there is no such account. */
+  enableAccount(username: string): Promise<boolean>;
+  /** False when there is no such account. */
+  replaceGroups(username: string, groups: readonly string[]): Promise<boolean>;
   /** A new secret for one-time codes; ends the account's logins in one step. False when there is no such account. */
   replaceTotpSecret(username: string, totpSecret: string, nowMs: number): Promise<boolean>;
   /** True for exactly one caller per time step, and never for a step at or before one that was spent. */
@@ -76,6 +84,8 @@ export interface AccountStore {
   addKey(key: RegisteredKey): Promise<void>;
   findKey(fingerprint: string): Promise<RegisteredKey | undefined>;
   listKeys(username?: string): Promise<readonly RegisteredKey[]>;
+  /** False when the user has no such key. */
+  removeKey(username: string, fingerprint: string): Promise<boolean>;
 }
 
 /** Logins that are valid or were. */
@@ -83,6 +93,8 @@ export interface LoginStore {
   /** @throws `key.exists` when the key has been used for a login before. */
   addLogin(login: Login): Promise<void>;
   findLogin(fingerprint: string): Promise<Login | undefined>;
+  /** Notes that the login's key is used on this device. */
+  bindDevice(fingerprint: string, deviceId: string): Promise<void>;
   endLogin(fingerprint: string, nowMs: number): Promise<void>;
   /** Forgets logins that expired before `beforeMs`; says how many. */
   forgetLogins(beforeMs: number): Promise<number>;
@@ -113,6 +125,8 @@ export interface EnrolmentStore {
 export interface Store {
   readonly accounts: AccountStore;
   readonly logins: LoginStore;
+  readonly factors: FactorStore;
+  readonly devices: DeviceStore;
   readonly enrolments: EnrolmentStore;
   close(): Promise<void>;
 }

@@ -138,7 +138,7 @@ export class Admission {
     try {
       await answered(opened, name, SSH_REPLY_TIMEOUT_MS, signal, this.#clock);
       // Asked again: whoever disables an account cuts what is open, and this was not open yet.
-      await this.#operators.groupsOf(operator);
+      await this.#operators.rightsOf(operator);
     } catch (error) {
       opened.stream.destroy();
       throw error;
@@ -157,7 +157,7 @@ export class Admission {
         hint: 'Try again in a minute.',
       });
     }
-    const groups = await this.#operators.groupsOf(operator);
+    const { groups, device } = await this.#operators.rightsOf(operator);
     if (!(await this.#directory.find(bastion.id))) throw offline(bastion.name);
     const pass = await signPass(
       this.#identity,
@@ -167,6 +167,8 @@ export class Admission {
         groups,
         amr: operator.amr,
         auth_time: Math.floor(operator.authTimeMs / 1000),
+        login_exp: Math.floor(operator.expiresAtMs / 1000),
+        ...(device === undefined ? {} : { device }),
         cnf: operator.fingerprint,
       },
       this.#clock,

@@ -5,41 +5,77 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 /** Connections that one operator may have open through this proxy at once. */
 export const RELAYS_PER_OPERATOR_LIMIT = 500;
 
-/** The connections that are being relayed, by operator. Bytes pass through as they are; the proxy can read none. */
+/** Whose a relayed connection is: everything by which a right can be taken back. */
+export interface RelayOwner {
+  readonly username: string;
+  /** Of the login's or the registered key. */
+  readonly fingerprint: string;
+  readonly deviceId?: string;
+}
+
+/** Which connections to cut: those that agree in every given field. */
+export type RelayChoice = Partial<RelayOwner>;
+
+interface Relay {
+  readonly owner: RelayOwner;
+  readonly end: (sentence: string) => void;
+}
+
+/** The connections that are being relayed. Bytes pass through as they are; the proxy can read none. */
 export class Relays {
-  readonly #live = new Map<string, Set<Duplex>>();
+  readonly #live = new Map<Duplex, Relay>();
+  readonly #counts = new Map<string, number>();
 
   /** How many connections are relayed now. */
   get count(): number {
-    return [...this.#live.values()].reduce((sum, own) => sum + own.size, 0);
+    return this.#live.size;
   }
 
   /** @throws `operator.too_many_connections` when this operator may open no more. */
   requireRoom(username: string): void {
-    if ((this.#live.get(username)?.size ?? 0) < RELAYS_PER_OPERATOR_LIMIT) return;
+    if ((this.#counts.get(username) ?? 0) < RELAYS_PER_OPERATOR_LIMIT) return;
     throw new DrawbridgeError('operator.too_many_connections', 'You have too many connections open.', {
       hint: `Close some; ${RELAYS_PER_OPERATOR_LIMIT} at once is the limit.`,
     });
   }
 
-  /** Counts the stream to the bastion as the operator's until it closes. */
-  add(username: string, bastion: Duplex): void {
+  /**
+   * Counts the stream to the bastion as the owner's until it closes. `tell` says a sentence to the client, on whatever
+   * way it has, when the connection is cut.
+   */
+  add(owner: RelayOwner, bastion: Duplex, tell: (sentence: string) => void = () => undefined): void {
     if (bastion.destroyed) return;
-    const own = this.#live.get(username) ?? new Set();
-    this.#live.set(username, own);
-    own.add(bastion);
+    const { username } = owner;
+    const end = (sentence: string): void => {
+      tell(sentence);
+      bastion.destroy();
+    };
+    this.#live.set(bastion, { owner, end });
+    this.#counts.set(username, (this.#counts.get(username) ?? 0) + 1);
     bastion.once('close', () => {
-      own.delete(bastion);
-      if (own.size === 0 && this.#live.get(username) === own) this.#live.delete(username);
+      if (!this.#live.delete(bastion)) return;
+      const left = (this.#counts.get(username) ?? 1) - 1;
+      if (left > 0) this.#counts.set(username, left);
+      else this.#counts.delete(username);
     });
   }
 
-  /** Ends all connections of an operator at once; says how many. */
-  cut(username: string): number {
-    const own = [...(this.#live.get(username) ?? [])];
-    for (const stream of own) stream.destroy();
-    return own.length;
+  /** Ends the chosen connections at once; says how many. A choice without a field chooses none. */
+  cut(choice: RelayChoice, sentence: string): number {
+    const chosen = [...this.#live.values()].filter(({ owner }) => isChosen(owner, choice));
+    for (const { end } of chosen) end(sentence);
+    return chosen.length;
   }
+}
+
+function isChosen(owner: RelayOwner, choice: RelayChoice): boolean {
+  const { username, fingerprint, deviceId } = choice;
+  if (username === undefined && fingerprint === undefined && deviceId === undefined) return false;
+  return (
+    (username === undefined || username === owner.username) &&
+    (fingerprint === undefined || fingerprint === owner.fingerprint) &&
+    (deviceId === undefined || deviceId === owner.deviceId)
+  );
 }
 
 /**

@@ -1,7 +1,9 @@
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { signIssuerDocument } from '../../shared/identity/issuer-document.ts';
+import type { PublicJwk } from '../../shared/identity/keys.ts';
 import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
+import type { Devices } from '../accounts/devices.ts';
 import type { LoginRequest, Logins } from '../accounts/logins.ts';
 import type { OperatorTokens } from '../accounts/operator-tokens.ts';
 import type { Enrolments } from '../enrolment/enrolment.ts';
@@ -17,6 +19,8 @@ export interface OperatorView {
   readonly key: { readonly fingerprint: string; readonly expiresAt: string };
   /** What was proven at the login (RFC 8176). */
   readonly amr: readonly string[];
+  /** The device whose key was proven at the login. */
+  readonly device?: { readonly id: string; readonly name: string; readonly approved: boolean };
   readonly proxy: {
     readonly id: string;
     readonly name: string;
@@ -41,6 +45,7 @@ export interface ProxyApiParts {
   readonly store: Store;
   readonly directory: Directory;
   readonly logins: Logins;
+  readonly devices: Devices;
   readonly tokens: OperatorTokens;
   readonly enrolments: Enrolments;
   readonly admission: Admission;
@@ -97,20 +102,40 @@ export class ProxyApi {
     return listHosts({ admission, enrolments: store.enrolments, directory }, operator);
   }
 
-  /** Ends the login of the token's signer. */
-  async logout(token: string, source: string): Promise<void> {
+  /** Ends the login of the token's signer, and what it has open; says how many connections that were. */
+  async logout(token: string, source: string): Promise<number> {
     const operator = await this.#parts.tokens.verify(token, source);
-    await this.#parts.logins.logout(operator, source);
+    return this.#parts.logins.logout(operator, source);
+  }
+
+  /** A challenge for the proof of a device, for whoever asks. */
+  deviceChallenge(): { readonly challenge: string; readonly proxy: string } {
+    return { challenge: this.#parts.devices.challenge(), proxy: this.#parts.identity.id };
+  }
+
+  /** Enrols a device of the token's signer. */
+  async enrolDevice(
+    token: string,
+    request: { readonly name: string; readonly publicJwk: PublicJwk; readonly proof: string },
+    source: string,
+  ): Promise<{ readonly id: string; readonly name: string }> {
+    const operator = await this.#parts.tokens.verify(token, source);
+    const { id, name } = await this.#parts.devices.enrol(operator, { ...request, source });
+    return { id, name };
   }
 
   async #view(login: Login): Promise<OperatorView> {
     const { identity, place, store, directory } = this.#parts;
     const account = await store.accounts.findAccount(login.username);
+    const device = login.deviceId === undefined ? undefined : await store.devices.findDevice(login.deviceId);
     const { url, sshHost, sshPort, sshHostKey } = place();
     return {
       operator: { username: login.username, groups: account?.groups ?? [] },
       key: { fingerprint: login.fingerprint, expiresAt: new Date(login.expiresAtMs).toISOString() },
       amr: login.amr,
+      ...(device === undefined
+        ? {}
+        : { device: { id: device.id, name: device.name, approved: device.approvedAtMs !== undefined } }),
       proxy: {
         id: identity.id,
         name: identity.name,

@@ -2,10 +2,17 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Json } from '../../shared/audit/event.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { publicJwkSchema } from '../../shared/identity/keys.ts';
 import { plainAddress } from '../../shared/network.ts';
 import { PASSWORD_LIMIT_BYTES } from '../accounts/password.ts';
 import type { ProxyApi } from './api.ts';
 import { parseWith } from './parse-body.ts';
+
+const loginKeyFields = {
+  publicKey: z.string().min(1).max(1024),
+  lifetimeMs: z.int().min(1).exactOptional(),
+  deviceProof: z.string().min(1).max(8192).exactOptional(),
+};
 
 const loginSchema = z.object({
   username: z.string().min(1).max(64),
@@ -13,8 +20,14 @@ const loginSchema = z.object({
     .string()
     .min(1)
     .refine((text) => Buffer.byteLength(text) <= PASSWORD_LIMIT_BYTES, 'is too long'),
-  code: z.string().min(1).max(16),
-  publicKey: z.string().min(1).max(1024),
+  code: z.string().min(1).max(32),
+  ...loginKeyFields,
+});
+
+const deviceSchema = z.object({
+  name: z.string().min(1).max(64),
+  publicJwk: publicJwkSchema,
+  proof: z.string().min(1).max(8192),
 });
 
 const enrolSchema = z.object({ proof: z.string().min(1) });
@@ -40,9 +53,12 @@ export function addRoutes(server: FastifyInstance, api: ProxyApi): void {
   server.get('/api/operator', async (request) => api.operator(bearerOf(request), sourceOf(request)));
   server.get('/api/operator/hosts', async (request) => api.hosts(bearerOf(request), sourceOf(request)));
   server.post('/api/logout', async (request) => {
-    await api.logout(bearerOf(request), sourceOf(request));
-    return { ok: true };
+    return { ok: true, cut: await api.logout(bearerOf(request), sourceOf(request)) };
   });
+  server.post('/api/device/challenge', async () => api.deviceChallenge());
+  server.post('/api/operator/devices', async (request) =>
+    api.enrolDevice(bearerOf(request), parseWith(deviceSchema, request.body), sourceOf(request)),
+  );
 }
 
 function sourceOf(request: FastifyRequest): string {

@@ -7,6 +7,7 @@ import type { Logger } from '../../shared/log.ts';
 import { plainAddress } from '../../shared/network.ts';
 import { rawWebSocketStream } from '../../shared/tunnel/raw-websocket.ts';
 import type { OperatorTokens } from '../accounts/operator-tokens.ts';
+import type { ProvenOperator } from '../accounts/operators.ts';
 import type { Admission, Admitted } from '../tunnels/admission.ts';
 import { joinStreams, type Relays } from '../tunnels/relays.ts';
 import { httpRefusalOf } from './http-errors.ts';
@@ -88,11 +89,11 @@ export class Upgrades {
     this.#parts.relays.requireRoom(operator.username);
     const destination = destinationOf(request);
     const admitted = await this.#parts.admission.openHost({ operator, destination, source, signal });
-    this.#takeOver(operator.username, admitted, request, socket, head);
+    this.#takeOver(operator, admitted, request, socket, head);
   }
 
   #takeOver(
-    username: string,
+    operator: ProvenOperator,
     admitted: Admitted,
     request: IncomingMessage,
     socket: Duplex,
@@ -109,10 +110,13 @@ export class Upgrades {
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       upgraded = true;
-      this.#parts.relays.add(username, admitted.stream);
+      this.#parts.relays.add(operator, admitted.stream);
       void joinStreams(rawWebSocketStream(webSocket), admitted.stream).then(({ error }) => {
         if (error === undefined) return;
-        this.#parts.log.debug({ operator: username, problem: messageOf(error) }, 'a way to a host was cut');
+        this.#parts.log.debug(
+          { operator: operator.username, problem: messageOf(error) },
+          'a way to a host was cut',
+        );
       });
     });
   }

@@ -17,6 +17,8 @@ export interface PassClaims {
   readonly amr: readonly string[];
   /** When the operator signed in, seconds since the epoch. */
   readonly auth_time: number;
+  /** When the login ends, seconds since the epoch, if the proxy lets it end before 8 h are over. */
+  readonly login_exp?: number;
   /** Trusted device, when there is one. */
   readonly device?: string;
   /** OpenSSH fingerprint (`SHA256:…`) of the only key that may authenticate on this stream. */

@@ -31,6 +31,7 @@ const PASS: StatementKind<PassBody> = {
     groups: z.array(text).max(512),
     amr: z.array(text).max(32),
     auth_time: z.int().nonnegative(),
+    login_exp: z.int().nonnegative().exactOptional(),
     device: text.exactOptional(),
     cnf: z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/),
   }),
@@ -74,6 +75,7 @@ export async function verifyPass(
 }
 
 /** When what the login allows is over at the latest, in milliseconds since the epoch. */
-export function loginEndMsOf(claims: Pick<PassClaims, 'auth_time'>): number {
-  return (claims.auth_time + LOGIN_LIFETIME_MAX_S) * 1000;
+export function loginEndMsOf(claims: Pick<PassClaims, 'auth_time' | 'login_exp'>): number {
+  const latest = claims.auth_time + LOGIN_LIFETIME_MAX_S;
+  return Math.min(latest, claims.login_exp ?? latest) * 1000;
 }

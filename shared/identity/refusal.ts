@@ -13,6 +13,7 @@ export type RefusalReason =
   | 'expired'
   | 'too_long'
   | 'login_expired'
+  | 'wrong_key'
   | 'replayed';
 
 const CLOCK_HINT = 'Check that the clocks of both machines are right (NTP); they may be 30 s apart.';
@@ -29,6 +30,7 @@ const MEANING: Readonly<Record<RefusalReason, string>> = {
   not_yet_valid: 'it is from the future',
   expired: 'it has expired',
   too_long: 'it claims to live longer than is allowed',
+  wrong_key: 'it was made for another key',
   login_expired: 'the login that it speaks of is over',
   replayed: 'it was used before',
 };

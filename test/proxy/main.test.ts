@@ -206,7 +206,7 @@ describe('the administration', () => {
     const config = await preparedProxy();
     const { administration, close } = await openProxyAdministration(config);
     const { name, thumbprint } = await loadNodeIdentity(config.dataDir);
-    await administration.addUser('local:root', { username: 'alice', groups: [] });
+    await administration.users.add('local:root', { username: 'alice', groups: [] });
     const { token, command } = await administration.createBastionToken('local:root', 'acme');
     expect([name, token.endsWith(thumbprint)]).toEqual(['central', true]);
     expect(command).toBe(`drawbridge bastion join ${config.publicUrl} ${token}`);

@@ -1,4 +1,5 @@
 import { generateSync } from 'otplib';
+import { Devices } from '../../proxy/accounts/devices.ts';
 import { Logins } from '../../proxy/accounts/logins.ts';
 import { createTotpSecret } from '../../proxy/accounts/one-time-code.ts';
 import { Operators } from '../../proxy/accounts/operators.ts';
@@ -7,6 +8,7 @@ import { Refusals } from '../../proxy/accounts/refusals.ts';
 import { SignIn } from '../../proxy/accounts/sign-in.ts';
 import { SignInLimit } from '../../proxy/accounts/sign-in-limit.ts';
 import type { Store } from '../../proxy/store/store.ts';
+import { Relays } from '../../proxy/tunnels/relays.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { generateSshKey } from '../../shared/ssh/keys.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -27,9 +29,12 @@ export async function accountsWith<C extends Clock>(clock: C, options: { lifetim
   const audit = new MemoryAudit();
   const passwords = new PasswordHasher();
   const refusals = new Refusals(audit, clock);
-  const signIn = new SignIn({ accounts: store.accounts, passwords, limit: new SignInLimit(clock), clock });
+  const { accounts, factors } = store;
+  const relays = new Relays();
+  const signIn = new SignIn({ accounts, factors, passwords, limit: new SignInLimit(clock), clock });
+  const devices = new Devices({ store, refusals, audit, audience: 'p-test', clock });
   const lifetimeMs = options.lifetimeMs ?? 8 * 3_600_000;
-  const logins = new Logins({ store, signIn, refusals, audit, clock, lifetimeMs });
+  const logins = new Logins({ store, signIn, devices, relays, refusals, audit, clock, lifetimeMs });
   const operators = new Operators(store, clock);
   const secrets = new Map<string, string>();
   const addUser = async (username: string): Promise<void> => {
@@ -45,6 +50,8 @@ export async function accountsWith<C extends Clock>(clock: C, options: { lifetim
     audit,
     refusals,
     signIn,
+    relays,
+    devices,
     logins,
     operators,
     addUser,

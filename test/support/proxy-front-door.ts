@@ -4,7 +4,6 @@ import { onTestFinished } from 'vitest';
 import { frontDoor } from '../../proxy/ssh/front-door.ts';
 import { MemoryDirectory } from '../../proxy/store/directory.ts';
 import { Admission } from '../../proxy/tunnels/admission.ts';
-import { Relays } from '../../proxy/tunnels/relays.ts';
 import { createNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { silentLogger } from '../../shared/log.ts';
 import { generateSshKey } from '../../shared/ssh/keys.ts';
@@ -30,10 +29,9 @@ export const echo: StreamHandler = (incoming) => {
 export async function openFrontDoor(options: { bastion?: StreamHandler } = {}) {
   const dir = temporaryDirectory();
   const accounts = await accountsWith(new ShiftedClock());
-  const { store, clock, audit, refusals, operators, signIn } = accounts;
+  const { store, clock, audit, refusals, operators, signIn, relays } = accounts;
   const identity = await createNodeIdentity(join(dir, 'proxy'), 'proxy', 'central');
   const directory = new MemoryDirectory();
-  const relays = new Relays();
   const stopping = new AbortController();
   const { enrolments } = store;
   const admission = new Admission({

@@ -125,10 +125,10 @@ describe('a login that is over', () => {
     const login = await accounts.logins.login(accounts.request());
     const standing = await accounts.operators.standingOf(login.fingerprint);
     if (standing.kind !== 'login') throw new Error('the login is not good');
-    expect(await accounts.operators.groupsOf(standing.operator)).toEqual(['support']);
+    expect(await accounts.operators.rightsOf(standing.operator)).toEqual({ groups: ['support'] });
     accounts.clock.advance(8 * 3_600_000);
     const ended = { code: 'operator.login_ended' };
-    await expect(accounts.operators.groupsOf(standing.operator)).rejects.toMatchObject(ended);
+    await expect(accounts.operators.rightsOf(standing.operator)).rejects.toMatchObject(ended);
   });
 
   it('was ended by a logout, which is audited', async () => {
@@ -152,12 +152,13 @@ describe('a registered key with a code', () => {
       fingerprint: 'SHA256:key',
       amr: ['swk', 'otp', 'mfa'],
       authTimeMs: accounts.clock.nowMs(),
+      expiresAtMs: accounts.operators.expiryOf(accounts.clock.nowMs()),
       by: 'code',
     } as const;
-    expect(await accounts.operators.groupsOf(operator)).toEqual(['support']);
+    expect(await accounts.operators.rightsOf(operator)).toEqual({ groups: ['support'] });
     accounts.clock.advance(8 * 3_600_000);
     const ended = { code: 'operator.login_ended' };
-    await expect(accounts.operators.groupsOf(operator)).rejects.toMatchObject(ended);
+    await expect(accounts.operators.rightsOf(operator)).rejects.toMatchObject(ended);
   });
 
   it('is no login: a key that was never registered stays unknown', async () => {

@@ -106,8 +106,8 @@ describe('an operator with the key of a login', () => {
     const running = door.through(key, 'web-1.acme', { input });
     await waitFor(() => door.relays.count === 1);
     await door.store.accounts.disableAccount('alice', door.clock.nowMs());
-    expect(door.relays.cut('alice')).toBe(1);
-    await running;
+    expect(door.relays.cut({ username: 'alice' }, 'Your account has been disabled.')).toBe(1);
+    expect((await running).stderr).toContain('Your account has been disabled.');
     await waitFor(() => door.relays.count === 0);
     expect((await door.through(key, 'web-1.acme')).code).toBe(255);
   });

@@ -2,7 +2,12 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { joinStreams, RELAYS_PER_OPERATOR_LIMIT, Relays } from '../../../proxy/tunnels/relays.ts';
+import {
+  joinStreams,
+  RELAYS_PER_OPERATOR_LIMIT,
+  type RelayOwner,
+  Relays,
+} from '../../../proxy/tunnels/relays.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** Two ends of one TCP connection, each of which can half-close. */
@@ -77,22 +82,42 @@ describe('joined streams', () => {
   });
 });
 
+function ownedBy(username: string, more: Partial<RelayOwner> = {}): RelayOwner {
+  return { username, fingerprint: `SHA256:${username}`, ...more };
+}
+
 describe('the list of relays', () => {
+  it('cuts by key and by device as well, says why to the client, and cuts nothing for an empty choice', async () => {
+    const relays = new Relays();
+    const told: string[] = [];
+    const streams = [new PassThrough(), new PassThrough(), new PassThrough()] as const;
+    relays.add(ownedBy('alice', { deviceId: 'd-1' }), streams[0], (sentence) => told.push(sentence));
+    relays.add(ownedBy('alice', { fingerprint: 'SHA256:other' }), streams[1]);
+    relays.add(ownedBy('bob'), streams[2]);
+    expect(relays.cut({}, 'Nobody.')).toBe(0);
+    expect(relays.cut({ deviceId: 'd-1' }, 'Lost.')).toBe(1);
+    expect(relays.cut({ username: 'alice', fingerprint: 'SHA256:other' }, 'Out.')).toBe(1);
+    expect(told).toEqual(['Lost.']);
+    await waitFor(() => relays.count === 1);
+    expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, true, false]);
+  });
+
   it('cuts the connections of one operator and leaves the others', async () => {
     const relays = new Relays();
     const [one] = await socketPair();
     const [two] = await socketPair();
-    relays.add('alice', one);
-    relays.add('bob', two);
+    relays.add(ownedBy('alice'), one);
+    relays.add(ownedBy('bob'), two);
     expect(relays.count).toBe(2);
-    expect(relays.cut('alice')).toBe(1);
+    expect(relays.cut({ username: 'alice' }, 'Why.')).toBe(1);
     await waitFor(() => relays.count === 1);
     expect([one.destroyed, two.destroyed]).toEqual([true, false]);
   });
 
   it('refuses an operator who has too many, with a sentence', async () => {
     const relays = new Relays();
-    for (let number = 0; number < RELAYS_PER_OPERATOR_LIMIT; number++) relays.add('alice', new PassThrough());
+    for (let number = 0; number < RELAYS_PER_OPERATOR_LIMIT; number++)
+      relays.add(ownedBy('alice'), new PassThrough());
     expect(() => relays.requireRoom('alice')).toThrow('You have too many connections open.');
     expect(() => relays.requireRoom('bob')).not.toThrow();
   });

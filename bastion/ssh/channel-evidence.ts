@@ -11,6 +11,7 @@ import { SftpObserver } from '../evidence/sftp/observer.ts';
 import { recordingName } from '../sessions/recording-name.ts';
 import type { ChannelPlan } from './channel-plan.ts';
 import type { SessionContext } from './session-context.ts';
+import { TransferLimits } from './transfer-limits.ts';
 
 type PtyRequest = Extract<ChannelRequest, { kind: 'pty' }>;
 
@@ -41,7 +42,9 @@ export class ChannelEvidence {
   readonly #fileEvents = new Set<Promise<void>>();
   #bytesIn = 0;
   #bytesOut = 0;
+  readonly #limits: TransferLimits;
   #observerGaveUp: string | undefined;
+  #refused: string | undefined;
 
   /** @throws `recording.failed`: then nothing may be started. */
   constructor(options: ChannelEvidenceOptions) {
@@ -49,7 +52,14 @@ export class ChannelEvidence {
     const { plan } = options;
     this.#recorder = plan.evidence === 'record' ? this.#createRecorder() : undefined;
     this.#output = plan.evidence === 'record' ? undefined : new ByteAccount();
-    this.#observer = plan.evidence === 'sftp' ? new SftpObserver((event) => this.#onFile(event)) : undefined;
+    this.#limits = new TransferLimits(options.context, plan.action);
+    this.#observer =
+      plan.evidence === 'sftp'
+        ? new SftpObserver(
+            (event) => this.#onFile(event),
+            () => this.#limits.rules,
+          )
+        : undefined;
   }
 
   get recorder(): Recorder | undefined {
@@ -84,10 +94,14 @@ export class ChannelEvidence {
     await context.services.store.startRecording(context.session.identity.id, recording);
   }
 
-  /** Output of the host: gives back what may be released now. @throws `recording.failed`, {@link FILES_UNCLEAR} */
+  /**
+   * Output of the host: gives back what may be released now.
+   * @throws `recording.failed`, {@link FILES_UNCLEAR}, `transfer.refused`
+   */
   output(chunk: Buffer, stream: DataStream): Buffer {
     this.#bytesOut += chunk.length;
     this.#options.context.session.count('out', chunk.length);
+    if (stream === 'stdout') this.#limits.assertSize(this.#options.plan.transfer, this.bytes);
     if (this.#output === undefined || stream === 'stderr') {
       const recorder = this.#recorder ?? this.#recordErrors();
       return stream === 'stderr' ? recorder.stderr(chunk) : recorder.output(chunk);
@@ -105,12 +119,13 @@ export class ChannelEvidence {
 
   /**
    * Input of the operator, before the host gets it. What is typed into a terminal is counted only.
-   * @throws {@link FILES_UNCLEAR}: then it must not get there.
+   * @throws {@link FILES_UNCLEAR}, `transfer.refused`: then it must not get there.
    */
   input(chunk: Buffer): void {
     this.#bytesIn += chunk.length;
     this.#options.context.session.count('in', chunk.length);
     if (this.#options.pty !== undefined) return;
+    this.#limits.assertSize(this.#options.plan.transfer, this.bytes);
     this.#input.add('in', chunk);
     this.#observer?.clientBytes(chunk);
     this.#assertFollowed();
@@ -169,6 +184,7 @@ export class ChannelEvidence {
 
   /** An SFTP channel whose packets make no sense could carry anything, a shell among it. */
   #assertFollowed(): void {
+    if (this.#refused !== undefined) throw this.#limits.refusal(this.#refused);
     if (this.#observerGaveUp === undefined) return;
     const { bastionName } = this.#options.context.services;
     throw new DrawbridgeError(
@@ -248,6 +264,7 @@ export class ChannelEvidence {
       this.#observerGaveUp = event.reason;
       return;
     }
+    if (event.type === 'file.refused') this.#refused = event.reason;
     const stored = this.#options.context.record(event.type, {
       ...fieldsOf(event),
       channel: this.#options.number,
@@ -261,7 +278,7 @@ export class ChannelEvidence {
 function fieldsOf(
   event: Exclude<SftpEvent, { type: 'observer.gave_up' }>,
 ): Readonly<Record<string, Json | undefined>> {
-  if ('sequential' in event) {
+  if ('sequential' in event || event.type === 'file.refused') {
     const { type, ...fields } = event;
     return fields;
   }

@@ -7,6 +7,7 @@ import { type ChannelPlan, planChannel } from './channel-plan.ts';
 import { ChannelEnvironment } from './environment.ts';
 import { recordedLine } from './notices.ts';
 import type { SessionContext } from './session-context.ts';
+import { TRANSFER_REFUSED, transferRefusal } from './transfer-limits.ts';
 
 /** Exit status of a channel that the bastion refused or cut: no program of the host has ended with it. */
 export const REFUSED_EXIT_CODE = 254;
@@ -114,7 +115,7 @@ export class SessionChannel {
       return `the subsystem ${name} is not known to ${this.#context.services.bastionName}`;
     }
     const decision = this.#context.decide(plan.action);
-    return decision.allow ? undefined : decision.reason;
+    return decision.allow ? transferRefusal(plan.transfer, decision.limits.transfers) : decision.reason;
   }
 
   async #refuse(start: SessionStart, reason: string): Promise<void> {
@@ -182,7 +183,8 @@ export class SessionChannel {
         onFault: (error) => {
           problem = messageOf(error);
           // What a channel does that can't be followed ends that channel; evidence that can't be written, the session.
-          if (!isDrawbridgeError(error, FILES_UNCLEAR)) context.endForEvidence(error);
+          if (!isDrawbridgeError(error, FILES_UNCLEAR) && !isDrawbridgeError(error, TRANSFER_REFUSED))
+            context.endForEvidence(error);
         },
       });
       this.#state = { kind: 'running', bridge, evidence };

@@ -16,6 +16,7 @@ export const AUDIT_EVENT_TYPES = [
   'file.written',
   'file.removed',
   'file.renamed',
+  'file.refused',
   'forward.opened',
   'forward.closed',
   'forward.refused',

@@ -57,7 +57,13 @@ export interface SftpGaveUpEvent {
   readonly reason: string;
 }
 
-export type SftpEvent = SftpTransferEvent | SftpChangeEvent | SftpGaveUpEvent;
+/** The client asked for what the rules of the transfer don't allow. Comes at most once, as the last event. */
+export interface SftpRefusedEvent extends Partial<SftpPath> {
+  readonly type: 'file.refused';
+  readonly reason: string;
+}
+
+export type SftpEvent = SftpTransferEvent | SftpChangeEvent | SftpRefusedEvent | SftpGaveUpEvent;
 
 /** Longest name that is kept: what Linux calls PATH_MAX. */
 export const PATH_LIMIT_BYTES = 4096;

@@ -1,9 +1,17 @@
-import { describePath, type SftpEvent, type SftpResult } from './events.ts';
+import { describePath, type SftpEvent, type SftpPath, type SftpResult } from './events.ts';
 import { OpenFile } from './open-file.ts';
 import { type PacketSink, PacketStream } from './packet-stream.ts';
 import { FieldReader, HANDLE_LIMIT_BYTES, PACKET, STATUS } from './protocol.ts';
 import { type Change, readChange } from './requests.ts';
 import type { Transfer } from './transfer.ts';
+import {
+  ANY_TRANSFER,
+  changeRefusal,
+  openRefusal,
+  readRefusal,
+  sizeRefusal,
+  type TransferRules,
+} from './transfer-rules.ts';
 
 /**
  * Requests that wait for their answer, from which on the client should be held up. Some clients ask for a whole file at
@@ -36,6 +44,9 @@ const OTHER: Request = { kind: 'other' };
  * Follows an SFTP connection (version 3, with OpenSSH's extensions) beside its way and tells which files were read,
  * written, removed and renamed, with counts and hashes of their contents.
  *
+ * What its rules don't allow it says as `file.refused`, once, and takes no more: whoever passes the bytes on must not
+ * pass on the piece that it came with, and must end the channel.
+ *
  * It is passive: it gets each piece of each direction before that is passed on, and can neither change nor delay it.
  * Its memory is bounded: contents are hashed as they stream by, names and tables have limits. When the bytes are not
  * what it can follow, it says `observer.gave_up` once, with the reason, and takes no more; whoever needs complete
@@ -43,6 +54,7 @@ const OTHER: Request = { kind: 'other' };
  */
 export class SftpObserver {
   readonly #onEvent: (event: SftpEvent) => void;
+  readonly #rules: () => TransferRules;
   readonly #client: PacketStream;
   readonly #server: PacketStream;
   readonly #requests = new Map<number, Request>();
@@ -52,9 +64,10 @@ export class SftpObserver {
   #serverContents: Transfer | undefined;
   #over = false;
 
-  /** `onEvent` must not throw. */
-  constructor(onEvent: (event: SftpEvent) => void) {
+  /** `onEvent` must not throw. `rules` are those of the moment; without them everything may be transferred. */
+  constructor(onEvent: (event: SftpEvent) => void, rules: () => TransferRules = () => ANY_TRANSFER) {
     this.#onEvent = onEvent;
+    this.#rules = rules;
     this.#client = new PacketStream(this.#clientSink());
     this.#server = new PacketStream(this.#serverSink());
   }
@@ -85,8 +98,7 @@ export class SftpObserver {
     return {
       headLength: (type, payloadLength, gathered) =>
         type === PACKET.write ? writeHeadLength(gathered) : payloadLength,
-      begin: (type, payloadLength, head) =>
-        this.#request(type, payloadLength, new FieldReader(head), head.length),
+      begin: (type, payloadLength, head) => this.#request(type, payloadLength, head),
       body: (piece) => this.#clientContents?.add(piece),
       end: () => {
         this.#clientContents = undefined;
@@ -107,10 +119,17 @@ export class SftpObserver {
     };
   }
 
-  #request(type: number, payloadLength: number, fields: FieldReader, headLength: number): void {
+  #request(type: number, payloadLength: number, head: Buffer): void {
     if (type === PACKET.init) return;
+    const refused = changeRefusal(this.#rules(), type, extensionOf(type, head));
+    if (refused !== undefined) {
+      this.#refuse(refused);
+      return;
+    }
+    const fields = new FieldReader(head);
     const id = fields.uint32();
-    const request = this.#readRequest(type, fields, payloadLength - headLength);
+    const request = this.#readRequest(type, fields, payloadLength - head.length);
+    if (this.#over) return;
     if (request === undefined || fields.short) {
       this.#giveUp(`the client sent a request of type ${type} that is malformed or too long`);
       return;
@@ -130,7 +149,9 @@ export class SftpObserver {
     switch (type) {
       case PACKET.open: {
         const path = describePath(fields.string());
-        return { kind: 'open', file: new OpenFile(path, fields.uint32()) };
+        const flags = fields.uint32();
+        this.#heed(openRefusal(this.#rules(), flags), path);
+        return { kind: 'open', file: new OpenFile(path, flags) };
       }
       case PACKET.opendir:
         return { kind: 'list', file: new OpenFile(describePath(fields.string()), 0) };
@@ -138,7 +159,9 @@ export class SftpObserver {
         return { kind: 'close', handle: handleKey(fields.string()) };
       case PACKET.read: {
         const file = this.#fileOf(fields.string());
-        return file === undefined ? OTHER : { kind: 'read', file, offset: fields.uint64() };
+        if (file === undefined) return OTHER;
+        this.#heed(readRefusal(this.#rules()), file.path);
+        return { kind: 'read', file, offset: fields.uint64() };
       }
       case PACKET.write:
         return this.#readWrite(fields, bodyLength);
@@ -156,6 +179,8 @@ export class SftpObserver {
     const length = fields.uint32();
     if (length !== bodyLength) return undefined;
     if (file === undefined) return OTHER;
+    const endBytes = file.appends ? file.writes().bytes + length : offset + BigInt(length);
+    this.#heed(sizeRefusal(this.#rules(), endBytes), file.path);
     file.writeSent();
     this.#clientContents = file.writes();
     if (file.appends) this.#clientContents.beginAppended(offset);
@@ -213,6 +238,8 @@ export class SftpObserver {
       this.#giveUp(wrongReply(PACKET.data));
       return;
     }
+    this.#heed(sizeRefusal(this.#rules(), request.offset + BigInt(length)), request.file.path);
+    if (this.#over) return;
     this.#serverContents = request.file.reads();
     this.#serverContents.begin(request.offset, length);
   }
@@ -251,6 +278,16 @@ export class SftpObserver {
 
   #tellOf(file: OpenFile, end: { readonly result: SftpResult; readonly status?: number }): void {
     for (const event of file.events(end)) this.#onEvent(event);
+  }
+
+  #heed(refused: string | undefined, path: SftpPath): void {
+    if (refused !== undefined) this.#refuse(refused, path);
+  }
+
+  #refuse(reason: string, path: Partial<SftpPath> = {}): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#onEvent({ type: 'file.refused', ...path, reason });
   }
 
   #giveUp(reason: string): void {
@@ -293,6 +330,14 @@ function replyHeadLength(type: number): number {
   if (type === PACKET.version) return 0;
   if (type === PACKET.handle) return ID_BYTES + LENGTH_BYTES + HANDLE_LIMIT_BYTES;
   return type === PACKET.data || type === PACKET.status ? ID_BYTES + LENGTH_BYTES : ID_BYTES;
+}
+
+function extensionOf(type: number, head: Buffer): string | undefined {
+  if (type !== PACKET.extended) return undefined;
+  const fields = new FieldReader(head);
+  fields.uint32();
+  const name = fields.string().toString('latin1');
+  return fields.short ? undefined : name;
 }
 
 function handleKey(handle: Buffer): string {

@@ -13,6 +13,7 @@ import {
   nodeName,
   tlsSection,
 } from '../shared/config/fields.ts';
+import { trustFields } from './trust/config.ts';
 
 /** Hosts without an agent that one bastion may have. */
 const DIRECT_HOSTS_MAX = 1000;
@@ -29,6 +30,7 @@ export const bastionConfigSchema = z.strictObject({
   /** Tunnels to the vendor's proxy; its address was pinned when the bastion joined. */
   proxy: z.strictObject({ tunnels: z.int().min(1).max(16).default(2) }).prefault({}),
   egress: egressSection,
+  ...trustFields,
   recordings: z.strictObject({ directory: filePath.exactOptional() }).prefault({}),
   /** Hosts without an agent, whose sshd the bastion dials itself. */
   hosts: z

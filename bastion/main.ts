@@ -9,8 +9,6 @@ import { createEgress } from '../shared/egress/egress.ts';
 import { DrawbridgeError, messageOf } from '../shared/errors.ts';
 import { signIssuerDocument } from '../shared/identity/issuer-document.ts';
 import { loadNodeIdentity, type NodeIdentity } from '../shared/identity/node-identity.ts';
-import { verifyPass } from '../shared/identity/pass.ts';
-import { SeenOnce } from '../shared/identity/seen-once.ts';
 import type { Logger } from '../shared/log.ts';
 import type { RunningRole } from '../shared/role.ts';
 import { loadSshKeyFile } from '../shared/ssh/keys.ts';
@@ -44,12 +42,10 @@ import { HostKeys } from './ssh/host-keys.ts';
 import { OperatorConnections } from './ssh/operator-connections.ts';
 import { BASTION_MIGRATIONS } from './store/migrations.ts';
 import { Teardown } from './teardown.ts';
+import { openPassCheck } from './trust/pass-check.ts';
 import { GatedUplink } from './uplink/gated-uplink.ts';
 import { createWebServer } from './web/server.ts';
 import { openWitness } from './witness/open-witness.ts';
-
-/** Passes remembered at once: each lives a minute, and more than this in a minute is an attack. */
-const PASSES_REMEMBERED = 100_000;
 
 /** How long sessions may take to close their recordings when the bastion is told to stop. */
 const STOP_SESSIONS_MS = 5_000;
@@ -191,7 +187,15 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     refusals,
     clock,
     log,
-    verifyPass: passVerifier(identity, enrolled, clock),
+    verifyPass: await openPassCheck({
+      ...{
+        audience: identity.id,
+        issuer: () => enrolled?.issuer,
+        trust: config.trust,
+        providers: config.idp,
+      },
+      ...{ dataDir, egress: () => createEgress(config.egress), database, clock, log },
+    }),
     onAdmitted: (admitted) => operators.serve(admitted),
   });
 
@@ -308,15 +312,6 @@ function openUplink(parts: {
     clock: deps.clock,
     log: deps.log,
   });
-}
-
-function passVerifier(identity: NodeIdentity, enrolled: ProxyEnrolment | undefined, clock: Clock) {
-  const seen = new SeenOnce({ limit: PASSES_REMEMBERED, clock });
-  return async (token: string) => {
-    if (enrolled === undefined)
-      throw new DrawbridgeError('pass.wrong_issuer', 'This bastion has joined no proxy.');
-    return verifyPass(token, { issuer: enrolled.issuer, audience: identity.id, seen, clock });
-  };
 }
 
 function runningRole(

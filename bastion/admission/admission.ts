@@ -10,6 +10,7 @@ import type { HostDirectory } from '../hosts/host-directory.ts';
 import { decide, type PolicyDecision } from '../policy/decide.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
+import { identityRefusal } from '../trust/refusal-sentence.ts';
 import type { EvidenceHealth } from './evidence-health.ts';
 import { listHostsFor } from './host-list.ts';
 import type { RefusalLog } from './refusal-log.ts';
@@ -182,11 +183,8 @@ export class Admission {
       return { claims: await this.#options.verifyPass(pass), host, source };
     } catch (error) {
       if (!isDrawbridgeError(error)) throw error;
-      const refusal = {
-        code: error.code,
-        sentence: `${this.#options.name} did not accept what the proxy says about you. Try again, or tell the vendor.`,
-        detail: error.message,
-      };
+      const told = identityRefusal(error, this.#options.name);
+      const refusal = { code: error.code, detail: error.message, ...told };
       await this.#refuse(incoming, { host, source }, refusal);
       return undefined;
     }

@@ -5,7 +5,7 @@ import type { Session, SessionEnding } from '../sessions/session.ts';
 
 const LOGIN_OVER: SessionEnding = {
   code: 'login.expired',
-  message: 'Your login is over: it lasts 8 hours at most. Sign in again with: drawbridge login',
+  message: 'Your login is over. Sign in again with: drawbridge login',
 };
 
 /** Ends the session when the login that it began with is over, unless its connection is `gone` before. */

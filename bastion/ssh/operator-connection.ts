@@ -214,6 +214,7 @@ export class OperatorConnection {
         groups: claims.groups,
         amr: claims.amr,
         device: claims.device,
+        vouchedBy: claims.vouched_by,
         fingerprint: claims.cnf,
         client: this.#ssh.clientVersion,
       });

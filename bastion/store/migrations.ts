@@ -1,3 +1,4 @@
+import { SEEN_PASSES_MIGRATION } from '../trust/seen-passes.ts';
 import { ADMIN_MIGRATIONS } from './admin-migrations.ts';
 
 /** Sessions and their recordings. Lists are paged by start, newest first, also for one operator or host. */
@@ -79,4 +80,10 @@ const POLICIES = `
 `;
 
 /** All migrations of `bastion.db`, in order. Only ever add to the end. */
-export const BASTION_MIGRATIONS: readonly string[] = [...ADMIN_MIGRATIONS, SESSIONS, HOSTS, POLICIES];
+export const BASTION_MIGRATIONS: readonly string[] = [
+  ...ADMIN_MIGRATIONS,
+  SESSIONS,
+  HOSTS,
+  POLICIES,
+  SEEN_PASSES_MIGRATION,
+];

@@ -1,3 +1,5 @@
+import type { PublicJwk } from './keys.ts';
+
 /** Claims of a pass: the proxy's signed statement of who an operator is, for one stream to one bastion. */
 export interface PassClaims {
   /** Id of the proxy that signed. */
@@ -23,6 +25,18 @@ export interface PassClaims {
   readonly device?: string;
   /** OpenSSH fingerprint (`SHA256:…`) of the only key that may authenticate on this stream. */
   readonly cnf: string;
+  /** What the identity provider itself said at the login, when the operator signed in with one. */
+  readonly idp?: ProviderEvidence;
+  /** The provider whose signature the bastion has checked itself. Never in a pass: only the bastion sets it. */
+  readonly vouched_by?: { readonly issuer: string; readonly subject: string };
+}
+
+/** An identity provider's own statement about an operator, which commits to the key of the login. */
+export interface ProviderEvidence {
+  readonly id_token: string;
+  /** The public half of the login's key, and the salt: together they give the ID token's `nonce`. */
+  readonly jwk: PublicJwk;
+  readonly salt: string;
 }
 
 /** Longest life of a pass. */

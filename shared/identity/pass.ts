@@ -4,19 +4,23 @@ import type { Clock } from '../clock.ts';
 import { CLOCK_SKEW_S, LOGIN_LIFETIME_MAX_S, PASS_LIFETIME_S, type PassClaims } from './claims.ts';
 import type { PublicJwk } from './keys.ts';
 import type { NodeIdentity } from './node-identity.ts';
-import type { SeenOnce } from './seen-once.ts';
+import { keyCommitmentSchema } from './provider/key-commitment.ts';
+
 import {
   readStatement,
   refusal,
   rememberUntilMs,
   type StatementKind,
   signStatement,
-  verifyStatement,
+  verifyStatementByAny,
 } from './statement.ts';
 
 type PassBody = Omit<PassClaims, 'iat' | 'exp'>;
 
 const text = z.string().min(1).max(256);
+
+/** Longer ID tokens are no part of a pass; the limit for those that are believed is lower and has a reason of its own. */
+const ID_TOKEN_LOOKED_AT_BYTES = 32 * 1024;
 
 const PASS: StatementKind<PassBody> = {
   typ: 'drawbridge-pass+jwt',
@@ -33,6 +37,9 @@ const PASS: StatementKind<PassBody> = {
     auth_time: z.int().nonnegative(),
     login_exp: z.int().nonnegative().exactOptional(),
     device: text.exactOptional(),
+    idp: keyCommitmentSchema
+      .extend({ id_token: z.string().min(1).max(ID_TOKEN_LOOKED_AT_BYTES) })
+      .exactOptional(),
     cnf: z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/),
   }),
   limitBytes: 64 * 1024,
@@ -48,6 +55,19 @@ export function signPass(
   return signStatement(PASS, { ...claims, iss: identity.id, jti }, identity.privateKey, clock);
 }
 
+/** Who signs passes: id and pinned keys. While a key is being replaced there are several, each of which counts. */
+export interface PassIssuer {
+  readonly id: string;
+  readonly publicJwk: PublicJwk;
+  readonly otherPublicJwks?: readonly PublicJwk[];
+}
+
+/** Where it is noted that a pass was used. */
+export interface PassMemory {
+  /** Notes the id until then (milliseconds since the epoch). False, and then refuse, when it may have been used. */
+  add(id: string, expiresAtMs: number): boolean | Promise<boolean>;
+}
+
 /**
  * The claims of a pass that the pinned `issuer` made for `audience`, here seen for the first time.
  * @throws `pass.malformed`, `pass.too_large`, `pass.wrong_type`, `pass.wrong_issuer`, `pass.bad_signature`,
@@ -56,21 +76,22 @@ export function signPass(
 export async function verifyPass(
   token: string,
   options: {
-    readonly issuer: { readonly id: string; readonly publicJwk: PublicJwk };
+    readonly issuer: PassIssuer;
     /** Id of the bastion. */
     readonly audience: string;
-    readonly seen: SeenOnce;
+    readonly seen: PassMemory;
     readonly clock: Clock;
   },
 ): Promise<PassClaims> {
   const statement = readStatement(PASS, token);
   if (statement.claims.iss !== options.issuer.id) throw refusal(PASS, 'wrong_issuer');
-  const claims = await verifyStatement(statement, options.issuer.publicJwk, options.clock);
+  const { publicJwk, otherPublicJwks = [] } = options.issuer;
+  const claims = await verifyStatementByAny(statement, [publicJwk, ...otherPublicJwks], options.clock);
   if (claims.aud !== options.audience) throw refusal(PASS, 'wrong_audience');
   if (claims.auth_time > claims.iat + CLOCK_SKEW_S) throw refusal(PASS, 'not_yet_valid');
   if (options.clock.nowMs() >= loginEndMsOf(claims)) throw refusal(PASS, 'login_expired');
-  if (!options.seen.add(`${claims.iss} ${claims.jti}`, rememberUntilMs(claims)))
-    throw refusal(PASS, 'replayed');
+  const isNew = await options.seen.add(`${claims.iss} ${claims.jti}`, rememberUntilMs(claims));
+  if (!isNew) throw refusal(PASS, 'replayed');
   return claims;
 }
 

@@ -113,6 +113,27 @@ export async function verifyStatement<T>(
   return claims;
 }
 
+/**
+ * Like {@link verifyStatement}, by whichever of the keys made the signature.
+ * @throws {@link StatementRefused} `bad_signature` when none did, and what {@link verifyStatement} throws
+ */
+export async function verifyStatementByAny<T>(
+  statement: UnverifiedStatement<T>,
+  publicJwks: readonly PublicJwk[],
+  clock: Clock,
+): Promise<T & StatementTimes> {
+  let refused: unknown = refusal(statement.kind, 'bad_signature');
+  for (const publicJwk of publicJwks) {
+    try {
+      return await verifyStatement(statement, publicJwk, clock);
+    } catch (error) {
+      if (!(error instanceof StatementRefused) || error.reason !== 'bad_signature') throw error;
+      refused = error;
+    }
+  }
+  throw refused;
+}
+
 /** Until when the id of a statement must be remembered, in milliseconds since the epoch. */
 export function rememberUntilMs(times: StatementTimes): number {
   return (times.exp + CLOCK_SKEW_S) * 1000;

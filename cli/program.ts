@@ -93,6 +93,12 @@ const VERBS: readonly Verb[] = [
     load: async () => (await import('./verbs/token.ts')).registerToken,
   },
   {
+    name: 'doctor',
+    summary: 'find out what keeps this machine from working',
+    group: CUSTOMER,
+    load: async () => (await import('./verbs/doctor.ts')).registerDoctor,
+  },
+  {
     name: 'login',
     summary: 'sign in at the proxy, for at most 8 hours',
     group: OPERATOR,

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runDrawbridge, TestDemo } from '../support/demo.ts';
@@ -51,5 +52,44 @@ describe('drawbridge exec', () => {
   it('shows what a host sends without obeying it', async () => {
     const run = await exec('--hosts', 'web-1.acme', '--', "printf 'a\\033[2Jb\\n'");
     expect(run.stdout).toContain('a\\x1b[2Jb');
+  });
+});
+
+describe('drawbridge doctor', () => {
+  const doctor = (...args: string[]) => runDrawbridge(['doctor', ...args]);
+
+  it('finds nothing wrong with a proxy, a bastion, an agent and an operator that work', async () => {
+    const { proxy, bastion, agents } = demo.document;
+    for (const config of [proxy.config, bastion.config, agents[0]?.config ?? '']) {
+      const run = await doctor('--config', config);
+      expect(run, run.stdout + run.stderr).toMatchObject({ status: 0 });
+      expect(run.stdout).not.toMatch(/^(WARN|FAIL)/m);
+      expect(run.stdout).toMatch(/^OK {4}websocket /m);
+    }
+    const operator = await doctor('--home', join(demo.demo.dir, 'operator'), '--json');
+    expect(operator, operator.stderr).toMatchObject({ status: 0 });
+    expect(JSON.parse(operator.stdout)).toContainEqual(
+      expect.objectContaining({ check: 'login', state: 'ok' }),
+    );
+  });
+
+  it('names a key that others may read, and what to do, and fails', async () => {
+    const path = join(demo.document.bastion.dataDir, 'identity.json');
+    chmodSync(path, 0o644);
+    try {
+      const run = await doctor('--config', demo.document.bastion.config);
+      expect(run.status).toBe(1);
+      expect(run.stdout).toContain(`Other accounts may read ${path}.`);
+      expect(run.stdout).toContain(`chmod 600 ${path}`);
+      expect(run.stderr).toMatch(/1 of \d+ checks failed/);
+    } finally {
+      chmodSync(path, 0o600);
+    }
+  });
+
+  it('says what is missing when there is neither a config file nor a login', async () => {
+    const run = await doctor('--home', join(demo.demo.dir, 'nobody'));
+    expect(run.status).toBe(1);
+    expect(run.stderr).toContain('You are not signed in');
   });
 });

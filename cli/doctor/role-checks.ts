@@ -1,0 +1,182 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type AgentConfig, loadAgentConfig } from '../../agent/config.ts';
+import { loadEnrolment } from '../../agent/setup/enrolment-file.ts';
+import { type BastionConfig, bastionPaths, loadBastionConfig } from '../../bastion/config.ts';
+import { parsePolicy } from '../../bastion/policy/schema.ts';
+import { readProxyEnrolment } from '../../bastion/setup/enrolment-file.ts';
+import { BASTION_MIGRATIONS } from '../../bastion/store/migrations.ts';
+import { loadProxyConfig } from '../../proxy/config.ts';
+import { PROXY_MIGRATIONS } from '../../proxy/store/migrations.ts';
+import { AUDIT_MIGRATIONS, auditFilePath } from '../../shared/audit/audit-file.ts';
+import { ControlClient } from '../../shared/control/client.ts';
+import { createEgress } from '../../shared/egress/egress.ts';
+import { isDrawbridgeError } from '../../shared/errors.ts';
+import { TUNNEL_PATH } from '../../shared/tunnel/limits.ts';
+import { formatTime } from '../format.ts';
+import { serverCertificate } from './certificate-check.ts';
+import { type Check, check, type Finding } from './finding.ts';
+import { database, disk, filePermissions, nodeVersion } from './machine-checks.ts';
+import { httpsChecks, sshServer } from './network-checks.ts';
+
+/** A checkpoint older than this says that sealing does not work. */
+const CHECKPOINT_WARN_MS = 60 * 60 * 1000;
+
+/** What to look at for the role of this config file. @throws `config.*`: without a config there is nothing to look at */
+export async function roleChecks(
+  role: 'proxy' | 'bastion' | 'agent',
+  configPath: string,
+): Promise<readonly Check[]> {
+  switch (role) {
+    case 'proxy':
+      return proxyChecks(configPath);
+    case 'bastion':
+      return bastionChecks(await loadBastionConfig(configPath), configPath);
+    case 'agent':
+      return agentChecks(await loadAgentConfig(configPath), configPath);
+  }
+}
+
+function configIsGood(configPath: string): Check {
+  return check('config', async () => [{ state: 'ok', text: `${configPath} is in order.` }]);
+}
+
+async function proxyChecks(configPath: string): Promise<readonly Check[]> {
+  const config = await loadProxyConfig(configPath);
+  const { dataDir, publicUrl, ssh, tls } = config;
+  const egress = createEgress({}, await ownCa(tls.ca));
+  return [
+    configIsGood(configPath),
+    nodeVersion(),
+    filePermissions(dataDir),
+    disk(dataDir),
+    database(join(dataDir, 'proxy.db'), PROXY_MIGRATIONS),
+    database(auditFilePath(dataDir), AUDIT_MIGRATIONS),
+    serverCertificate(tls, publicUrl),
+    running(join(dataDir, 'control.sock'), 'proxy', (status) => {
+      const { tunnels } = z.looseObject({ tunnels: z.number() }).parse(status);
+      return [{ state: 'ok', text: `${tunnels} tunnels of bastions are up.` }];
+    }),
+    ...httpsChecks(egress, new URL(publicUrl), TUNNEL_PATH),
+    sshServer(
+      "The proxy's SSH server",
+      ssh.publicHost ?? new URL(publicUrl).hostname,
+      ssh.publicPort ?? ssh.port,
+    ),
+  ];
+}
+
+const bastionStatus = z.looseObject({
+  access: z.looseObject({ state: z.string() }),
+  uplinks: z.array(z.looseObject({ state: z.string(), problem: z.string().optional() })),
+  evidence: z.looseObject({ lastCheckpointAt: z.string().optional(), problem: z.string().optional() }),
+});
+
+async function bastionChecks(config: BastionConfig, configPath: string): Promise<readonly Check[]> {
+  const paths = bastionPaths(config);
+  const enrolled = await readProxyEnrolment(paths.enrolment);
+  const proxyCa = enrolled?.issuer.ca;
+  const egress = createEgress(config.egress, proxyCa === undefined ? {} : { extraCa: [proxyCa] });
+  return [
+    configIsGood(configPath),
+    check('policy', async () => {
+      parsePolicy(await readFile(config.policy, 'utf8'), config.policy);
+      return [{ state: 'ok', text: `${config.policy} is in order.` }];
+    }),
+    nodeVersion(),
+    filePermissions(config.dataDir),
+    disk(paths.recordings),
+    database(paths.database, BASTION_MIGRATIONS),
+    database(auditFilePath(config.dataDir), AUDIT_MIGRATIONS),
+    serverCertificate(config.tls, config.publicUrl),
+    running(paths.controlSocket, 'bastion', (status) => bastionFindings(bastionStatus.parse(status))),
+    ...(enrolled === undefined
+      ? [
+          check('proxy', async () => [
+            {
+              state: 'warn',
+              text: 'This bastion has joined no proxy.',
+              hint: 'Ask the vendor for a token, then run `drawbridge bastion join URL TOKEN`.',
+            },
+          ]),
+        ]
+      : httpsChecks(egress, new URL(enrolled.url), TUNNEL_PATH)),
+    ...config.hosts.map((host) =>
+      sshServer(`The sshd of ${host.name}`, host.address.host, host.address.port),
+    ),
+  ];
+}
+
+function bastionFindings(status: z.infer<typeof bastionStatus>): readonly Omit<Finding, 'check'>[] {
+  const { access, uplinks, evidence } = status;
+  const sealedAt = evidence.lastCheckpointAt;
+  const stale = sealedAt === undefined || Date.now() - Date.parse(sealedAt) > CHECKPOINT_WARN_MS;
+  return [
+    { state: 'ok', text: `Remote access is ${access.state}.` },
+    tunnels(access.state, uplinks),
+    evidence.problem === undefined
+      ? { state: 'ok', text: 'Evidence can be written.' }
+      : { state: 'fail', text: evidence.problem, hint: 'No session is admitted before this is mended.' },
+    stale
+      ? {
+          state: 'warn',
+          text:
+            sealedAt === undefined
+              ? 'The audit log has no checkpoint.'
+              : `The last checkpoint is of ${formatTime(sealedAt)}.`,
+          hint: 'Look for errors in the log of the bastion.',
+        }
+      : { state: 'ok', text: `The last checkpoint is of ${formatTime(sealedAt)}.` },
+  ];
+}
+
+function tunnels(access: string, uplinks: z.infer<typeof bastionStatus>['uplinks']): Omit<Finding, 'check'> {
+  const down = uplinks.find((uplink) => uplink.state !== 'connected');
+  if (access !== 'on') return { state: 'ok', text: 'While access is off, no tunnel to the proxy is wanted.' };
+  if (down === undefined) return { state: 'ok', text: `${uplinks.length} tunnels to the proxy are up.` };
+  return {
+    state: 'warn',
+    text: `A tunnel to the proxy is not connected${down.problem === undefined ? '.' : `: ${down.problem}`}`,
+    hint: 'The checks on the way to the proxy, below, say where it ends.',
+  };
+}
+
+async function agentChecks(config: AgentConfig, configPath: string): Promise<readonly Check[]> {
+  const { issuer, url } = await loadEnrolment(config.dataDir);
+  const egress = createEgress(config.egress, issuer.ca === undefined ? {} : { extraCa: [issuer.ca] });
+  return [
+    configIsGood(configPath),
+    nodeVersion(),
+    filePermissions(config.dataDir),
+    ...httpsChecks(egress, new URL(url), TUNNEL_PATH),
+    ...(config.target === 'sshd' ? [sshServer("The host's sshd", config.sshd.host, config.sshd.port)] : []),
+  ];
+}
+
+/** Whether the role runs, and what it says of itself. */
+function running(
+  socketPath: string,
+  role: string,
+  read: (status: unknown) => readonly Omit<Finding, 'check'>[],
+): Check {
+  return check('running', async () => {
+    let client: ControlClient;
+    try {
+      client = await ControlClient.connect(socketPath);
+    } catch (error) {
+      if (!isDrawbridgeError(error, 'control.not_running')) throw error;
+      const hint = `Start it: drawbridge ${role} start --config FILE`;
+      return [{ state: 'warn', text: `The ${role} does not run.`, hint }];
+    }
+    try {
+      return [{ state: 'ok', text: `The ${role} runs.` }, ...read(await client.call('status'))];
+    } finally {
+      client.close();
+    }
+  });
+}
+
+async function ownCa(path: string | undefined): Promise<{ extraCa?: readonly string[] }> {
+  return path === undefined ? {} : { extraCa: [await readFile(path, 'utf8')] };
+}

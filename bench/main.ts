@@ -14,6 +14,7 @@ const PARTS: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   echo: async () => (await import('./echo.ts')).runEchoBench(),
   'echo-bulk': async () => (await import('./echo.ts')).runEchoBulkBench(),
   tunnel: async () => (await import('./tunnel.ts')).runTunnelBench(),
+  kill: async () => (await import('./kill.ts')).runKillBench(),
   recording: async () => (await import('./recording.ts')).runRecordingBench(),
 };
 

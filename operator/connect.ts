@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { WebSocket } from 'ws';
 import { DrawbridgeError, messageOf } from '../shared/errors.ts';
@@ -30,6 +30,18 @@ export interface ConnectOptions {
  * @throws `login.none`, `login.expired`, `egress.*`, what the proxy refuses with, `connect.cut`
  */
 export async function connectHost(options: ConnectOptions): Promise<void> {
+  const stream = await dialHost(options);
+  await Promise.all([
+    pipeline(options.input, stream, { end: true }),
+    pipeline(stream, options.output, { end: false }),
+  ]);
+}
+
+/**
+ * Opens the way to the SSH server that the bastion runs for this host, over one WebSocket to the proxy.
+ * @throws like {@link connectHost}
+ */
+export async function dialHost(options: Pick<ConnectOptions, 'home' | 'env' | 'host'>): Promise<Duplex> {
   const { home, env } = options;
   const login = await requireLogin(home, Date.now());
   const [egress, token] = await Promise.all([loginEgress(home, login, env), operatorToken(home, login)]);
@@ -53,10 +65,7 @@ export async function connectHost(options: ConnectOptions): Promise<void> {
   // Made at once: a message that arrives with the upgrade would be lost without its listener.
   const stream = rawWebSocketStream(socket);
   await opened(socket);
-  await Promise.all([
-    pipeline(options.input, stream, { end: true }),
-    pipeline(stream, options.output, { end: false }),
-  ]);
+  return stream;
 }
 
 function opened(socket: WebSocket): Promise<void> {

@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { dialHost } from '../operator/connect.ts';
+import { openHome } from '../operator/home.ts';
+import type { SshChannel } from '../shared/ssh/channel.ts';
+import { connectSsh } from '../shared/ssh/client-connection.ts';
+
+/** One session for the light client to hold. */
+export interface LightSession {
+  /** Folder of the login that it uses. */
+  readonly home: string;
+  readonly host: string;
+  readonly login: string;
+  readonly command: string;
+  /** Sends a byte so often, when given. */
+  readonly beatMs?: number;
+}
+
+/** What the light client says: `ready` once all sessions run, then, asked for it, when each got its last output. */
+export type LightReport =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'last_output'; readonly atMs: readonly number[]; readonly open: number };
+
+/** Sessions that are opened at the same time. */
+const AT_ONCE = 6;
+const CONNECT_TIMEOUT_MS = 60_000;
+
+interface HeldSession {
+  readonly channel: SshChannel;
+  lastOutputMs: number;
+}
+
+async function open(session: LightSession): Promise<HeldSession> {
+  const home = openHome(session.home, process.env);
+  const stream = await dialHost({ home, env: process.env, host: session.host });
+  const connection = await connectSsh(stream, {
+    username: session.login,
+    privateKey: await readFile(home.keyPath, 'utf8'),
+    verifyHostKey: () => true,
+    timeoutMs: CONNECT_TIMEOUT_MS,
+  });
+  const channel = await connection.openSession();
+  const held: HeldSession = { channel, lastOutputMs: 0 };
+  await new Promise<void>((resolve, reject) => {
+    channel.attach({
+      onData: (chunk, from) => {
+        // What comes on standard error are the bastion's last words, not the host's.
+        if (from === 'stdout') held.lastOutputMs = Date.now();
+        channel.consumed(chunk.length);
+        resolve();
+      },
+      onClosed: () => reject(new Error(`a session of ${session.host} ended before it said anything`)),
+    });
+    void channel.request({ kind: 'exec', command: Buffer.from(session.command) });
+  });
+  if (session.beatMs !== undefined) {
+    const beat = setInterval(() => channel.write(Buffer.from('.')), session.beatMs);
+    channel.signal.addEventListener('abort', () => clearInterval(beat), { once: true });
+  }
+  return held;
+}
+
+async function hold(sessions: readonly LightSession[]): Promise<void> {
+  const held: HeldSession[] = [];
+  const waiting = [...sessions];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) held.push(await open(next));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  report({ kind: 'ready' });
+  process.on('message', () => {
+    const open = held.filter(({ channel }) => !channel.signal.aborted).length;
+    report({ kind: 'last_output', atMs: held.map(({ lastOutputMs }) => lastOutputMs), open });
+  });
+}
+
+function report(message: LightReport): void {
+  process.send?.(message);
+}
+
+process.once('message', (sessions: readonly LightSession[]) => {
+  hold(sessions).catch((error: unknown) => {
+    process.stderr.write(`the light client failed: ${String(error)}\n`);
+    process.exit(1);
+  });
+});

@@ -11,6 +11,8 @@ const PORT_MAX = 65_535;
 
 /** A forward, asked for or open, as its session sees it. */
 export interface OpenForward {
+  /** From now on nothing passes. */
+  silence(): void;
   cut(message: string): void;
   /** Resolves when it is over and entered. Never rejects. */
   readonly finished: Promise<void>;
@@ -26,6 +28,7 @@ export function openForward(context: SessionContext, open: DirectTcpipOpen): Ope
     bridge = begun;
   });
   return {
+    silence: () => bridge?.silence(),
     cut: () => bridge?.abort(),
     finished: finished.catch((error: unknown) => {
       // Nothing could be entered: the session is ending for it already.

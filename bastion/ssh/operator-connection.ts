@@ -26,10 +26,10 @@ const MAX_AUTH_TRIES = 30;
  * After the last words to the operator, what was encrypted before them may leave for so long; a stream that has not let
  * go of it by then is cut. Nothing of the session is encrypted any more by then.
  */
-const FLUSH_MS = 250;
+const FLUSH_MS = 60;
 
 /** And so long may the operator take to hear them. A cut makes the proxy drop what it still has for the operator. */
-export const LAST_WORDS_MS = 1_000;
+export const LAST_WORDS_MS = 150;
 
 /** Channels of one session at once, forwards among them: what a browser behind `-D` opens, and room to spare. */
 export const CHANNELS_MAX = 256;
@@ -63,6 +63,7 @@ type Phase =
   | { readonly kind: 'gone' };
 
 interface Closable {
+  silence(): void;
   cut(message: string): void;
   /** Never rejects. */
   readonly finished: Promise<void>;
@@ -77,6 +78,7 @@ export class OperatorConnection {
   readonly #channels = new Set<Closable>();
   #phase: Phase = { kind: 'proving' };
   #refused: string | undefined;
+  #isCut = false;
 
   constructor(
     options: OperatorConnectionOptions,
@@ -289,10 +291,19 @@ export class OperatorConnection {
     return false;
   }
 
-  /** Last words, then both sides are cut. Nothing of the host is relayed after this has returned. */
+  /**
+   * Nothing passes any more when this has returned, and the host is cut off. The last words wait for the next turn of
+   * the event loop: when everybody is cut at once, all hosts and all floods come first.
+   */
   #cut(message: string): void {
-    if (this.#phase.kind === 'gone') return;
+    if (this.#phase.kind === 'gone' || this.#isCut) return;
+    this.#isCut = true;
     if ('link' in this.#phase) this.#phase.link?.destroy();
+    for (const channel of this.#channels) channel.silence();
+    setImmediate(() => this.#lastWords(message));
+  }
+
+  #lastWords(message: string): void {
     for (const channel of this.#channels) channel.cut(message);
     this.#ssh.disconnect(message);
     const { stream } = this.#admitted;

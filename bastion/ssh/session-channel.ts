@@ -51,6 +51,11 @@ export class SessionChannel {
     });
   }
 
+  /** The session is about to end: from now on nothing passes. */
+  silence(): void {
+    if (this.#state.kind === 'running') this.#state.bridge.silence();
+  }
+
   /** The session ends: tells the operator why, if they can hear it, and cuts both sides. */
   cut(message: string): void {
     if (this.#state.kind !== 'running') {

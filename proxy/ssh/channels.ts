@@ -43,7 +43,7 @@ export async function relayToHost(
       return;
     }
     parts.relays.add(operator, stream, from.disconnect);
-    const { error } = await bridgeStream(open.accept(), stream);
+    const { error } = await bridgeStream(open.accept(), stream, { dropWhenCut: true });
     if (error !== undefined) {
       parts.log.debug({ operator: operator.username, problem: messageOf(error) }, 'a way to a host was cut');
     }

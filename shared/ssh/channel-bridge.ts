@@ -45,6 +45,8 @@ export interface BridgeEnd {
 export interface ChannelBridge {
   /** Sends bytes to the operator in order with the output: held-back output, or a message of ours. */
   release(chunk: Buffer, stream?: DataStream): void;
+  /** Passes nothing on any more, either way. Costs next to nothing, so that many can be silenced before any is ended. */
+  silence(): void;
   /**
    * Ends it at once: the operator sees `message` on standard error (without a message, nothing) and the exit status,
    * the host's channel is closed. Output that the operator has not taken yet is lost.
@@ -69,6 +71,7 @@ export function bridgeChannels(
 ): ChannelBridge {
   let exit: ChannelExit | undefined;
   let aborted: string | undefined;
+  let ending = false;
   let creditForHostBytes = 0;
   let creditForOperatorBytes = 0;
   let heldCreditBytes = 0;
@@ -92,12 +95,16 @@ export function bridgeChannels(
     if (aborted === undefined) operator.write(chunk, stream);
   };
   const abort = (message?: string, exitCode = ABORT_EXIT_CODE): void => {
-    if (aborted !== undefined) return;
+    if (ending) return;
+    ending = true;
     aborted = message ?? '';
     host.destroy();
     if (message !== undefined && message !== '') operator.writeLast(Buffer.from(`\r\n${message}\r\n`));
     operator.exit({ kind: 'exit-status', code: exitCode });
     operator.close();
+  };
+  const silence = (): void => {
+    aborted ??= '';
   };
   const endOutput = (): void => {
     if (outputEnded) return;
@@ -175,5 +182,5 @@ export function bridgeChannels(
     },
   });
   operator.whenDecided(() => host.attach(hostHandlers));
-  return { release, abort, ended };
+  return { release, silence, abort, ended };
 }

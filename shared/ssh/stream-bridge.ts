@@ -9,6 +9,8 @@ export interface StreamBridgeHooks {
   onInput?(chunk: Buffer): void;
   /** From the stream to the channel's peer. */
   onOutput?(chunk: Buffer): void;
+  /** True: when the stream is cut, what it had sent and the channel's peer has not taken yet is dropped. */
+  readonly dropWhenCut?: boolean;
 }
 
 /**
@@ -43,7 +45,8 @@ export function bridgeStream(
       error ??= cause;
     });
     stream.on('close', () => {
-      channel.close();
+      if (hooks.dropWhenCut === true && error !== undefined) channel.destroy();
+      else channel.close();
       finishOne();
     });
     stream.on('drain', () => {

@@ -48,6 +48,9 @@ export const SEND_BUFFER_BYTES = 128 * 1024;
 /** Bytes handed to the socket and not yet taken by the network, beyond which nothing more is handed over. */
 export const MAX_PARKED_BYTES = 192 * 1024;
 
+/** Bytes that one tunnel takes in before everything else on the same event loop has had its turn. */
+export const MAX_TURN_BYTES = 128 * 1024;
+
 /** Frames that answer the peer (window updates, pings, resets) waiting for the socket. More: the peer does not read. */
 export const MAX_WAITING_CONTROL_FRAMES = 16 * 1024;
 

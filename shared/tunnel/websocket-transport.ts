@@ -1,6 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
 import { messageOf, systemCodeOf } from '../errors.ts';
-import { CLOSE_TIMEOUT_MS, MAX_EARLY_BYTES } from './limits.ts';
+import { CLOSE_TIMEOUT_MS, MAX_EARLY_BYTES, MAX_TURN_BYTES } from './limits.ts';
 import { codeOf, printable } from './preface.ts';
 import type { Transport, TransportHandlers } from './transport.ts';
 import type { TunnelClosed } from './tunnel.ts';
@@ -44,6 +44,7 @@ export class WebSocketTransport implements Transport {
   #handlers: TransportHandlers | undefined;
   #early: Buffer[] = [];
   #earlyBytes = 0;
+  #turnBytes = 0;
   #parkedBytes = 0;
   #pings = 0;
   #problem: string | undefined;
@@ -103,6 +104,7 @@ export class WebSocketTransport implements Transport {
       return;
     }
     if (this.#handlers !== undefined) {
+      this.#takeTurn(data.length);
       this.#handlers.onMessage(data);
       return;
     }
@@ -116,6 +118,21 @@ export class WebSocketTransport implements Transport {
       return;
     }
     this.#early.push(data);
+  }
+
+  /**
+   * Lets others have their turn of the event loop. Left alone, a flooded socket is read up to 32 times in a row, and
+   * the call that turns access off waits behind megabytes of what it is to stop.
+   */
+  #takeTurn(bytes: number): void {
+    if (this.#turnBytes === 0) setImmediate(() => this.#endTurn());
+    this.#turnBytes += bytes;
+    if (this.#turnBytes >= MAX_TURN_BYTES) this.#ws.pause();
+  }
+
+  #endTurn(): void {
+    this.#turnBytes = 0;
+    this.#ws.resume();
   }
 
   /** The library's own answers would pile up for a peer that pings and does not read. */

@@ -6,6 +6,7 @@ import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
 import type { RunningRole } from '../shared/role.ts';
 import type { Cli } from './cli.ts';
 import { configPathOf } from './role-config.ts';
+import { connectSupervisor } from './service/notify.ts';
 
 /** The options of every `start`. */
 export interface StartOptions {
@@ -60,12 +61,15 @@ export async function startRole<Config extends CommonConfig>(
   const running = await orInterrupted(role.start(config, { clock: systemClock, log }), asked);
   // A role that waits for its peer may hold nothing but timers that keep no process alive.
   const alive = setInterval(() => {}, KEEP_ALIVE_MS);
+  const supervisor = connectSupervisor(cli.env);
+  supervisor.ready();
   cli.terminal.line(readyLine(role.role, config.name, running));
   const endedAlone = await Promise.race([running.stopped, aborted(asked)]);
   clearInterval(alive);
   if (endedAlone !== undefined) {
     throw new DrawbridgeError('role.ended', `The ${role.role} has ended: ${endedAlone}.`);
   }
+  supervisor.stopping();
   const reason = interrupted.aborted ? String(interrupted.reason) : 'standard input closed';
   const limit = setTimeout(() => {
     log.fatal(`stopping took longer than ${STOP_LIMIT_MS / 1000} s; ending now`);

@@ -34,6 +34,7 @@ const needed = [
   { what: 'vi', package: 'vim-tiny', programs: ['vi'] },
   { what: 'tmux', package: 'tmux', programs: ['tmux'] },
   { what: 'top', package: 'procps', programs: ['top'] },
+  { what: 'systemd-analyze', package: 'systemd', programs: ['systemd-analyze'] },
   { what: 'tinyproxy', package: 'tinyproxy-bin', programs: ['tinyproxy'] },
   {
     what: 'a Chromium browser',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { type Cli, examples, label, nameList, type RegisterVerb } from '../cli.ts';
 import { hostAndPort } from '../host-and-port.ts';
+import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 
 interface JoinOptions {
@@ -15,6 +16,7 @@ interface JoinOptions {
   readonly proxy?: string;
   readonly direct?: string;
   readonly caBundle?: string;
+  readonly install?: boolean;
 }
 
 const DEFAULT_AGENT_CONFIG = '/etc/drawbridge/agent.yaml';
@@ -44,11 +46,13 @@ export const registerAgent: RegisterVerb = (program, cli) => {
     .option('--proxy <url>', 'HTTP proxy for the way out (else the environment’s)')
     .option('--direct <list>', 'hosts that are reached without the HTTP proxy (like no_proxy)')
     .option('--ca-bundle <file>', 'PEM file with further CAs, for networks with TLS inspection')
+    .option('--install', INSTALL_HELP)
     .action((bastion: string, token: string, options: JoinOptions) => joinHost(cli, bastion, token, options));
   examples(join, [
     'drawbridge agent join https://bastion.acme.example dbj1.… --name web-1 --label role=web',
     'drawbridge agent join https://bastion.acme.example dbj1.… --target sshd --sshd 127.0.0.1:22',
   ]);
+  registerUninstall(agent, cli, 'agent', DEFAULT_AGENT_CONFIG);
   const start = agent
     .command('start')
     .description('Run the agent in the foreground until SIGTERM or Ctrl-C.')
@@ -75,7 +79,8 @@ async function joinHost(cli: Cli, bastion: string, token: string, options: JoinO
     ...(options.logins === undefined ? {} : { logins: options.logins }),
   });
   cli.terminal.line(`Joined ${bastion}.`);
-  cli.terminal.note(`Next: drawbridge agent start --config ${configPath}`);
+  if (options.install === true) await installAndTell(cli, configPath);
+  else cli.terminal.note(`Next: drawbridge agent start --config ${configPath}`);
 }
 
 async function startAgentRole(cli: Cli, options: StartOptions): Promise<void> {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Cli, examples, portNumber, type RegisterVerb } from '../cli.ts';
 import { configPathOf, DEFAULT_BASTION_CONFIG } from '../role-config.ts';
+import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
 
@@ -12,11 +13,13 @@ interface InitOptions {
   readonly httpsPort: number;
   readonly publicHost?: string;
   readonly admin: string;
+  readonly install?: boolean;
   readonly json?: boolean;
 }
 
 interface JoinOptions {
   readonly config?: string;
+  readonly install?: boolean;
 }
 
 /** `drawbridge bastion init|join|start`. */
@@ -31,8 +34,10 @@ export const registerBastion: RegisterVerb = (program, cli) => {
     .argument('<token>', 'join token that the vendor gave you')
     .description("Enrol this bastion at the vendor's proxy. Remote access stays off until you turn it on.")
     .option('--config <file>', `configuration file (env DRAWBRIDGE_CONFIG; ${DEFAULT_BASTION_CONFIG})`)
+    .option('--install', INSTALL_HELP)
     .action((proxy: string, token: string, options: JoinOptions) => joinVendor(cli, proxy, token, options));
   examples(join, ['drawbridge bastion join https://proxy.example.com dbj1.… --config bastion.yaml']);
+  registerUninstall(bastion, cli, 'bastion', DEFAULT_BASTION_CONFIG);
   const start = bastion
     .command('start')
     .description('Run the bastion in the foreground until SIGTERM or Ctrl-C.')
@@ -52,6 +57,7 @@ function registerInit(bastion: Command, cli: Cli): void {
     .option('--https-port <port>', 'port of the page and for the tunnels of agents', portNumber, 443)
     .option('--public-host <name>', 'DNS name or IP address under which agents and browsers reach it')
     .option('--admin <name>', 'user name of the first administrator', 'admin')
+    .option('--install', INSTALL_HELP)
     .option('--json', 'print the result as JSON')
     .action((options: InitOptions) => initialise(cli, options));
   examples(init, [
@@ -71,6 +77,7 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
   });
   if (options.json === true) {
     cli.terminal.json(made);
+    if (options.install === true) await installAndTell(cli, made.configPath);
     return;
   }
   writeFacts(cli.terminal, [
@@ -81,9 +88,10 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
     ['Password', made.admin.password],
     ['Authenticator', made.admin.totpUri],
   ]);
+  if (options.install === true) await installAndTell(cli, made.configPath);
   cli.terminal.note('The password and the authenticator secret are shown only now. Next:');
   cli.terminal.note(`  drawbridge bastion join https://PROXY TOKEN --config ${made.configPath}`);
-  cli.terminal.note(`  drawbridge bastion start --config ${made.configPath}`);
+  if (options.install !== true) cli.terminal.note(`  drawbridge bastion start --config ${made.configPath}`);
 }
 
 async function joinVendor(cli: Cli, proxy: string, token: string, options: JoinOptions): Promise<void> {
@@ -92,7 +100,8 @@ async function joinVendor(cli: Cli, proxy: string, token: string, options: JoinO
   const configPath = configPathOf(options, cli);
   await joinProxy({ config: await loadBastionConfig(configPath), url: proxy, token });
   cli.terminal.line(`Joined the proxy at ${proxy}.`);
-  cli.terminal.note(`Next: drawbridge bastion start --config ${configPath}`);
+  if (options.install === true) await installAndTell(cli, configPath);
+  else cli.terminal.note(`Next: drawbridge bastion start --config ${configPath}`);
 }
 
 async function startBastionRole(cli: Cli, options: StartOptions): Promise<void> {

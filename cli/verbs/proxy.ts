@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Cli, examples, portNumber, type RegisterVerb } from '../cli.ts';
 import { DEFAULT_PROXY_CONFIG } from '../proxy-administration.ts';
+import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
 import { registerProxyBastions } from './proxy-bastions.ts';
@@ -16,6 +17,7 @@ interface InitOptions {
   readonly sshPort: number;
   readonly publicHost?: string;
   readonly force?: boolean;
+  readonly install?: boolean;
   readonly json?: boolean;
 }
 
@@ -30,6 +32,7 @@ export const registerProxy: RegisterVerb = (program, cli) => {
     .description('Run the proxy in the foreground until SIGTERM or Ctrl-C.')
     .action((options: StartOptions) => startProxyRole(cli, options));
   examples(withStartOptions(start, DEFAULT_PROXY_CONFIG), ['drawbridge proxy start --config proxy.yaml']);
+  registerUninstall(proxy, cli, 'proxy', DEFAULT_PROXY_CONFIG);
   registerProxyUsers(proxy, cli);
   registerProxyDevices(proxy, cli);
   registerProxyBastions(proxy, cli);
@@ -46,6 +49,7 @@ function registerInit(proxy: Command, cli: Cli): void {
     .option('--ssh-port <port>', "port of the proxy's SSH server", portNumber, 2222)
     .option('--public-host <name>', 'DNS name or IP address under which others reach it')
     .option('--force', 'write over what an earlier init left')
+    .option('--install', INSTALL_HELP)
     .option('--json', 'print the result as JSON')
     .action((options: InitOptions) => initialise(cli, options));
   examples(init, [
@@ -66,6 +70,7 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
   });
   if (options.json === true) {
     cli.terminal.json(made);
+    if (options.install === true) await installAndTell(cli, made.configPath);
     return;
   }
   writeFacts(cli.terminal, [
@@ -73,8 +78,9 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
     ['CA', made.ca],
     ['Address', made.publicUrl],
   ]);
+  if (options.install === true) await installAndTell(cli, made.configPath);
   cli.terminal.note('Next:');
-  cli.terminal.note(`  drawbridge proxy start --config ${made.configPath}`);
+  if (options.install !== true) cli.terminal.note(`  drawbridge proxy start --config ${made.configPath}`);
   cli.terminal.note(`  drawbridge proxy user add alice --group support --config ${made.configPath}`);
   cli.terminal.note(`  drawbridge proxy bastion token acme --config ${made.configPath}`);
 }

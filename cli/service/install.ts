@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto';
+import { access, chmod, chown, lstat, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { loadAgentConfig } from '../../agent/config.ts';
+import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
+import { type RolePlace, readRolePlace } from '../role-config.ts';
+import { type RunProgram, runSystemProgram } from './system.ts';
+import { renderUnit, SERVICE_ACCOUNT, unitName } from './unit.ts';
+
+const UNIT_DIRECTORY = '/etc/systemd/system';
+const SYSTEMD_RUNS = '/run/systemd/system';
+
+/** Where units go and how programs are run; tests give others. */
+export interface ServiceSystem {
+  readonly unitDirectory: string;
+  /** Whose the files of a confined role become. */
+  readonly accountName: string;
+  /** Whether systemd runs this machine. */
+  isRunning(): Promise<boolean>;
+  readonly run: RunProgram;
+}
+
+/** This machine. */
+export const thisSystem: ServiceSystem = {
+  unitDirectory: UNIT_DIRECTORY,
+  accountName: SERVICE_ACCOUNT,
+  isRunning: () => exists(SYSTEMD_RUNS),
+  run: runSystemProgram,
+};
+
+/** What an installation has done. */
+export interface InstalledService {
+  readonly unitPath: string;
+  readonly started: boolean;
+}
+
+/**
+ * Writes the systemd unit of the role that this config file is for, gives its files to the service's account, and
+ * starts it now and at every boot. Safe to repeat.
+ * @throws `service.not_root`, `service.unusable_path`, `service.command_failed`, `config.*`
+ */
+export async function installService(
+  configPath: string,
+  entryPath: string,
+  system: ServiceSystem = thisSystem,
+): Promise<InstalledService> {
+  requireRoot();
+  const place = await readRolePlace(configPath);
+  const startsShells = place.role === 'agent' && (await loadAgentConfig(configPath)).target === 'builtin';
+  const writable = [...new Set([place.dataDir, ...(place.role === 'bastion' ? [place.recordingsDir] : [])])];
+  const unit = renderUnit({
+    role: place.role,
+    configPath,
+    writable,
+    command: [process.execPath, entryPath],
+    startsShells,
+  });
+  if (!startsShells) await giveToAccount(place, system);
+  const unitPath = join(system.unitDirectory, unitName(place.role));
+  await writeUnit(unitPath, unit);
+  const started = await system.isRunning();
+  if (started) {
+    await system.run('systemctl', ['daemon-reload']);
+    await system.run('systemctl', ['enable', unitName(place.role)]);
+    await system.run('systemctl', ['restart', unitName(place.role)]);
+  }
+  return { unitPath, started };
+}
+
+/**
+ * Stops a role's service and takes its unit away. Configuration, keys and evidence stay, unless `purge` says
+ * otherwise.
+ * @throws `service.not_root`, `service.command_failed`, `config.*` with `purge`
+ */
+export async function uninstallService(
+  role: RolePlace['role'],
+  options: { readonly purge?: { readonly configPath: string } } = {},
+  system: ServiceSystem = thisSystem,
+): Promise<{ readonly removed: readonly string[] }> {
+  requireRoot();
+  const place = options.purge === undefined ? undefined : await readRolePlace(options.purge.configPath);
+  if (place !== undefined && place.role !== role)
+    throw new DrawbridgeError('usage.role', `${place.configPath} is the config file of a ${place.role}.`);
+  const unitPath = join(system.unitDirectory, unitName(role));
+  const wasThere = await exists(unitPath);
+  if (wasThere && (await system.isRunning())) {
+    await system.run('systemctl', ['disable', '--now', unitName(role)]);
+  }
+  const doomed = [
+    ...(wasThere ? [unitPath] : []),
+    ...(place === undefined ? [] : [place.recordingsDir, place.dataDir, place.configPath]),
+  ];
+  const removed: string[] = [];
+  for (const path of doomed) {
+    if (!(await exists(path))) continue;
+    await rm(path, { recursive: true });
+    removed.push(path);
+  }
+  if (wasThere && (await system.isRunning())) await system.run('systemctl', ['daemon-reload']);
+  return { removed };
+}
+
+/** Makes the account if it is missing, and the role's files its own. The config file stays root's, and readable. */
+async function giveToAccount(place: RolePlace, system: ServiceSystem): Promise<void> {
+  let account = await findAccount(system.accountName);
+  if (account === undefined) {
+    const shell = '/usr/sbin/nologin';
+    await system.run('useradd', [
+      '--system',
+      '--user-group',
+      '--no-create-home',
+      '--shell',
+      shell,
+      system.accountName,
+    ]);
+    account = await findAccount(system.accountName);
+  }
+  if (account === undefined)
+    throw new DrawbridgeError('service.no_account', `The account ${system.accountName} could not be made.`);
+  for (const directory of [place.dataDir, place.recordingsDir]) {
+    if (await exists(directory)) await giveTree(directory, account);
+  }
+  const folder = dirname(place.configPath);
+  const { mode } = await lstat(folder);
+  if ((mode & 0o001) === 0) {
+    await chown(folder, 0, account.gid);
+    await chmod(folder, 0o750);
+  }
+  await chown(place.configPath, 0, account.gid);
+  await chmod(place.configPath, 0o640);
+}
+
+/** Symbolic links are given themselves, never what they lead to: the folder may hold what others put there. */
+async function giveTree(path: string, account: { uid: number; gid: number }): Promise<void> {
+  const found = await lstat(path);
+  if (found.isSymbolicLink()) return;
+  await chown(path, account.uid, account.gid);
+  if (!found.isDirectory()) return;
+  for (const name of await readdir(path)) await giveTree(join(path, name), account);
+}
+
+async function findAccount(name: string): Promise<{ uid: number; gid: number } | undefined> {
+  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n');
+  const fields = lines.map((line) => line.split(':')).find((parts) => parts[0] === name);
+  const [uid, gid] = [Number(fields?.[2]), Number(fields?.[3])];
+  return fields !== undefined && Number.isInteger(uid) && Number.isInteger(gid) ? { uid, gid } : undefined;
+}
+
+async function writeUnit(path: string, text: string): Promise<void> {
+  const temporary = join(dirname(path), `.${randomBytes(6).toString('hex')}.new`);
+  const file = await open(temporary, 'wx', 0o644);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new DrawbridgeError('service.not_root', 'Only root can install or remove a service.', {
+    hint: 'Run the same command with sudo.',
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isDrawbridgeError(error)) throw error;
+    return false;
+  }
+}

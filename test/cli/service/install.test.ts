@@ -1,0 +1,85 @@
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { installService, type ServiceSystem, uninstallService } from '../../../cli/service/install.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+
+/** A role's folder as `join` leaves it, and a system whose programs only note that they were run. */
+function arrange(running = true) {
+  const folder = temporaryDirectory();
+  const unitDirectory = join(folder, 'units');
+  const dataDir = join(folder, 'etc', 'data');
+  mkdirSync(unitDirectory);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const configPath = join(folder, 'etc', 'agent.yaml');
+  writeFileSync(configPath, 'role: agent\nname: web-1\ndataDir: data\n', { mode: 0o600 });
+  writeFileSync(join(dataDir, 'identity.json'), '{}', { mode: 0o600 });
+  const ran: string[] = [];
+  const system: ServiceSystem = {
+    unitDirectory,
+    // An account that every system has.
+    accountName: 'nobody',
+    isRunning: async () => running,
+    run: async (program, args) => {
+      ran.push([program, ...args].join(' '));
+    },
+  };
+  return { folder, unitDirectory, dataDir, configPath, ran, system };
+}
+
+// Files are given to accounts and units belong to root: there is nothing to try without it.
+describe.runIf(process.getuid?.() === 0)('the service of a role', () => {
+  it('is written and started, and again without harm', async () => {
+    const { unitDirectory, configPath, ran, system } = arrange();
+    const done = await installService(configPath, '/usr/lib/drawbridge/main.js', system);
+    expect(done).toEqual({ unitPath: join(unitDirectory, 'drawbridge-agent.service'), started: true });
+    expect(readFileSync(done.unitPath, 'utf8')).toContain(`agent start --config ${configPath}`);
+    expect(ran).toEqual([
+      'systemctl daemon-reload',
+      'systemctl enable drawbridge-agent.service',
+      'systemctl restart drawbridge-agent.service',
+    ]);
+    await installService(configPath, '/usr/lib/drawbridge/main.js', system);
+    expect(ran).toHaveLength(6);
+  });
+
+  it('is only written where systemd does not run', async () => {
+    const { configPath, ran, system } = arrange(false);
+    const done = await installService(configPath, '/usr/lib/drawbridge/main.js', system);
+    expect(done.started).toBe(false);
+    expect(ran).toEqual([]);
+  });
+
+  it('goes without what it guarded: keys and evidence stay until they are asked for', async () => {
+    const { configPath, dataDir, system } = arrange();
+    const { unitPath } = await installService(configPath, '/usr/lib/drawbridge/main.js', system);
+    expect(await uninstallService('agent', {}, system)).toEqual({ removed: [unitPath] });
+    expect(existsSync(unitPath)).toBe(false);
+    expect(existsSync(join(dataDir, 'identity.json'))).toBe(true);
+    expect(await uninstallService('agent', {}, system)).toEqual({ removed: [] });
+    const purged = await uninstallService('agent', { purge: { configPath } }, system);
+    expect(purged.removed).toEqual([dataDir, configPath]);
+  });
+
+  it('is not purged by the config file of another role', async () => {
+    const { configPath, dataDir, system } = arrange();
+    await expect(uninstallService('bastion', { purge: { configPath } }, system)).rejects.toMatchObject({
+      code: 'usage.role',
+    });
+    expect(existsSync(dataDir)).toBe(true);
+  });
+
+  it('owns its data, and never what a link in there leads to', async () => {
+    const { folder, configPath, dataDir, system } = arrange();
+    writeFileSync(configPath, 'role: agent\nname: web-1\ndataDir: data\ntarget: sshd\n', { mode: 0o600 });
+    const precious = join(folder, 'precious');
+    writeFileSync(precious, 'not yours');
+    symlinkSync(precious, join(dataDir, 'link'));
+    await installService(configPath, '/usr/lib/drawbridge/main.js', system);
+    const { uid } = statSync(dataDir);
+    expect(uid).not.toBe(0);
+    expect(statSync(join(dataDir, 'identity.json')).uid).toBe(uid);
+    expect(statSync(configPath)).toMatchObject({ uid: 0 });
+    expect(statSync(precious).uid).toBe(0);
+  });
+});

@@ -11,7 +11,7 @@ import type { IncomingStream, Tunnel } from '../shared/tunnel/tunnel.ts';
 import { Uplink } from '../shared/tunnel/uplink.ts';
 import { readVersion } from '../shared/version.ts';
 import type { AgentConfig } from './config.ts';
-import { loadEnrolment } from './setup/enrolment-file.ts';
+import { loadEnrolment, pinnedBastion } from './setup/enrolment-file.ts';
 import { sftpServerLine } from './sftp/server-line.ts';
 import { findSystemTools } from './shell/launch.ts';
 import { BuiltinServer } from './ssh/builtin-server.ts';
@@ -54,13 +54,14 @@ async function startLocked(
 ): Promise<RunningRole> {
   const { clock, log } = deps;
   const identity = await loadNodeIdentity(config.dataDir);
-  const { issuer, url, sshClientKey } = await loadEnrolment(config.dataDir);
+  const enrolment = await loadEnrolment(config.dataDir);
+  const { issuer, url, sshClientKey } = enrolment;
   const server = await streamServer(config, sshClientKey, deps);
   const egress = createEgress(config.egress, { extraCa: issuer.ca === undefined ? [] : [issuer.ca] });
   const uplink = new Uplink({
     url,
     identity,
-    peer: issuer,
+    peer: pinnedBastion(config.dataDir, enrolment, log),
     egress,
     tunnels: config.tunnels,
     onTunnel: (tunnel) => {

@@ -37,13 +37,14 @@ import { DecisionWatch } from './sessions/decision-watch.ts';
 import { recoverSessions } from './sessions/recover-sessions.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 import { SessionStore } from './sessions/session-store.ts';
-import { type ProxyEnrolment, readProxyEnrolment } from './setup/enrolment-file.ts';
+import { readProxyEnrolment } from './setup/enrolment-file.ts';
 import { HostKeys } from './ssh/host-keys.ts';
 import { OperatorConnections } from './ssh/operator-connections.ts';
 import { BASTION_MIGRATIONS } from './store/migrations.ts';
 import { Teardown } from './teardown.ts';
 import { openPassCheck } from './trust/pass-check.ts';
 import { GatedUplink } from './uplink/gated-uplink.ts';
+import { PinnedProxy } from './uplink/pinned-proxy.ts';
 import { createWebServer } from './web/server.ts';
 import { openWitness } from './witness/open-witness.ts';
 
@@ -132,10 +133,11 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const sealing = new Sealing({ auditLog, audit, liveSessions: () => registry.live, clock, log });
   gate.onChange(() => sealing.seal());
   teardown.add(() => sealing.stop());
+  const proxy = enrolled === undefined ? undefined : new PinnedProxy(enrolled, paths.enrolment, audit);
   const witness = await openWitness({
     dataDir,
     identity,
-    enrolled,
+    proxy,
     auditLog,
     audit,
     tunnel: () => uplink?.pick(),
@@ -165,13 +167,13 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   });
 
   const uplink =
-    enrolled === undefined
+    proxy === undefined
       ? undefined
       : openUplink({
           config,
           deps,
           identity,
-          enrolled,
+          proxy,
           audit,
           admission: () => admission,
           operatorsCut: () => operators.allCut(),
@@ -190,7 +192,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     verifyPass: await openPassCheck({
       ...{
         audience: identity.id,
-        issuer: () => enrolled?.issuer,
+        issuer: () => proxy?.issuer,
         trust: config.trust,
         providers: config.idp,
       },
@@ -224,6 +226,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     onStream: (incoming, tunnel, peer) => agents.onStream(incoming, tunnel, peer),
     onRefused: (event) => void agents.onRefused(event),
     onDuplicate: (duplicate) => void agents.onDuplicate(duplicate),
+    onSuccession: (peer, keys) => agents.onSuccession(peer, keys),
     clock,
     log,
   });
@@ -291,17 +294,17 @@ function openUplink(parts: {
   config: BastionConfig;
   deps: BastionDeps;
   identity: NodeIdentity;
-  enrolled: ProxyEnrolment;
+  proxy: PinnedProxy;
   audit: EvidenceHealth;
   admission: () => Admission;
   operatorsCut: () => Promise<void>;
   onConnected: () => void;
 }): GatedUplink {
-  const { config, deps, identity, enrolled, audit } = parts;
-  const { ca } = enrolled.issuer;
+  const { config, deps, identity, proxy, audit } = parts;
+  const { ca } = proxy.issuer;
   return new GatedUplink({
     identity,
-    enrolment: enrolled,
+    proxy,
     egress: createEgress(config.egress, ca === undefined ? {} : { extraCa: [ca] }),
     tunnels: config.proxy.tunnels,
     keepWhenOff: config.keepTunnelWhenOff,

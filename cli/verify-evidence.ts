@@ -10,13 +10,14 @@ import type { RolePlace } from './role-config.ts';
  * recording against its digest in the log. The role need not run.
  */
 export async function verifyEvidence(place: RolePlace): Promise<VerifyReport> {
-  const { publicJwk } = await loadNodeIdentity(place.dataDir);
+  const { publicJwk, successions } = await loadNodeIdentity(place.dataDir);
   return withAuditLog(place, async (log) =>
     verifyAudit({
       events: log.all(),
       // The log brings its own along, in its events; none are kept elsewhere here.
       checkpoints: [],
       publicJwk,
+      successions,
       ...(place.role === 'bastion' ? { recordings: (name: string) => digestOf(place, name) } : {}),
     }),
   );

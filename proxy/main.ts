@@ -124,6 +124,7 @@ async function start(
     onStream: (incoming, _tunnel, peer) => tunnels.incoming(incoming, peer.id),
     onRefused: (event) => tunnels.refused(event),
     onDuplicate: (duplicate) => tunnels.duplicated(duplicate),
+    onSuccession: (peer, keys) => tunnels.succeeded(peer, keys),
     clock,
     log,
   });

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { type PinnedIssuer, parsePinnedIssuer } from '../../shared/identity/issuer-document.ts';
+import { thumbprintOf } from '../../shared/identity/keys.ts';
+import type { Logger } from '../../shared/log.ts';
 import { parsePublicLine } from '../../shared/ssh/keys.ts';
+import type { PinnedPeer } from '../../shared/tunnel/dial.ts';
 import { writeWhole } from './write-whole.ts';
 
 /** What an agent has learnt when it joined: whom it trusts, and by which key the bastion signs in. */
@@ -58,4 +61,24 @@ export async function loadEnrolment(dataDir: string): Promise<AgentEnrolment> {
       cause,
     });
   }
+}
+
+/** The bastion as this agent has pinned it, which follows when the bastion gets a new key. */
+export function pinnedBastion(dataDir: string, enrolment: AgentEnrolment, log: Logger): PinnedPeer {
+  let { issuer } = enrolment;
+  return {
+    id: issuer.id,
+    get publicJwk() {
+      return issuer.publicJwk;
+    },
+    async succeed(to) {
+      const next = { ...issuer, publicJwk: to };
+      await saveEnrolment(dataDir, { ...enrolment, issuer: next });
+      log.warn(
+        { from: thumbprintOf(issuer.publicJwk), to: thumbprintOf(to) },
+        `${issuer.name} has a new key`,
+      );
+      issuer = next;
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { PublicJwk } from '../../shared/identity/keys.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import { type PublicJwk, thumbprintOf } from '../../shared/identity/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Duplicate } from '../../shared/tunnel/duplicate-watch.ts';
 import type { IncomingStream, Tunnel } from '../../shared/tunnel/tunnel.ts';
@@ -41,6 +42,26 @@ export class AgentConnections {
   async findPeer(id: string): Promise<{ id: string; name: string; publicJwk: PublicJwk } | undefined> {
     const agent = this.#directory.agent(id);
     return agent === undefined ? undefined : { id, name: agent.name, publicJwk: agent.publicJwk };
+  }
+
+  /**
+   * Pins an agent's new key, once the event is stored. Tunnels of the old key end: whoever held them has either moved to
+   * the new one, or is not the agent.
+   * @throws `audit.unavailable`, `identity.refused` when another key was pinned meanwhile
+   */
+  async onSuccession(
+    peer: { id: string; name: string },
+    keys: { readonly from: PublicJwk; readonly to: PublicJwk },
+  ): Promise<void> {
+    await this.#presence.keyRotated(peer, { from: thumbprintOf(keys.from), to: thumbprintOf(keys.to) });
+    const pinned = await this.#store.succeed(peer.id, keys);
+    const agent = await this.#store.findById(peer.id);
+    // Two tunnels of one start may come at once; the second finds it done.
+    if (agent?.publicJwk.x !== keys.to.x) {
+      throw new DrawbridgeError('identity.refused', 'Another key was pinned for this agent meanwhile.');
+    }
+    this.#directory.put(agent);
+    if (pinned) this.#directory.cut(peer.id, 'key.rotated', 'This agent has a new key.');
   }
 
   /** Takes a tunnel whose agent has proved its key. The host is online once the event is stored. */

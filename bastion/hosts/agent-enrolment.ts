@@ -122,7 +122,11 @@ export class AgentEnrolment {
     const { identity, store, clock } = this.#options;
     const token = await store.findToken(readEnrolmentKid(proof));
     if (token === undefined) throw new DrawbridgeError('enrolment.refused', 'no such token that can be used');
-    const request = await verifyEnrolment(proof, { tokenKey: token.publicJwk, issuerId: identity.id, clock });
+    const request = await verifyEnrolment(proof, {
+      tokenKey: token.publicJwk,
+      issuerThumbprint: identity.thumbprint,
+      clock,
+    });
     if (request.role !== 'agent')
       throw new DrawbridgeError('enrolment.refused', 'only agents join a bastion');
     return { token, request };

@@ -83,6 +83,15 @@ export class AgentStore {
     return row === undefined ? undefined : agentOf(row);
   }
 
+  /** Pins the agent's new key in place of the old one. False when another one is pinned, or it was revoked. */
+  async succeed(id: string, keys: { readonly from: PublicJwk; readonly to: PublicJwk }): Promise<boolean> {
+    const { changes } = await this.#database.run(
+      `UPDATE agents SET public_key = ? WHERE id = ? AND public_key ->> 'x' = ? AND revoked_at IS NULL`,
+      [JSON.stringify(keys.to), id, keys.from.x],
+    );
+    return changes === 1;
+  }
+
   /** False when nobody by that name was enrolled. */
   async revoke(name: string): Promise<boolean> {
     const { changes } = await this.#database.run(

@@ -75,6 +75,11 @@ export class HostDirectory {
     return this.#byId(agentId)?.agent;
   }
 
+  /** Closes the tunnels of an agent, which stays enrolled. */
+  cut(agentId: string, code: string, message: string): void {
+    for (const tunnel of this.#byId(agentId)?.tunnels ?? []) tunnel.close(code, message);
+  }
+
   /** Forgets an agent and cuts its tunnels at once. */
   remove(name: string, code: string, message: string): void {
     const known = this.#agents.get(name);

@@ -46,6 +46,15 @@ export class PresenceLog {
     await this.#audit.append({ type: 'agent.duplicated', ...who, sign, sources: addresses });
   }
 
+  /** Enters that an agent has proved a new key, by the thumbprints of both. @throws `audit.unavailable` */
+  async keyRotated(
+    agent: { readonly id: string; readonly name: string },
+    keys: { readonly from: string; readonly to: string },
+  ): Promise<void> {
+    const who = { actor: `agent:${agent.name}`, host: agent.name, agent: agent.id } as const;
+    await this.#audit.append({ type: 'agent.key_rotated', ...who, ...keys });
+  }
+
   #bucket(agentId: string): TokenBucket {
     const known = this.#buckets.get(agentId);
     if (known !== undefined) return known;

@@ -7,14 +7,14 @@ import type { StreamHandler, Tunnel } from '../../shared/tunnel/tunnel.ts';
 import { Uplink } from '../../shared/tunnel/uplink.ts';
 import { closingText } from '../hosts/agent-connections.ts';
 import type { UplinkSummary } from '../service.ts';
-import type { ProxyEnrolment } from '../setup/enrolment-file.ts';
+import type { PinnedProxy } from './pinned-proxy.ts';
 
 /** The tunnels are cut so long after the gate has closed, even when {@link GatedUplinkOptions.operatorsCut} hangs. */
 const STOP_AT_LATEST_MS = 2_000;
 
 export interface GatedUplinkOptions {
   readonly identity: NodeIdentity;
-  readonly enrolment: ProxyEnrolment;
+  readonly proxy: PinnedProxy;
   readonly egress: Egress;
   readonly tunnels: number;
   /** True: tunnels stay while the gate is closed, and each stream in them is refused. */
@@ -38,11 +38,11 @@ export class GatedUplink {
 
   constructor(options: GatedUplinkOptions) {
     this.#options = options;
-    const { identity, enrolment, egress, tunnels, onStream, clock, log } = options;
+    const { identity, proxy, egress, tunnels, onStream, clock, log } = options;
     this.#uplink = new Uplink({
-      url: enrolment.url,
+      url: proxy.enrolment.url,
       identity,
-      peer: { id: enrolment.issuer.id, publicJwk: enrolment.issuer.publicJwk },
+      peer: proxy,
       egress,
       tunnels,
       onTunnel: (tunnel) => {
@@ -86,7 +86,7 @@ export class GatedUplink {
 
   get summaries(): UplinkSummary[] {
     return this.#uplink.status.map((status) => ({
-      proxy: this.#options.enrolment.url,
+      proxy: this.#options.proxy.enrolment.url,
       state: status.state,
       since: new Date(status.sinceMs).toISOString(),
       streams: status.streams,
@@ -102,7 +102,7 @@ export class GatedUplink {
   }
 
   #onTunnel(tunnel: Tunnel): void {
-    const { name, id } = this.#options.enrolment.issuer;
+    const { name, id } = this.#options.proxy.issuer;
     const event = { actor: `proxy:${name}`, proxy: id, tunnel: tunnel.id } as const;
     this.#enter({ type: 'tunnel.connected', ...event });
     const ended = (): void =>

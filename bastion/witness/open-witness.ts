@@ -5,8 +5,8 @@ import type { Clock } from '../../shared/clock.ts';
 import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Tunnel } from '../../shared/tunnel/tunnel.ts';
-import type { ProxyEnrolment } from '../setup/enrolment-file.ts';
 import type { Teardown } from '../teardown.ts';
+import type { PinnedProxy } from '../uplink/pinned-proxy.ts';
 import { WitnessClient, type WitnessSummary } from './witness-client.ts';
 
 /** What the rest of the bastion knows of its witness. */
@@ -20,7 +20,7 @@ export interface OpenedWitness {
 export async function openWitness(parts: {
   readonly dataDir: string;
   readonly identity: NodeIdentity;
-  readonly enrolled: ProxyEnrolment | undefined;
+  readonly proxy: PinnedProxy | undefined;
   readonly auditLog: AuditLog;
   readonly audit: AuditSink;
   tunnel(): Tunnel | undefined;
@@ -28,13 +28,13 @@ export async function openWitness(parts: {
   readonly log: Logger;
   readonly teardown: Teardown;
 }): Promise<OpenedWitness> {
-  const { dataDir, identity, enrolled, auditLog, audit, clock, log, teardown } = parts;
-  if (enrolled === undefined) return { summary: () => ({ state: 'none' }), connected: () => undefined };
+  const { dataDir, identity, proxy, auditLog, audit, clock, log, teardown } = parts;
+  if (proxy === undefined) return { summary: () => ({ state: 'none' }), connected: () => undefined };
   const checkpoints = await WitnessedCheckpoints.open(dataDir);
   teardown.add(() => checkpoints.close());
   const client = await WitnessClient.start({
     identity,
-    witness: enrolled.issuer,
+    witness: proxy,
     checkpoints,
     log: auditLog,
     audit,

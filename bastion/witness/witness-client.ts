@@ -29,7 +29,7 @@ export interface WitnessSummary {
 /** What a {@link WitnessClient} needs. */
 export interface WitnessClientParts {
   readonly identity: NodeIdentity;
-  /** The proxy as it was pinned. */
+  /** The proxy as it is pinned. */
   readonly witness: { readonly id: string; readonly name: string; readonly publicJwk: PublicJwk };
   readonly checkpoints: WitnessedCheckpoints;
   readonly log: Pick<AuditLog, 'lastCheckpoint' | 'consistencyProof' | 'subscribe'>;
@@ -174,7 +174,7 @@ export class WitnessClient {
   async #keep({ note: own, size, root }: StoredCheckpoint, note: string): Promise<void> {
     const { checkpoints, identity, witness, audit } = this.#parts;
     const atMs = note.startsWith(own) ? cosignedAtMs(note, witness) : undefined;
-    if (atMs === undefined || openCheckpoint(note, identity.publicJwk).size !== size) {
+    if (atMs === undefined || openCheckpoint(note, identity.publicJwk, identity.id).size !== size) {
       throw new DrawbridgeError(
         'witness.bad_cosignature',
         "The witness's counter-signature does not fit its key.",

@@ -5,6 +5,7 @@ import { type Cli, examples, label, nameList, type RegisterVerb } from '../cli.t
 import { hostAndPort } from '../host-and-port.ts';
 import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
+import { registerRotateKey } from './rotate-key.ts';
 
 interface JoinOptions {
   readonly dir: string;
@@ -53,6 +54,7 @@ export const registerAgent: RegisterVerb = (program, cli) => {
     'drawbridge agent join https://bastion.acme.example dbj1.… --target sshd --sshd 127.0.0.1:22',
   ]);
   registerUninstall(agent, cli, 'agent', DEFAULT_AGENT_CONFIG);
+  registerRotateKey(agent, cli, { name: 'agent', defaultConfig: DEFAULT_AGENT_CONFIG });
   const start = agent
     .command('start')
     .description('Run the agent in the foreground until SIGTERM or Ctrl-C.')

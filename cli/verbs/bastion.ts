@@ -5,6 +5,7 @@ import { configPathOf, DEFAULT_BASTION_CONFIG } from '../role-config.ts';
 import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
+import { registerRotateKey } from './rotate-key.ts';
 
 interface InitOptions {
   readonly dir: string;
@@ -38,6 +39,7 @@ export const registerBastion: RegisterVerb = (program, cli) => {
     .action((proxy: string, token: string, options: JoinOptions) => joinVendor(cli, proxy, token, options));
   examples(join, ['drawbridge bastion join https://proxy.example.com dbj1.… --config bastion.yaml']);
   registerUninstall(bastion, cli, 'bastion', DEFAULT_BASTION_CONFIG);
+  registerRotateKey(bastion, cli, { name: 'bastion', defaultConfig: DEFAULT_BASTION_CONFIG });
   const start = bastion
     .command('start')
     .description('Run the bastion in the foreground until SIGTERM or Ctrl-C.')

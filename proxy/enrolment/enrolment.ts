@@ -96,7 +96,7 @@ export class Enrolments {
       if (token.expiresAtMs <= this.#clock.nowMs()) throw new EnrolmentFault('expired_token');
       const request = await verifyEnrolment(proof, {
         tokenKey: token.publicJwk,
-        issuerId: this.#identity.id,
+        issuerThumbprint: this.#identity.thumbprint,
         clock: this.#clock,
       });
       if (request.role !== 'bastion') throw new EnrolmentFault('wrong_role');

@@ -1,4 +1,4 @@
-import { parsePublicJwk } from '../../shared/identity/keys.ts';
+import { type PublicJwk, parsePublicJwk } from '../../shared/identity/keys.ts';
 import type { Database } from '../../shared/store/database.ts';
 import type { EnrolledBastion, EnrolmentStore, StoredJoinToken } from './store.ts';
 import { jsonObject } from './stored-json.ts';
@@ -90,6 +90,17 @@ export class SqliteEnrolments implements EnrolmentStore {
     return (await this.#db.all<BastionRow>('SELECT * FROM bastions ORDER BY name, enrolled_at_ms')).map(
       bastionOf,
     );
+  }
+
+  async succeedBastion(
+    id: string,
+    keys: { readonly from: PublicJwk; readonly to: PublicJwk },
+  ): Promise<boolean> {
+    const { changes } = await this.#db.run(
+      `UPDATE bastions SET public_jwk = ? WHERE id = ? AND public_jwk ->> 'x' = ? AND revoked_at_ms IS NULL`,
+      [JSON.stringify(keys.to), id, keys.from.x],
+    );
+    return changes === 1;
   }
 
   async revokeBastion(id: string, nowMs: number): Promise<boolean> {

@@ -114,6 +114,8 @@ export interface EnrolmentStore {
   /** Finds only those that are not revoked. */
   findBastionByName(name: string): Promise<EnrolledBastion | undefined>;
   listBastions(): Promise<readonly EnrolledBastion[]>;
+  /** Pins the bastion's new key in place of the old one. False when another one is pinned, or it was revoked. */
+  succeedBastion(id: string, keys: { readonly from: PublicJwk; readonly to: PublicJwk }): Promise<boolean>;
   /** False when it was revoked already, or never enrolled. */
   revokeBastion(id: string, nowMs: number): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 import type { AuditSink } from '../../shared/audit/event.ts';
-import { messageOf } from '../../shared/errors.ts';
-import type { PublicJwk } from '../../shared/identity/keys.ts';
+import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
+import { type PublicJwk, thumbprintOf } from '../../shared/identity/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import { plainAddress } from '../../shared/network.ts';
 import type { TunnelPeer } from '../../shared/tunnel/acceptor.ts';
@@ -43,6 +43,32 @@ export class BastionTunnels {
     const bastion = await this.#enrolments.findBastion(id);
     if (!bastion || bastion.revokedAtMs !== undefined) return undefined;
     return { id, name: bastion.name, publicJwk: bastion.publicJwk };
+  }
+
+  /**
+   * Pins a bastion's new key, once the event is stored. Tunnels of the old key end: whoever held them has either moved to
+   * the new one, or is not the bastion.
+   * @throws `audit.unavailable`, `identity.refused` when another key was pinned meanwhile
+   */
+  async succeeded(
+    peer: TunnelPeer,
+    keys: { readonly from: PublicJwk; readonly to: PublicJwk },
+  ): Promise<void> {
+    await this.#audit.append({
+      type: 'bastion.key_rotated',
+      actor: `bastion:${peer.name}`,
+      bastion: peer.name,
+      bastionId: peer.id,
+      from: thumbprintOf(keys.from),
+      to: thumbprintOf(keys.to),
+    });
+    const pinned = await this.#enrolments.succeedBastion(peer.id, keys);
+    const bastion = await this.findPeer(peer.id);
+    // Two tunnels of one start may come at once; the second finds it done.
+    if (bastion?.publicJwk.x !== keys.to.x) {
+      throw new DrawbridgeError('identity.refused', 'Another key was pinned for this bastion meanwhile.');
+    }
+    if (pinned) await this.#directory.closeAll(peer.id, 'key.rotated', 'This bastion has a new key.');
   }
 
   /** A bastion has dialled in and proved its key. The tunnel is used only once the audit log says that it is there. */

@@ -226,7 +226,7 @@ function compare(
 
 function openOf(note: string, peer: WitnessedPeer): Checkpoint | undefined {
   try {
-    return openCheckpoint(note, peer.publicJwk);
+    return openCheckpoint(note, peer.publicJwk, peer.id);
   } catch (error) {
     if (isDrawbridgeError(error, 'audit.bad_checkpoint')) return undefined;
     throw error;

@@ -1,36 +1,30 @@
 import { messageOf } from '../errors.ts';
-import type { PublicJwk } from '../identity/keys.ts';
-import { type Checkpoint, openCheckpoint } from './checkpoint-note.ts';
+import { thumbprintOf } from '../identity/keys.ts';
+import type { Checkpoint } from './checkpoint-note.ts';
 import type { AuditEvent } from './event.ts';
 import { counted, type FaultList } from './fault-list.ts';
 import { leafHash, MerkleFrontier } from './merkle.ts';
+import type { SigningKeys } from './signing-keys.ts';
 
 /** Compares the tree over the events with the signed heads: those in the log, and those kept elsewhere. */
 export class CheckpointCheck {
-  readonly #publicJwk: PublicJwk;
+  readonly #keys: SigningKeys;
   readonly #faults: FaultList;
   readonly #tree = new MerkleFrontier();
   /** Heads kept elsewhere that are not reached yet, by size. */
   readonly #elsewhere = new Map<number, Set<string>>();
   #latestElsewhere = -1;
+  /** Notes kept elsewhere that no key fits yet: a later key may stand in the log, before what it has signed. */
+  #unopened: readonly (readonly [index: number, note: string])[];
   #fitting = 0;
   #coveredEvents = 0;
   #faulty = false;
 
-  constructor(publicJwk: PublicJwk, notes: readonly string[], faults: FaultList) {
-    this.#publicJwk = publicJwk;
+  constructor(keys: SigningKeys, notes: readonly string[], faults: FaultList) {
+    this.#keys = keys;
     this.#faults = faults;
-    for (const [index, note] of notes.entries()) {
-      const checkpoint = this.#open(
-        note,
-        `checkpoint ${index + 1} of those that were kept elsewhere`,
-        undefined,
-      );
-      if (checkpoint === undefined) continue;
-      this.#latestElsewhere = Math.max(this.#latestElsewhere, checkpoint.size);
-      const roots = this.#elsewhere.get(checkpoint.size) ?? new Set();
-      this.#elsewhere.set(checkpoint.size, roots.add(checkpoint.root));
-    }
+    this.#unopened = [...notes.entries()];
+    this.#openKept();
     this.#compareElsewhere(true);
   }
 
@@ -39,8 +33,14 @@ export class CheckpointCheck {
     return this.#fitting;
   }
 
-  take(event: AuditEvent, line: string, chainIsWhole: boolean): void {
+  async take(event: AuditEvent, line: string, chainIsWhole: boolean): Promise<void> {
     if (event.type === 'checkpoint.signed') this.#checkInLog(event, chainIsWhole);
+    if (event.type === 'key.rotated') {
+      const problem = await this.#keys.take(event);
+      if (problem !== undefined)
+        this.#report({ seq: event.seq, text: `the new key in event ${event.seq}: ${problem}` });
+      this.#openKept();
+    }
     this.#tree.append(leafHash(line));
     this.#compareElsewhere(chainIsWhole);
   }
@@ -51,6 +51,14 @@ export class CheckpointCheck {
    */
   finish(chainIsWhole: boolean): void {
     const { size } = this.#tree;
+    for (const [index, note] of this.#unopened) {
+      try {
+        this.#keys.openKept(note);
+      } catch (error) {
+        const what = `checkpoint ${index + 1} of those that were kept elsewhere`;
+        this.#report({ text: `${what}: ${messageOf(error)}` });
+      }
+    }
     if (this.#latestElsewhere < size || !chainIsWhole) return;
     const speaksOf = `a signed checkpoint speaks of ${this.#latestElsewhere} events and of itself behind them`;
     this.#report({
@@ -59,7 +67,7 @@ export class CheckpointCheck {
     });
   }
 
-  summary(thumbprint: string): { ok: true; text: string } | undefined {
+  summary(): { ok: true; text: string } | undefined {
     if (this.#faulty) return undefined;
     if (this.#fitting === 0) {
       return {
@@ -68,7 +76,7 @@ export class CheckpointCheck {
       };
     }
     const after = this.#tree.size - this.#coveredEvents;
-    const text = `${counted(this.#fitting, 'checkpoint')} signed with the key ${thumbprint} fit the events.`;
+    const text = `${counted(this.#fitting, 'checkpoint')} signed with the key ${thumbprintOf(this.#keys.current)} fit the events.`;
     return {
       ok: true,
       text: after <= 1 ? text : `${text} ${counted(after, 'event')} came after the last one.`,
@@ -77,7 +85,7 @@ export class CheckpointCheck {
 
   #checkInLog(event: AuditEvent, chainIsWhole: boolean): void {
     const note = typeof event['note'] === 'string' ? event['note'] : '';
-    const checkpoint = this.#open(note, `the checkpoint in event ${event.seq}`, event.seq);
+    const checkpoint = this.#open(note, event.seq);
     if (checkpoint === undefined || !chainIsWhole) return;
     if (checkpoint.size === this.#tree.size) this.#compare(checkpoint.size, checkpoint.root);
     else {
@@ -107,11 +115,27 @@ export class CheckpointCheck {
     });
   }
 
-  #open(note: string, what: string, seq: number | undefined): Checkpoint | undefined {
+  #openKept(): void {
+    this.#unopened = this.#unopened.filter(([, note]) => {
+      let checkpoint: Checkpoint;
+      try {
+        checkpoint = this.#keys.openKept(note);
+      } catch {
+        // What is left at the end is reported then, with the reason.
+        return true;
+      }
+      this.#latestElsewhere = Math.max(this.#latestElsewhere, checkpoint.size);
+      const roots = this.#elsewhere.get(checkpoint.size) ?? new Set();
+      this.#elsewhere.set(checkpoint.size, roots.add(checkpoint.root));
+      return false;
+    });
+  }
+
+  #open(note: string, seq: number): Checkpoint | undefined {
     try {
-      return openCheckpoint(note, this.#publicJwk);
+      return this.#keys.open(note);
     } catch (error) {
-      this.#report({ ...(seq === undefined ? {} : { seq }), text: `${what}: ${messageOf(error)}` });
+      this.#report({ seq, text: `the checkpoint in event ${seq}: ${messageOf(error)}` });
       return undefined;
     }
   }

@@ -38,12 +38,15 @@ export function signCheckpoint(identity: NodeIdentity, size: number, root: Buffe
 
 /**
  * Reads a note and checks that the role with this key signed it. Signatures of others (witnesses) are ignored.
+ * @param id the role's, for a key that is not its first one
  * @throws `audit.bad_checkpoint`
  */
-export function openCheckpoint(note: string, publicJwk: PublicJwk): Checkpoint {
+export function openCheckpoint(note: string, publicJwk: PublicJwk, id?: string): Checkpoint {
   const { body, signatureLines } = splitNote(note);
   const checkpoint = parseBody(body);
-  if (!isIdOfThumbprint(checkpoint.id, thumbprintOf(publicJwk))) {
+  const isItsKey =
+    id === undefined ? isIdOfThumbprint(checkpoint.id, thumbprintOf(publicJwk)) : checkpoint.id === id;
+  if (!isItsKey) {
     throw bad(`it is about the log of ${checkpoint.id}, which has another key`);
   }
   if (!signatureLines.some((line) => isSignature(line, body, ORIGIN_PREFIX + checkpoint.id, publicJwk))) {

@@ -8,6 +8,7 @@ import { GENESIS_HASH, hashEvent } from './chain.ts';
 import type { AuditEvent, AuditEventInput, AuditQuery, AuditSink, AuditSource } from './event.ts';
 import { leafHash, MerkleFrontier } from './merkle.ts';
 import { AuditReader } from './reader.ts';
+import { enterRotations } from './rotations.ts';
 import { storableEvent } from './storable.ts';
 import { TreeHashes } from './tree-hashes.ts';
 import { AuditWriter, type Head, unavailable } from './writer.ts';
@@ -49,14 +50,14 @@ export class AuditLog implements AuditSink, AuditSource {
 
   /**
    * Opens the log in `dataDir` (made if it is missing) for writing; one process at a time may. All events are read
-   * once, to rebuild the tree.
+   * once, to rebuild the tree. Keys that the role has got since it was last opened are entered before one of them signs.
    * @throws `audit.damaged` when an event is missing or the log does not fit its last checkpoint; `store.*`
    */
   static async open(
     dataDir: string,
     options: { readonly identity: NodeIdentity; readonly clock: Clock; readonly log: Logger },
   ): Promise<AuditLog> {
-    const { identity, clock, log } = options;
+    const { identity, clock } = options;
     const db = await Database.open(auditFilePath(dataDir), {
       migrations: AUDIT_MIGRATIONS,
       synchronous: 'FULL',
@@ -66,9 +67,12 @@ export class AuditLog implements AuditSink, AuditSource {
       reader = await AuditReader.open(dataDir);
       const listeners = new Set<(event: AuditEvent) => void>();
       const head = await rebuild(reader);
-      const onStored = (event: AuditEvent) => notify(listeners, event, log);
+      const onStored = (event: AuditEvent) => notify(listeners, event, options.log);
       const writer = new AuditWriter({ db, identity, clock, head, onStored });
-      return new AuditLog({ db, reader, writer, listeners });
+      const log = new AuditLog({ db, reader, writer, listeners });
+      // Signed at once, so that whoever asks for the last checkpoint gets one of the new key.
+      if (await enterRotations(log, identity)) await log.checkpoint();
+      return log;
     } catch (error) {
       await reader?.close();
       await db.close();

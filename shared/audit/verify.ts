@@ -1,11 +1,12 @@
 import { messageOf } from '../errors.ts';
-import { type PublicJwk, thumbprintOf } from '../identity/keys.ts';
+import type { PublicJwk } from '../identity/keys.ts';
 import { isAuditEvent } from './audit-file.ts';
 import { ChainCheck } from './chain-check.ts';
 import { CheckpointCheck } from './checkpoint-check.ts';
 import type { AuditEvent } from './event.ts';
 import { type Fault, FaultList } from './fault-list.ts';
 import { RecordingCheck } from './recording-check.ts';
+import { SigningKeys } from './signing-keys.ts';
 
 /** What {@link verifyAudit} found. */
 export interface VerifyReport {
@@ -29,8 +30,10 @@ export interface VerifyInput {
   readonly events: AsyncIterable<AuditEvent>;
   /** Checkpoint notes that were kept elsewhere. One that is later than the log's end shows that the end is missing. */
   readonly checkpoints: readonly string[];
-  /** The identity key of the role whose log it is. */
+  /** The identity key of the role whose log it is: its first one, or a later one together with `successions`. */
   readonly publicJwk: PublicJwk;
+  /** How the role's first key came to `publicJwk`, as its identity has them. Later ones are in the log itself. */
+  readonly successions?: readonly string[];
   /** SHA-256 (hex) of a recording, by the `path` in its `recording.closed` event; `undefined` when it is not there. */
   recordings?(path: string): Promise<string | undefined>;
 }
@@ -43,7 +46,8 @@ export interface VerifyInput {
 export async function verifyAudit(input: VerifyInput): Promise<VerifyReport> {
   const faults = new FaultList();
   const chain = new ChainCheck(faults);
-  const checkpoints = new CheckpointCheck(input.publicJwk, input.checkpoints, faults);
+  const keys = await SigningKeys.of(input.publicJwk, input.successions ?? []);
+  const checkpoints = new CheckpointCheck(keys, input.checkpoints, faults);
   const recordings = new RecordingCheck(input.recordings, faults);
   try {
     for await (const event of input.events) {
@@ -53,19 +57,14 @@ export async function verifyAudit(input: VerifyInput): Promise<VerifyReport> {
       }
       const line = chain.take(event);
       if (line === undefined) continue;
-      checkpoints.take(event, line, chain.isWhole);
+      await checkpoints.take(event, line, chain.isWhole);
       await recordings.take(event);
     }
   } catch (error) {
     faults.add({ seq: chain.events + 1, text: `after event ${chain.events}: ${messageOf(error)}` });
   }
   checkpoints.finish(chain.isWhole);
-  const lines = [
-    chain.summary(),
-    checkpoints.summary(thumbprintOf(input.publicJwk)),
-    recordings.summary(),
-    ...faults.lines(),
-  ];
+  const lines = [chain.summary(), checkpoints.summary(), recordings.summary(), ...faults.lines()];
   const { first } = faults;
   return {
     ok: first === undefined,

@@ -4,9 +4,10 @@ import type { Json } from '../audit/event.ts';
 import type { Clock } from '../clock.ts';
 import type { PinnedIssuer } from './issuer-document.ts';
 import type { JoinToken } from './join-token.ts';
-import { isIdOfThumbprint, nodeIdOf, type PublicJwk, publicJwkSchema, thumbprintOf } from './keys.ts';
+import { type PublicJwk, publicJwkSchema, thumbprintOf } from './keys.ts';
 import { isNodeName, type NodeIdentity } from './node-identity.ts';
 import { readStatement, refusal, type StatementKind, signStatement, verifyStatement } from './statement.ts';
+import { assertIdOfKey, MAX_SUCCESSIONS } from './succession.ts';
 
 /** Further things that are told at enrolment: version, platform, target, logins, labels, … */
 export type EnrolmentFields = { readonly [field: string]: Json | undefined };
@@ -34,6 +35,8 @@ interface RequestClaims {
   /** The token that it belongs to: it can't be lifted into an enrolment by another one. */
   readonly kid: string;
   readonly request: EnrolmentRequest;
+  /** How the joiner's first key, from which its id follows, came to this one. */
+  readonly successions?: readonly string[] | undefined;
 }
 
 /** Signed with the joiner's identity key. */
@@ -56,6 +59,7 @@ const REQUEST: StatementKind<RequestClaims> = {
         .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( [\x20-\x7e]*)?$/),
       fields,
     }),
+    successions: z.array(z.string()).max(MAX_SUCCESSIONS).optional(),
   }),
   limitBytes: REQUEST_LIMIT_BYTES,
 };
@@ -99,11 +103,15 @@ export async function signEnrolment(
   request: Pick<EnrolmentRequest, 'role' | 'sshHostKey' | 'fields'>,
   clock: Clock,
 ): Promise<string> {
-  const { id, name, publicJwk } = identity;
+  const { id, name, publicJwk, successions } = identity;
   const scope = { aud: token.issuerThumbprint, kid: token.kid };
   const inner = await signStatement(
     REQUEST,
-    { ...scope, request: { ...request, id, name, publicJwk } },
+    {
+      ...scope,
+      request: { ...request, id, name, publicJwk },
+      ...(successions.length === 0 ? {} : { successions }),
+    },
     identity.privateKey,
     clock,
   );
@@ -124,18 +132,22 @@ export function readEnrolmentKid(proof: string): string {
  */
 export async function verifyEnrolment(
   proof: string,
-  options: { readonly tokenKey: PublicJwk; readonly issuerId: string; readonly clock: Clock },
+  options: { readonly tokenKey: PublicJwk; readonly issuerThumbprint: string; readonly clock: Clock },
 ): Promise<EnrolmentRequest> {
   const kid = thumbprintOf(options.tokenKey);
   const envelope = await verifyStatement(readStatement(ENVELOPE, proof), options.tokenKey, options.clock);
-  if (!isIdOfThumbprint(options.issuerId, envelope.aud)) throw refusal(ENVELOPE, 'wrong_audience');
+  if (!equalText(envelope.aud, options.issuerThumbprint)) throw refusal(ENVELOPE, 'wrong_audience');
   const statement = readStatement(REQUEST, envelope.request);
   const { publicJwk, id, role } = statement.claims.request;
   const inner = await verifyStatement(statement, publicJwk, options.clock);
   const sameScope = equalText(inner.kid, kid) && equalText(envelope.kid, kid) && inner.aud === envelope.aud;
   if (!sameScope) throw refusal(REQUEST, 'wrong_audience');
-  // The id follows from the key, so nobody takes the place of another.
-  if (id !== nodeIdOf(role, thumbprintOf(publicJwk))) throw refusal(REQUEST, 'wrong_issuer');
+  // The id follows from the first key, so nobody takes the place of another.
+  try {
+    await assertIdOfKey({ role, id, publicJwk }, inner.successions ?? []);
+  } catch (error) {
+    throw refusal(REQUEST, 'wrong_issuer', error);
+  }
   return inner.request;
 }
 

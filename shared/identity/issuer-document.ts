@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
-import { nodeIdOf, type PublicJwk, publicJwkSchema, thumbprintOf } from './keys.ts';
+import { type PublicJwk, publicJwkSchema, thumbprintOf } from './keys.ts';
 import { isNodeName, type NodeIdentity } from './node-identity.ts';
 import { readStatement, refusal, type StatementKind, signStatement, verifyStatement } from './statement.ts';
+import { assertIdOfKey, MAX_SUCCESSIONS } from './succession.ts';
 
 /** The role that one has joined, as it is kept: the key is pinned from then on. */
 export interface PinnedIssuer {
@@ -25,12 +26,17 @@ const issuerSchema = z.object({
     .exactOptional(),
 });
 
-const ISSUER_DOCUMENT: StatementKind<PinnedIssuer> = {
+interface IssuerClaims extends PinnedIssuer {
+  /** How its first key, from which its id follows, came to this one. */
+  readonly successions?: readonly string[] | undefined;
+}
+
+const ISSUER_DOCUMENT: StatementKind<IssuerClaims> = {
   typ: 'drawbridge-issuer+jwt',
   what: "issuer's document",
   code: 'issuer.refused',
   lifetimeS: 300,
-  claims: issuerSchema,
+  claims: issuerSchema.extend({ successions: z.array(z.string()).max(MAX_SUCCESSIONS).optional() }),
   limitBytes: 128 * 1024,
 };
 
@@ -41,10 +47,14 @@ export function signIssuerDocument(
   ca: string | undefined,
   clock: Clock,
 ): Promise<string> {
-  const { id, name, publicJwk } = identity;
+  const { id, name, publicJwk, successions } = identity;
   return signStatement(
     ISSUER_DOCUMENT,
-    { id, name, role, publicJwk, ...(ca === undefined ? {} : { ca }) },
+    {
+      ...{ id, name, role, publicJwk },
+      ...(ca === undefined ? {} : { ca }),
+      ...(successions.length === 0 ? {} : { successions }),
+    },
     identity.privateKey,
     clock,
   );
@@ -63,8 +73,12 @@ export async function verifyIssuerDocument(
   const statement = readStatement(ISSUER_DOCUMENT, document);
   const { publicJwk } = statement.claims;
   if (thumbprintOf(publicJwk) !== thumbprint) throw refusal(ISSUER_DOCUMENT, 'wrong_issuer');
-  const { id, name, role, ca } = await verifyStatement(statement, publicJwk, clock);
-  if (id !== nodeIdOf(role, thumbprint)) throw refusal(ISSUER_DOCUMENT, 'wrong_issuer');
+  const { id, name, role, ca, successions } = await verifyStatement(statement, publicJwk, clock);
+  try {
+    await assertIdOfKey({ role, id, publicJwk }, successions ?? []);
+  } catch (error) {
+    throw refusal(ISSUER_DOCUMENT, 'wrong_issuer', error);
+  }
   return { id, name, role, publicJwk, ...(ca === undefined ? {} : { ca }) };
 }
 

@@ -1,13 +1,15 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Clock } from '../clock.ts';
 import { DrawbridgeError, systemCodeOf } from '../errors.ts';
 import { type NodeRole, nodeIdOf, type PublicJwk, publicJwkOf, thumbprintOf } from './keys.ts';
+import { assertIdOfKey, MAX_SUCCESSIONS, signSuccession } from './succession.ts';
 
-/** Who a proxy, bastion or agent is: an Ed25519 key pair made once, and what follows from it. */
+/** Who a proxy, bastion or agent is: an Ed25519 key pair, and what follows from it. */
 export interface NodeIdentity {
-  /** `p-`, `b-` or `a-` and 16 lower-case base32 characters; follows from the key. */
+  /** `p-`, `b-` or `a-` and 16 lower-case base32 characters; follows from the first key, and stays with later ones. */
   readonly id: string;
   /** What people call it; for an agent, the host's name. */
   readonly name: string;
@@ -15,10 +17,12 @@ export interface NodeIdentity {
   /** RFC 7638, SHA-256, base64url. */
   readonly thumbprint: string;
   readonly privateKey: KeyObject;
+  /** How the first key came to the present one: statements of `succession.ts`, the oldest first. */
+  readonly successions: readonly string[];
 }
 
 const FILE_NAME = 'identity.json';
-const FILE_LIMIT_BYTES = 16 * 1024;
+const FILE_LIMIT_BYTES = 128 * 1024;
 const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 const fileSchema = z.object({
@@ -31,6 +35,9 @@ const fileSchema = z.object({
     x: z.string(),
     d: z.string(),
   }),
+  /** Left out as long as the first key is in use. */
+  id: z.string().min(1).max(128).optional(),
+  successions: z.array(z.string()).max(MAX_SUCCESSIONS).default([]),
 });
 
 /** True when `name` may be the name of a proxy, bastion or host: 1 to 63 letters, digits, `.`, `_` and `-`. */
@@ -75,7 +82,47 @@ export async function createNodeIdentity(
       cause: error,
     });
   }
-  return identityFrom(role, name, privateKey);
+  return identityFrom(role, name, privateKey, { successions: [] });
+}
+
+/**
+ * Gives the role in `dataDir` a new key. The id stays; a statement that is signed with the old key goes with the new one,
+ * so that every other end that has pinned the old key takes the new one when it next meets it. The file is replaced in one
+ * step: whatever happens, it holds the old key or the new one. A role that runs goes on with the old key until it is
+ * started again.
+ * @throws `identity.missing`, `identity.unreadable`, `identity.not_written`, `identity.too_many_keys`
+ */
+export async function rotateNodeIdentity(
+  dataDir: string,
+  clock: Clock,
+): Promise<{ readonly before: NodeIdentity; readonly after: NodeIdentity }> {
+  const { role, identity: before } = await readIdentity(dataDir);
+  if (before.successions.length >= MAX_SUCCESSIONS) {
+    throw new DrawbridgeError('identity.too_many_keys', `This ${role} has had ${MAX_SUCCESSIONS} keys.`, {
+      hint: 'Revoke it where it was enrolled, and enrol it anew.',
+    });
+  }
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const succession = { id: before.id, from: before.publicJwk, to: publicJwkOf(privateKey) };
+  const successions = [...before.successions, await signSuccession(succession, before.privateKey, clock)];
+  const path = join(dataDir, FILE_NAME);
+  const file = {
+    v: 1,
+    role,
+    name: before.name,
+    id: before.id,
+    privateKey: privateKey.export({ format: 'jwk' }),
+    successions,
+  };
+  try {
+    await replaceWhole(dataDir, path, `${JSON.stringify(file, undefined, 2)}\n`);
+  } catch (error) {
+    throw new DrawbridgeError('identity.not_written', `Could not write ${path} (${systemCodeOf(error)}).`, {
+      hint: 'The old key is still in use. Check that the directory can be written and that the disk is not full.',
+      cause: error,
+    });
+  }
+  return { before, after: identityFrom(role, before.name, privateKey, { id: before.id, successions }) };
 }
 
 /**
@@ -83,6 +130,10 @@ export async function createNodeIdentity(
  * @throws `identity.missing`, `identity.unreadable` (damaged, not ours to read, or readable by others)
  */
 export async function loadNodeIdentity(dataDir: string): Promise<NodeIdentity> {
+  return (await readIdentity(dataDir)).identity;
+}
+
+async function readIdentity(dataDir: string): Promise<{ role: NodeRole; identity: NodeIdentity }> {
   const path = join(dataDir, FILE_NAME);
   const text = await readSecret(path);
   try {
@@ -90,7 +141,13 @@ export async function loadNodeIdentity(dataDir: string): Promise<NodeIdentity> {
     const privateKey = createPrivateKey({ key: file.privateKey, format: 'jwk' });
     if (publicJwkOf(privateKey).x !== file.privateKey.x)
       throw new Error('public and private half do not fit');
-    return identityFrom(file.role, file.name, privateKey);
+    const { role, name, id, successions } = file;
+    const identity = identityFrom(role, name, privateKey, {
+      ...(id === undefined ? {} : { id }),
+      successions,
+    });
+    await assertIdOfKey({ role, ...identity }, successions);
+    return { role, identity };
   } catch {
     // The parser's error could quote the key, so it is not kept as the cause.
     throw new DrawbridgeError('identity.unreadable', `${path} is damaged: it holds no identity.`, {
@@ -99,10 +156,15 @@ export async function loadNodeIdentity(dataDir: string): Promise<NodeIdentity> {
   }
 }
 
-function identityFrom(role: NodeRole, name: string, privateKey: KeyObject): NodeIdentity {
+function identityFrom(
+  role: NodeRole,
+  name: string,
+  privateKey: KeyObject,
+  { id, successions }: { readonly id?: string; readonly successions: readonly string[] },
+): NodeIdentity {
   const publicJwk = publicJwkOf(privateKey);
   const thumbprint = thumbprintOf(publicJwk);
-  return { id: nodeIdOf(role, thumbprint), name, publicJwk, thumbprint, privateKey };
+  return { id: id ?? nodeIdOf(role, thumbprint), name, publicJwk, thumbprint, privateKey, successions };
 }
 
 async function readSecret(path: string): Promise<string> {
@@ -135,19 +197,45 @@ async function readSecret(path: string): Promise<string> {
 
 /** Fails with EEXIST rather than replace a file, and leaves no half of one behind. */
 async function writeOnce(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
-  const file = await open(temporary, 'wx', 0o600);
+  const temporary = await writeBeside(path, text);
   try {
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
     await link(temporary, path);
   } finally {
     await unlink(temporary);
   }
+}
+
+/** Replaces a file in one step, and returns when the replacement would survive a loss of power. */
+async function replaceWhole(directory: string, path: string, text: string): Promise<void> {
+  const temporary = await writeBeside(path, text);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary);
+    throw error;
+  }
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes the text to a file of another name in the same directory, and gives that name. */
+async function writeBeside(path: string, text: string): Promise<string> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } catch (error) {
+    await unlink(temporary);
+    throw error;
+  } finally {
+    await file.close();
+  }
+  return temporary;
 }
 
 function printable(text: string): string {

@@ -97,7 +97,7 @@ export function readStatement<T>(kind: StatementKind<T>, token: string): Unverif
 export async function verifyStatement<T>(
   statement: UnverifiedStatement<T>,
   publicJwk: PublicJwk,
-  clock: Clock,
+  clock: Pick<Clock, 'nowMs'>,
 ): Promise<T & StatementTimes> {
   const { token, kind, claims } = statement;
   try {

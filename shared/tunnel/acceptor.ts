@@ -8,6 +8,7 @@ import type { PublicJwk } from '../identity/keys.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
 import { refusalReasonOf } from '../identity/refusal.ts';
 import { SeenOnce } from '../identity/seen-once.ts';
+import { followSuccessions, successionHeader, successionsOfHeader } from '../identity/succession.ts';
 import type { Logger } from '../log.ts';
 import { type Duplicate, DuplicateWatch } from './duplicate-watch.ts';
 import {
@@ -35,6 +36,9 @@ export const LEAVING_CODE = 'tunnel.closed';
 /** The response header with the acceptor's proof. */
 export const PROOF_HEADER = 'drawbridge-proof';
 
+/** Header of request and response: how the sender's earlier keys came to the one that it signs with. */
+export const SUCCESSION_HEADER = 'drawbridge-succession';
+
 /** The other end of an accepted tunnel, as enrolled. */
 export interface TunnelPeer {
   readonly id: string;
@@ -53,6 +57,11 @@ export interface TunnelAcceptorOptions {
   onRefused(event: { readonly address: string; readonly reason: string; readonly id?: string }): void;
   /** A peer's key seems to be in use twice. Told once per peer. */
   onDuplicate?(duplicate: Duplicate): void;
+  /**
+   * A peer has a new key, which the pinned one names and which it has proved. Pin it in place of `from`, on the disk,
+   * before this resolves; a rejection refuses the dial. Not given: only the pinned key is taken.
+   */
+  onSuccession?(peer: TunnelPeer, keys: { readonly from: PublicJwk; readonly to: PublicJwk }): Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -99,7 +108,10 @@ export class TunnelAcceptor {
     });
     this.#server.on('headers', (headers, request) => {
       const proof = this.#proofs.get(request);
-      if (proof !== undefined) headers.push(`${PROOF_HEADER}: ${proof}`);
+      if (proof === undefined) return;
+      headers.push(`${PROOF_HEADER}: ${proof}`);
+      const successions = successionHeader(options.identity.successions);
+      if (successions !== undefined) headers.push(`${SUCCESSION_HEADER}: ${successions}`);
     });
   }
 
@@ -174,6 +186,7 @@ export class TunnelAcceptor {
     }
     const token = bearerOf(request);
     let peer: TunnelPeer | undefined;
+    let succession: { readonly from: PublicJwk; readonly to: PublicJwk } | undefined;
     const { jti, instance } = await verifyDialToken(token, {
       audience: identity.id,
       seen: this.#seen,
@@ -181,13 +194,25 @@ export class TunnelAcceptor {
       findKey: async (id) => {
         dial.claimedId = id;
         const found = await this.#options.findPeer(id);
-        if (found !== undefined) peer = { id: found.id, name: found.name };
-        return found?.publicJwk;
+        if (found === undefined) return undefined;
+        peer = { id: found.id, name: found.name };
+        const to = await this.#keyToday(request, found);
+        if (to.x !== found.publicJwk.x) succession = { from: found.publicJwk, to };
+        return to;
       },
     });
     if (instance !== undefined) dial.instance = instance;
     if (peer === undefined) throw new DrawbridgeError('identity.refused', 'The dialler is not known.');
+    // The dial was signed with the new key: whoever replays a succession alone does not get here.
+    if (succession !== undefined) await this.#options.onSuccession?.(peer, succession);
     return { peer, jti };
+  }
+
+  /** The key that the dial has to be signed with: the pinned one, or its successor. */
+  async #keyToday(request: IncomingMessage, found: { id: string; publicJwk: PublicJwk }): Promise<PublicJwk> {
+    if (this.#options.onSuccession === undefined) return found.publicJwk;
+    const statements = successionsOfHeader(request.headers[SUCCESSION_HEADER]);
+    return followSuccessions(found.publicJwk, { id: found.id, statements });
   }
 
   async #run(transport: WebSocketTransport, peer: TunnelPeer, { address, instance }: Dial): Promise<void> {

@@ -7,7 +7,8 @@ import { DrawbridgeError, isDrawbridgeError } from '../errors.ts';
 import { signDialToken, verifyDialProof } from '../identity/dial-token.ts';
 import type { PublicJwk } from '../identity/keys.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
-import { PROOF_HEADER } from './acceptor.ts';
+import { followSuccessions, successionHeader, successionsOfHeader } from '../identity/succession.ts';
+import { PROOF_HEADER, SUCCESSION_HEADER } from './acceptor.ts';
 import { HANDSHAKE_TIMEOUT_MS, MAX_MESSAGE_BYTES, TUNNEL_PATH, TUNNEL_SUBPROTOCOL } from './limits.ts';
 import { codeOf, printable } from './preface.ts';
 import { WebSocketTransport } from './websocket-transport.ts';
@@ -15,13 +16,25 @@ import { WebSocketTransport } from './websocket-transport.ts';
 /** Largest refusal that is read from the other end. */
 const MAX_REFUSAL_BYTES = 4_096;
 
+/** The only one who may answer a dial, as it is pinned. */
+export interface PinnedPeer {
+  readonly id: string;
+  /** The key as it is pinned at this moment. */
+  readonly publicJwk: PublicJwk;
+  /**
+   * The peer has a new key, which the pinned one names and which it has proved. Pins it on the disk before this
+   * resolves; a rejection gives up the dial. Not given: only the pinned key is taken.
+   */
+  succeed?(to: PublicJwk): Promise<void>;
+}
+
 /** What {@link dialTransport} needs. */
 export interface DialOptions {
   /** Base of the peer's address, `https://…`. */
   readonly url: string;
   readonly identity: NodeIdentity;
   /** The only peer that may answer. */
-  readonly peer: { readonly id: string; readonly publicJwk: PublicJwk };
+  readonly peer: PinnedPeer;
   /** Names this process among those that use the identity, one after the other. */
   readonly instance?: string;
   readonly egress: Egress;
@@ -61,14 +74,17 @@ export async function dialTransport(options: DialOptions): Promise<WebSocketTran
   const { identity, peer, clock } = options;
   const { token, jti } = await signDialToken(identity, peer.id, clock, options.instance);
   if (options.signal.aborted) throw aborted();
-  const { transport, proof, close } = await connect(options, token);
+  const { transport, proof, successions, close } = await connect(options, token);
   try {
     if (proof === undefined) {
       throw new DrawbridgeError('identity.refused', 'The other end did not prove who it is.', {
         hint: 'Check that the address is the right one, and that nothing on the way strips response headers.',
       });
     }
-    await verifyDialProof(proof, peer, { audience: identity.id, jti, clock });
+    const statements = peer.succeed === undefined ? [] : successions;
+    const publicJwk = await followSuccessions(peer.publicJwk, { id: peer.id, statements });
+    await verifyDialProof(proof, { id: peer.id, publicJwk }, { audience: identity.id, jti, clock });
+    if (publicJwk.x !== peer.publicJwk.x) await peer.succeed?.(publicJwk);
     if (options.signal.aborted) throw aborted();
     return transport;
   } catch (error) {
@@ -80,15 +96,20 @@ export async function dialTransport(options: DialOptions): Promise<WebSocketTran
 interface Connected {
   readonly transport: WebSocketTransport;
   readonly proof: string | undefined;
+  readonly successions: readonly string[];
   close(): void;
 }
 
 function connect(options: DialOptions, token: string): Promise<Connected> {
   const url = tunnelUrlOf(options.url);
   const httpUrl = httpUrlOf(url);
+  const successions = successionHeader(options.identity.successions);
   const ws = new WebSocket(url, [TUNNEL_SUBPROTOCOL], {
     agent: options.egress.agentFor(httpUrl),
-    headers: { authorization: `Bearer ${token}` },
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(successions === undefined ? {} : { [SUCCESSION_HEADER]: successions }),
+    },
     perMessageDeflate: false,
     maxPayload: MAX_MESSAGE_BYTES,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
@@ -99,6 +120,7 @@ function connect(options: DialOptions, token: string): Promise<Connected> {
   const transport = new WebSocketTransport(ws);
   return new Promise<Connected>((resolve, reject) => {
     let proof: string | undefined;
+    let answered: readonly string[] = [];
     const onAbort = () => fail(aborted());
     const fail = (error: unknown) => {
       options.signal.removeEventListener('abort', onAbort);
@@ -109,6 +131,7 @@ function connect(options: DialOptions, token: string): Promise<Connected> {
     ws.once('upgrade', (response: IncomingMessage) => {
       const header = response.headers[PROOF_HEADER];
       proof = typeof header === 'string' ? header : undefined;
+      answered = successionsOfHeader(response.headers[SUCCESSION_HEADER]);
     });
     ws.once('unexpected-response', (_request, response) => {
       readRefusal(response).then(fail, fail);
@@ -118,7 +141,7 @@ function connect(options: DialOptions, token: string): Promise<Connected> {
     });
     ws.once('open', () => {
       options.signal.removeEventListener('abort', onAbort);
-      resolve({ transport, proof, close: () => ws.terminate() });
+      resolve({ transport, proof, successions: answered, close: () => ws.terminate() });
     });
   });
 }

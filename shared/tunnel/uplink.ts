@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { describeConnectFailure } from '../egress/connect-failure.ts';
 import type { Egress } from '../egress/egress.ts';
-import type { PublicJwk } from '../identity/keys.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
 import type { Logger } from '../log.ts';
-import { type DialOptions, httpUrlOf, tunnelUrlOf } from './dial.ts';
+import { type DialOptions, httpUrlOf, type PinnedPeer, tunnelUrlOf } from './dial.ts';
 import { Reachability } from './reachability.ts';
 import type { DialledTransport } from './transport.ts';
 import type { StreamHandler, Tunnel } from './tunnel.ts';
@@ -28,8 +27,8 @@ export interface UplinkOptions {
   /** Base of the peer's address, `https://…`. */
   readonly url: string;
   readonly identity: NodeIdentity;
-  /** The peer as it was pinned at enrolment. */
-  readonly peer: { readonly id: string; readonly publicJwk: PublicJwk };
+  /** The peer as it is pinned. */
+  readonly peer: PinnedPeer;
   readonly egress: Egress;
   /** How many tunnels to hold, 1 to {@link MAX_UPLINK_TUNNELS}. */
   readonly tunnels: number;

@@ -115,8 +115,12 @@ class SmallBastion {
     const { proof } = JSON.parse(body.toString()) as { proof: string };
     if (this.refuseEnrolment || readEnrolmentKid(proof) !== token.kid)
       throw new Error('This token is spent.');
-    const issuerId = this.#identity.id;
-    this.agent = await verifyEnrolment(proof, { tokenKey: token.publicJwk, issuerId, clock: systemClock });
+    const issuerThumbprint = this.#identity.thumbprint;
+    this.agent = await verifyEnrolment(proof, {
+      tokenKey: token.publicJwk,
+      issuerThumbprint,
+      clock: systemClock,
+    });
     const fields = { name: this.agent.name, sshClientKey: this.key.publicLine };
     return { reply: await signEnrolmentReply(this.#identity, this.agent.id, fields, systemClock) };
   }

@@ -9,10 +9,12 @@ import { startProxy } from '../../proxy/main.ts';
 import { initProxy } from '../../proxy/setup/init.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { ControlClient } from '../../shared/control/client.ts';
+import { createEgress } from '../../shared/egress/egress.ts';
 import { loadNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { signOperatorToken } from '../../shared/identity/operator-token.ts';
 import { silentLogger } from '../../shared/log.ts';
 import { parsePublicLine, publicLineOf } from '../../shared/ssh/keys.ts';
+import { Uplink } from '../../shared/tunnel/uplink.ts';
 import { echo } from '../support/proxy-front-door.ts';
 import { startTestProxy } from '../support/running-proxy.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -135,13 +137,57 @@ describe('a revoked bastion', () => {
     const proxy = await startTestProxy();
     const { uplink } = await proxy.joinBastion('acme', echo);
     const tunnel = uplink.pick();
+    const user = await proxy.addUser('alice');
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const publicLine = publicLineOf(publicKey);
+    await proxy.login(user, publicLine);
+    const { fingerprint } = parsePublicLine(publicLine);
+    const token = await signOperatorToken({ privateKey, fingerprint }, proxy.identity.id, proxy.clock);
+    const session = new WebSocket(`${proxy.url.replace('https', 'wss')}/connect?host=web-1.acme`, {
+      ca: proxy.ca,
+      headers: { authorization: `Bearer ${token}` },
+    });
+    session.on('error', () => undefined);
+    await once(session, 'open');
+    const cut = once(session, 'close');
     expect(await proxy.control.call('bastion.revoke', { name: 'acme' })).toEqual({ tunnels: 1 });
     await waitFor(() => tunnel?.signal.aborted === true, { timeoutMs: 1_000 });
+    await cut;
     await proxy.auditHas('bastion.revoked', { bastion: 'acme' });
     await proxy.auditHas('tunnel.disconnected', { bastion: 'acme', reason: 'bastion.revoked' });
     await proxy.auditHas('bastion.refused');
     expect(await proxy.control.call('bastion.list')).toMatchObject([{ name: 'acme', online: false }]);
     await proxy.control.call('bastion.token', { name: 'acme' });
+  });
+});
+
+describe('a bastion whose key was copied', () => {
+  it('is audited once, when the two dial in turn', async () => {
+    const proxy = await startTestProxy();
+    const { identity, issuer, uplink } = await proxy.joinBastion('acme', echo);
+    const thief = new Uplink({
+      url: proxy.url,
+      identity,
+      peer: issuer,
+      egress: createEgress({}, { env: {}, extraCa: [proxy.ca] }),
+      tunnels: 1,
+      onStream: echo,
+      clock: proxy.clock,
+      log: silentLogger(),
+    });
+    onTestFinished(() => thief.stop('test.finished', 'The test has finished.'));
+    const connect = async (which: Uplink): Promise<void> => {
+      which.start();
+      await waitFor(() => which.pick());
+    };
+    await connect(thief);
+    expect(await proxy.audit('bastion.duplicated')).toEqual([]);
+    for (let again = 0; again < 2; again += 1) {
+      await uplink.stop('test.cut', 'The network was away.');
+      await connect(uplink);
+    }
+    await proxy.auditHas('bastion.duplicated', { bastionId: identity.id, sign: 'alternation' });
+    expect(await proxy.audit('bastion.duplicated')).toHaveLength(1);
   });
 });
 

@@ -76,7 +76,9 @@ describe('an enrolment', () => {
     const { token, kid, publicJwk } = createJoinToken(bastion);
     const proof = await signEnrolment(parseJoinToken(token), agent, REQUEST, clock);
     expect(readEnrolmentKid(proof)).toBe(kid);
-    expect(await verifyEnrolment(proof, { tokenKey: publicJwk, issuerId: bastion.id, clock })).toEqual({
+    expect(
+      await verifyEnrolment(proof, { tokenKey: publicJwk, issuerThumbprint: bastion.thumbprint, clock }),
+    ).toEqual({
       ...REQUEST,
       id: agent.id,
       name: 'web-1',
@@ -88,10 +90,10 @@ describe('an enrolment', () => {
     const mine = createJoinToken(bastion);
     const other = createJoinToken(bastion);
     const proof = await signEnrolment(parseJoinToken(mine.token), agent, REQUEST, clock);
-    const verify = (tokenKey = mine.publicJwk, issuerId = bastion.id) =>
-      reason(verifyEnrolment(proof, { tokenKey, issuerId, clock }), 'enrolment.refused');
+    const verify = (tokenKey = mine.publicJwk, issuerThumbprint = bastion.thumbprint) =>
+      reason(verifyEnrolment(proof, { tokenKey, issuerThumbprint, clock }), 'enrolment.refused');
     expect(await verify(other.publicJwk)).toBe('bad_signature');
-    expect(await verify(mine.publicJwk, rival.id)).toBe('wrong_audience');
+    expect(await verify(mine.publicJwk, rival.thumbprint)).toBe('wrong_audience');
     clock.advance(331_000);
     expect(await verify()).toBe('expired');
   });
@@ -99,7 +101,7 @@ describe('an enrolment', () => {
   it('is refused when somebody takes another’s name for itself', async () => {
     const { token, publicJwk } = createJoinToken(bastion);
     const joinToken = parseJoinToken(token);
-    const options = { tokenKey: publicJwk, issuerId: bastion.id, clock };
+    const options = { tokenKey: publicJwk, issuerThumbprint: bastion.thumbprint, clock };
     const sameKey = await signEnrolment(
       joinToken,
       { ...rival, publicJwk: agent.publicJwk, id: agent.id },
@@ -121,7 +123,7 @@ describe('an enrolment', () => {
         fc.pre(proof[at] !== character);
         const changed = proof.slice(0, at) + character + proof.slice(at + 1);
         await reason(
-          verifyEnrolment(changed, { tokenKey: publicJwk, issuerId: bastion.id, clock }),
+          verifyEnrolment(changed, { tokenKey: publicJwk, issuerThumbprint: bastion.thumbprint, clock }),
           'enrolment.refused',
         );
       }),
@@ -135,7 +137,7 @@ describe('an enrolment', () => {
       reason(
         verifyEnrolment(await signEnrolment(parseJoinToken(token), identity, request, clock), {
           tokenKey: publicJwk,
-          issuerId: bastion.id,
+          issuerThumbprint: bastion.thumbprint,
           clock,
         }),
         'enrolment.refused',

@@ -1,0 +1,58 @@
+import type { AuditSink } from '../../shared/audit/event.ts';
+import type { PinnedIssuer } from '../../shared/identity/issuer-document.ts';
+import { type PublicJwk, thumbprintOf } from '../../shared/identity/keys.ts';
+import type { PinnedPeer } from '../../shared/tunnel/dial.ts';
+import { type ProxyEnrolment, writeProxyEnrolment } from '../setup/enrolment-file.ts';
+
+/** The vendor's proxy as it is pinned, which follows when the proxy gets a new key. */
+export class PinnedProxy implements PinnedPeer {
+  readonly #path: string;
+  readonly #audit: AuditSink;
+  #enrolment: ProxyEnrolment;
+
+  /** @param path where the enrolment is kept */
+  constructor(enrolment: ProxyEnrolment, path: string, audit: AuditSink) {
+    this.#enrolment = enrolment;
+    this.#path = path;
+    this.#audit = audit;
+  }
+
+  get enrolment(): ProxyEnrolment {
+    return this.#enrolment;
+  }
+
+  get issuer(): PinnedIssuer {
+    return this.#enrolment.issuer;
+  }
+
+  get id(): string {
+    return this.issuer.id;
+  }
+
+  get name(): string {
+    return this.issuer.name;
+  }
+
+  get publicJwk(): PublicJwk {
+    return this.issuer.publicJwk;
+  }
+
+  /** @throws `audit.unavailable`, and what hinders writing; then the old key stays pinned. */
+  async succeed(to: PublicJwk): Promise<void> {
+    const { name, id, publicJwk } = this.issuer;
+    if (to.x === publicJwk.x) return;
+    await this.#audit.append({
+      type: 'proxy.key_rotated',
+      actor: `proxy:${name}`,
+      proxy: id,
+      from: thumbprintOf(publicJwk),
+      to: thumbprintOf(to),
+      // For whoever checks, later, what the old key has counter-signed.
+      fromKey: { ...publicJwk },
+      toKey: { ...to },
+    });
+    const next = { ...this.#enrolment, issuer: { ...this.issuer, publicJwk: to } };
+    await writeProxyEnrolment(this.#path, next);
+    this.#enrolment = next;
+  }
+}

@@ -10,7 +10,6 @@ import type { Gate } from './gate/gate.ts';
 import type { AgentEnrolment } from './hosts/agent-enrolment.ts';
 import type { AgentStore } from './hosts/agent-store.ts';
 import type { HostDirectory } from './hosts/host-directory.ts';
-import type { PolicyStore } from './policy/policy-store.ts';
 import type {
   AccessChange,
   AccessStatus,
@@ -19,7 +18,6 @@ import type {
   CreatedToken,
   HostSummary,
   LiveRecordingEvent,
-  PolicySummary,
   RecordingSummary,
   SessionQuery,
   SessionSummary,
@@ -42,7 +40,6 @@ export interface BastionServiceParts {
   readonly agents: AgentStore;
   readonly hosts: HostDirectory;
   readonly enrolment: AgentEnrolment;
-  readonly policies: PolicyStore;
   /** Appends go through it, so that it knows whether evidence can be written. */
   readonly evidence: EvidenceHealth;
   readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint'>;
@@ -196,18 +193,6 @@ export class LocalBastionService implements BastionService {
     options: { name: string; labels?: Record<string, string> },
   ): Promise<CreatedToken> {
     return this.#parts.enrolment.createToken(actor, options);
-  }
-
-  async policy(): Promise<PolicySummary> {
-    return this.#parts.policies.summary;
-  }
-
-  async checkPolicy(text: string): Promise<void> {
-    this.#parts.policies.check(text);
-  }
-
-  applyPolicy(actor: Actor, text: string): Promise<PolicySummary> {
-    return this.#parts.policies.apply(actor, text);
   }
 
   async #findRecording(

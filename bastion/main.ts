@@ -31,6 +31,7 @@ import { AgentStore } from './hosts/agent-store.ts';
 import { directHostId } from './hosts/direct-host.ts';
 import { HostDirectory } from './hosts/host-directory.ts';
 import { PresenceLog } from './hosts/presence-log.ts';
+import { PolicyAdministration } from './policy/policy-administration.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import { Sealing } from './sealing/sealing.ts';
 import { DecisionWatch } from './sessions/decision-watch.ts';
@@ -242,15 +243,21 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     agents: agentStore,
     hosts,
     enrolment,
-    policies,
     evidence: audit,
     audit: auditLog,
     uplinks: () => uplink?.summaries ?? [],
     witness: () => witness.summary(),
     clock,
   });
+  const policyAdministration = new PolicyAdministration({
+    store: policies,
+    labelsOf,
+    access: () => gate.status.state,
+    clock,
+  });
   const web = await createWebServer({
     service,
+    policies: policyAdministration,
     admins: new AdminAccounts({ database, audit, clock, bastionName: identity.name }),
     acceptor,
     enrol: (body, address) => enrolment.handle(body, address),
@@ -266,6 +273,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     paths.controlSocket,
     controlHandlers({
       service,
+      policies: policyAdministration,
       audit: auditLog,
       forgetHostKey: (actor, name) => hostKeys.forget(actor, directHostId(name), name),
     }),

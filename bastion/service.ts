@@ -133,15 +133,6 @@ export interface CreatedToken {
   readonly command: string;
 }
 
-/** The policy as it is in force. */
-export interface PolicySummary {
-  readonly version: number;
-  readonly appliedAt: string;
-  readonly appliedBy: string;
-  readonly sha256: string;
-  readonly text: string;
-}
-
 /**
  * All that an administrator can do, by whatever way they come (page, API, control socket). Every method that
  * changes or reveals something writes its audit event before it acts.
@@ -180,9 +171,4 @@ export interface BastionService {
     actor: Actor,
     options: { name: string; labels?: Record<string, string> },
   ): Promise<CreatedToken>;
-
-  policy(): Promise<PolicySummary>;
-  /** @throws `policy.invalid` with all faults, line and column. */
-  checkPolicy(text: string): Promise<void>;
-  applyPolicy(actor: Actor, text: string): Promise<PolicySummary>;
 }

@@ -97,7 +97,21 @@ export const policySummary = z.looseObject({
   appliedAt: z.string(),
   appliedBy: z.string(),
   sha256: z.string(),
+  message: z.string().optional(),
   text: z.string(),
+});
+
+export const policyVersions = z.array(policySummary.omit({ text: true }));
+
+export const policyAnswer = z.looseObject({
+  allow: z.boolean(),
+  rule: z.string().optional(),
+  reason: z.string().optional(),
+  limits: z.record(z.string(), z.unknown()).optional(),
+  at: z.string(),
+  until: z.string().optional(),
+  access: z.enum(['on', 'off']).optional(),
+  roles: z.array(z.looseObject({ role: z.string(), allows: z.boolean(), why: z.string() })),
 });
 
 export const auditEvent = z.looseObject({

@@ -3,7 +3,10 @@ import type { Json } from '../../shared/audit/event.ts';
 import type { AuditLog } from '../../shared/audit/log.ts';
 import type { ControlHandler } from '../../shared/control/server.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import type { PolicyAdministration } from '../policy/policy-administration.ts';
 import type { BastionService } from '../service.ts';
+import { defined, read, toJson } from './params.ts';
+import { policyHandlers } from './policy-handlers.ts';
 
 const text = (limit: number) => z.string().max(limit);
 
@@ -34,11 +37,11 @@ const schemas = {
   }),
   name: z.object({ name: text(63) }),
   token: z.object({ name: text(63), labels: z.record(z.string(), z.string()).optional() }),
-  policy: z.object({ text: z.string() }),
 };
 
 export interface ControlHandlerParts {
   readonly service: BastionService;
+  readonly policies: PolicyAdministration;
   readonly audit: Pick<AuditLog, 'checkpoint'>;
   /** Forgets the pinned key of a host without an agent. False when none was pinned. */
   forgetHostKey(actor: Parameters<BastionService['revokeHost']>[0], name: string): Promise<boolean>;
@@ -80,10 +83,7 @@ export function controlHandlers(parts: ControlHandlerParts): Readonly<Record<str
       const { name, labels } = read(schemas.token, params);
       return toJson(await service.createJoinToken(actor, { name, ...defined({ labels }) }));
     },
-    'policy.show': async () => toJson(await service.policy()),
-    'policy.check': async (params) => service.checkPolicy(read(schemas.policy, params).text),
-    'policy.apply': async (params, { actor }) =>
-      toJson(await service.applyPolicy(actor, read(schemas.policy, params).text)),
+    ...policyHandlers(parts.policies),
     'recordings.list': async (params) => {
       const { limit, ...rest } = read(schemas.sessionQuery, params);
       const sessions = await service.listSessions({ limit, ...defined(rest) });
@@ -102,26 +102,4 @@ async function* watch(
   signal: AbortSignal,
 ): AsyncGenerator<Json> {
   for await (const event of await service.watchSession(actor, id, signal)) yield toJson(event);
-}
-
-function read<T>(schema: z.ZodType<T>, params: Json): T {
-  const parsed = schema.safeParse(params);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue?.path.join('.') ?? '';
-  throw new DrawbridgeError(
-    'usage.params',
-    `The parameters are not right: ${where} ${issue?.message ?? ''}`.trim(),
-  );
-}
-
-/** The entries that have a value. */
-function defined<T extends object>(from: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(from).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
-}
-
-/** A value of ours as it crosses the socket. */
-function toJson(value: unknown): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
 }

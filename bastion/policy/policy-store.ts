@@ -5,17 +5,12 @@ import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import { type Clock, isoTime } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import type { Database } from '../../shared/store/database.ts';
-import type { PolicySummary } from '../service.ts';
 import { lineDifference } from './difference.ts';
+import { type PolicySummary, type PolicyVersion, PolicyVersions } from './policy-versions.ts';
 import { type Policy, parsePolicy } from './schema.ts';
 
-interface PolicyRow {
-  readonly version: number;
-  readonly applied_at: string;
-  readonly applied_by: string;
-  readonly sha256: string;
-  readonly text: string;
-}
+/** Longest message that is kept with a version. */
+export const MESSAGE_LIMIT_CHARACTERS = 500;
 
 export interface PolicyStoreOptions {
   /** Path of `policy.yaml`. The file is the truth; the database keeps its versions. */
@@ -28,6 +23,7 @@ export interface PolicyStoreOptions {
 /** The policy in force, and every version before it. */
 export class PolicyStore {
   readonly #options: PolicyStoreOptions;
+  readonly #versions: PolicyVersions;
   readonly #listeners = new Set<(policy: Policy) => void>();
   #policy: Policy;
   #summary: PolicySummary;
@@ -35,6 +31,7 @@ export class PolicyStore {
 
   private constructor(options: PolicyStoreOptions, policy: Policy, summary: PolicySummary) {
     this.#options = options;
+    this.#versions = new PolicyVersions(options.database);
     this.#policy = policy;
     this.#summary = summary;
   }
@@ -47,12 +44,13 @@ export class PolicyStore {
   static async open(options: PolicyStoreOptions): Promise<PolicyStore> {
     const text = await readPolicyFile(options.path);
     const policy = parsePolicy(text, basename(options.path));
-    const last = await options.database.get<PolicyRow>(
-      'SELECT * FROM policies ORDER BY version DESC LIMIT 1',
-    );
-    if (last?.sha256 === sha256Of(text)) return new PolicyStore(options, policy, summaryOf(last));
-    await announce(options.audit, 'system', last, text);
-    return new PolicyStore(options, policy, await insert(options, last, text, 'system'));
+    const versions = new PolicyVersions(options.database);
+    const last = await versions.last();
+    if (last?.sha256 === sha256Of(text)) return new PolicyStore(options, policy, last);
+    const next = nextVersion(options.clock, 'system', last, text, { message: 'the file was changed' });
+    await announce(options.audit, 'system', next, last);
+    await versions.add(next);
+    return new PolicyStore(options, policy, next);
   }
 
   /** What decides. */
@@ -75,70 +73,114 @@ export class PolicyStore {
     return parsePolicy(text, basename(this.#options.path));
   }
 
+  /** @throws `policy.not_found` */
+  version(version: number): Promise<PolicySummary> {
+    return this.#versions.get(version);
+  }
+
+  /** Newest first; `before` is a version's number, for paging. */
+  history(options: { readonly before?: number; readonly limit: number }): Promise<PolicyVersion[]> {
+    return this.#versions.list(options);
+  }
+
+  /** What changed from one version to another, line by line. @throws `policy.not_found` */
+  async difference(from: number, to: number): Promise<string[]> {
+    const [before, after] = await Promise.all([this.#versions.get(from), this.#versions.get(to)]);
+    return lineDifference(before.text, after.text);
+  }
+
   /**
    * Puts a policy in force: event, file, then live sessions are looked at again, then its row among the versions.
-   * @throws `policy.invalid`, `policy.not_stored`, `audit.unavailable`: the old policy stays. `store.*`: the new one is
-   * in force and the next start notes its version.
+   * @throws `policy.invalid`, `policy.changed_meanwhile`, `policy.not_stored`, `audit.unavailable`: the old policy
+   *   stays. `store.*`: the new one is in force and the next start notes its version.
    */
-  apply(actor: Actor, text: string): Promise<PolicySummary> {
-    const turn = this.#lastApply.then(() => this.#apply(actor, text));
+  apply(actor: Actor, text: string, options: ApplyOptions = {}): Promise<PolicySummary> {
+    return this.#inTurn(() => this.#apply(actor, text, options));
+  }
+
+  /**
+   * Puts an earlier version in force again, as a new one: the last before the one in force unless `to` names another.
+   * @throws like {@link apply}, `policy.not_found`
+   */
+  undo(
+    actor: Actor,
+    options: { readonly to?: number; readonly message?: string } = {},
+  ): Promise<PolicySummary> {
+    return this.#inTurn(async () => {
+      const undone = this.#summary.version;
+      const earlier = await this.#versions.get(options.to ?? undone - 1);
+      const message = options.message ?? `back to version ${earlier.version}`;
+      return this.#apply(actor, earlier.text, { message });
+    });
+  }
+
+  #inTurn(change: () => Promise<PolicySummary>): Promise<PolicySummary> {
+    const turn = this.#lastApply.then(change);
     this.#lastApply = turn.catch(() => undefined);
     return turn;
   }
 
-  async #apply(actor: Actor, text: string): Promise<PolicySummary> {
+  async #apply(actor: Actor, text: string, options: ApplyOptions): Promise<PolicySummary> {
+    const last = this.#summary;
+    if (options.expectedVersion !== undefined && options.expectedVersion !== last.version) {
+      throw new DrawbridgeError(
+        'policy.changed_meanwhile',
+        `Version ${last.version} of the policy is in force, not version ${options.expectedVersion}.`,
+        { hint: 'Look at what changed, then apply again.' },
+      );
+    }
     const policy = this.check(text);
-    if (sha256Of(text) === this.#summary.sha256) return this.#summary;
-    const last = { version: this.#summary.version, text: this.#summary.text };
-    await announce(this.#options.audit, actor, last, text);
+    if (sha256Of(text) === last.sha256) return last;
+    const next = nextVersion(this.#options.clock, actor, last, text, options);
+    await announce(this.#options.audit, actor, next, last);
     await writePolicyFile(this.#options.path, text);
     this.#policy = policy;
     for (const listener of this.#listeners) listener(policy);
-    this.#summary = await insert(this.#options, last, text, actor);
-    return this.#summary;
+    await this.#versions.add(next);
+    this.#summary = next;
+    return next;
   }
 }
 
-type LastVersion = Pick<PolicyRow, 'version' | 'text'> | undefined;
+/** How a policy is put in force. */
+export interface ApplyOptions {
+  /** Why, for the history and the audit log. At most {@link MESSAGE_LIMIT_CHARACTERS} of it. */
+  readonly message?: string;
+  /** Refuse when another version is in force than the one that the change was made from. */
+  readonly expectedVersion?: number;
+}
 
-async function announce(audit: AuditSink, actor: Actor, last: LastVersion, text: string): Promise<void> {
+function nextVersion(
+  clock: Clock,
+  by: Actor,
+  last: PolicySummary | undefined,
+  text: string,
+  { message }: ApplyOptions,
+): PolicySummary {
+  return {
+    version: (last?.version ?? 0) + 1,
+    appliedAt: isoTime(clock),
+    appliedBy: by,
+    sha256: sha256Of(text),
+    ...(message === undefined ? {} : { message: message.slice(0, MESSAGE_LIMIT_CHARACTERS) }),
+    text,
+  };
+}
+
+async function announce(
+  audit: AuditSink,
+  actor: Actor,
+  next: PolicySummary,
+  last: PolicySummary | undefined,
+): Promise<void> {
   await audit.append({
     type: 'policy.changed',
     actor,
-    version: (last?.version ?? 0) + 1,
-    sha256: sha256Of(text),
-    difference: lineDifference(last?.text ?? '', text),
+    version: next.version,
+    sha256: next.sha256,
+    message: next.message,
+    difference: lineDifference(last?.text ?? '', next.text),
   });
-}
-
-async function insert(
-  options: PolicyStoreOptions,
-  last: LastVersion,
-  text: string,
-  by: Actor,
-): Promise<PolicySummary> {
-  const row: PolicyRow = {
-    version: (last?.version ?? 0) + 1,
-    applied_at: isoTime(options.clock),
-    applied_by: by,
-    sha256: sha256Of(text),
-    text,
-  };
-  await options.database.run(
-    'INSERT INTO policies (version, applied_at, applied_by, sha256, text) VALUES (?, ?, ?, ?, ?)',
-    [row.version, row.applied_at, row.applied_by, row.sha256, row.text],
-  );
-  return summaryOf(row);
-}
-
-function summaryOf(row: PolicyRow): PolicySummary {
-  return {
-    version: row.version,
-    appliedAt: row.applied_at,
-    appliedBy: row.applied_by,
-    sha256: row.sha256,
-    text: row.text,
-  };
 }
 
 function sha256Of(text: string): string {

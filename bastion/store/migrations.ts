@@ -79,6 +79,8 @@ const POLICIES = `
   ) STRICT;
 `;
 
+const POLICY_MESSAGES = 'ALTER TABLE policies ADD COLUMN message TEXT;';
+
 /** All migrations of `bastion.db`, in order. Only ever add to the end. */
 export const BASTION_MIGRATIONS: readonly string[] = [
   ...ADMIN_MIGRATIONS,
@@ -86,4 +88,5 @@ export const BASTION_MIGRATIONS: readonly string[] = [
   HOSTS,
   POLICIES,
   SEEN_PASSES_MIGRATION,
+  POLICY_MESSAGES,
 ];

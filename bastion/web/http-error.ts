@@ -25,6 +25,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   'api_token.exists': 409,
   'api_token.too_many': 409,
   'policy.invalid': 422,
+  'policy.changed_meanwhile': 409,
   'access.not_stored': 503,
   'audit.unavailable': 503,
   'enrolment.refused': 403,

@@ -18,6 +18,7 @@ import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
 import { limitHandshakes } from '../../shared/tunnel/handshake-limit.ts';
 import { refuseUpgrade } from '../../shared/tunnel/upgrade-refusal.ts';
 import type { AdminAccounts } from '../admins/admin-accounts.ts';
+import type { PolicyAdministration } from '../policy/policy-administration.ts';
 import type { BastionService } from '../service.ts';
 import { AccessGuard } from './access-guard.ts';
 import { EventStreams } from './event-streams.ts';
@@ -30,6 +31,7 @@ import { apiTokenRoutes } from './routes/api-tokens.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { hostRoutes } from './routes/hosts.ts';
 import { machineRoutes } from './routes/machine.ts';
+import { policyRoutes } from './routes/policy.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -51,6 +53,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 30_000;
 /** What the web server is made of. */
 export interface WebServerDeps {
   readonly service: BastionService;
+  readonly policies: PolicyAdministration;
   readonly admins: AdminAccounts;
   /** Takes the agents' tunnels (`/tunnel`). */
   readonly acceptor: { handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void };
@@ -121,6 +124,7 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   sessionRoutes(app, context);
   auditRoutes(app, context);
   hostRoutes(app, context);
+  policyRoutes(app, context, deps.policies);
   apiTokenRoutes(app, context);
   machineRoutes(app, context, {
     enrol: deps.enrol,

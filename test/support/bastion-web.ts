@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
@@ -6,7 +7,9 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { AdminAccounts, type NewAdminCredentials } from '../../bastion/admins/admin-accounts.ts';
 import type { AdminRole } from '../../bastion/admins/role.ts';
-import { ADMIN_MIGRATIONS } from '../../bastion/store/admin-migrations.ts';
+import { PolicyAdministration } from '../../bastion/policy/policy-administration.ts';
+import { PolicyStore } from '../../bastion/policy/policy-store.ts';
+import { BASTION_MIGRATIONS } from '../../bastion/store/migrations.ts';
 import { createWebServer, type WebServerDeps } from '../../bastion/web/server.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { silentLogger } from '../../shared/log.ts';
@@ -52,18 +55,36 @@ export interface BastionWeb {
   close(): Promise<void>;
 }
 
+const POLICY = `version: 1
+roles:
+  - name: ops
+    groups: [ops]
+    hosts: { names: ['*'] }
+    logins: [deploy]
+    allow: [shell]
+`;
+
 /** Starts a {@link BastionWeb} on a free port. */
 export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): Promise<BastionWeb> {
   const { path: dir, remove } = createTemporaryDirectory();
   const service = new FakeBastionService(dir);
   const database = await Database.open(join(dir, 'bastion.db'), {
-    migrations: ADMIN_MIGRATIONS,
+    migrations: BASTION_MIGRATIONS,
     synchronous: 'NORMAL',
   });
   const admins = new AdminAccounts({ database, audit: service, clock: systemClock, bastionName: 'acme' });
   const { ca, cert, key } = await createTestCertificate();
+  const policyPath = join(dir, 'policy.yaml');
+  writeFileSync(policyPath, POLICY);
+  const policies = new PolicyAdministration({
+    store: await PolicyStore.open({ path: policyPath, database, audit: service, clock: systemClock }),
+    labelsOf: () => ({}),
+    access: () => 'on',
+    clock: systemClock,
+  });
   const deps: WebServerDeps = {
     service,
+    policies,
     admins,
     acceptor: {
       handleUpgrade: (_request, socket) => void socket.end('HTTP/1.1 426 Upgrade Required\r\n\r\n'),

@@ -7,7 +7,6 @@ import type {
   BastionStatus,
   HostSummary,
   LiveRecordingEvent,
-  PolicySummary,
   RecordingSummary,
   SessionQuery,
   SessionSummary,
@@ -297,25 +296,6 @@ export class FakeBastionService implements BastionService, AuditSink {
       expiresAt: new Date(Date.now() + 1_800_000).toISOString(),
       command: `drawbridge agent join --url https://bastion.acme.example --token ${token} --name ${options.name}`,
     };
-  }
-
-  async policy(): Promise<PolicySummary> {
-    const text =
-      'version: 1\nroles:\n  - name: ops\n    groups: [ops]\n    logins: [deploy]\n    hosts: {env: prod}\n';
-    return {
-      version: 3,
-      appliedAt: '2026-01-03T10:12:00.000Z',
-      appliedBy: 'local:root',
-      sha256: createHash('sha256').update(text).digest('hex'),
-      text,
-    };
-  }
-
-  async checkPolicy() {}
-
-  async applyPolicy(actor: Actor) {
-    await this.append({ type: 'policy.changed', actor });
-    return this.policy();
   }
 
   #live() {

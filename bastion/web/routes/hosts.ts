@@ -4,12 +4,11 @@ import {
   hostNameSchema,
   joinTokenRequestSchema,
   joinTokenSchema,
-  policySchema,
   problemSchema,
 } from '../api.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
-/** Hosts, how one joins, and the policy that says who reaches them. */
+/** Hosts, and how one joins. */
 export function hostRoutes(app: WebApp, context: RouteContext): void {
   const { guard, service } = context;
 
@@ -61,18 +60,5 @@ export function hostRoutes(app: WebApp, context: RouteContext): void {
         ...(labels === undefined ? {} : { labels }),
       });
     },
-  );
-
-  app.get(
-    '/api/policy',
-    {
-      onRequest: guard.require('viewer'),
-      schema: {
-        summary: 'The policy in force',
-        tags: ['policy'],
-        response: { 200: policySchema, '4xx': problemSchema },
-      },
-    },
-    () => service.policy(),
   );
 }

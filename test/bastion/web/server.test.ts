@@ -91,6 +91,9 @@ describe('who may do what', () => {
       '/api/events',
       '/api/hosts',
       '/api/policy',
+      '/api/policy/versions',
+      '/api/policy/versions/1',
+      '/api/policy/difference?from=1&to=1',
       '/api/search?q=a',
       '/api/api-tokens',
     ];

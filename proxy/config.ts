@@ -4,6 +4,7 @@ import type { Resolved } from '../shared/config/config-path.ts';
 import {
   commonFields,
   durationBetween,
+  egressSection,
   hostName,
   httpsUrl,
   listenAddress,
@@ -11,6 +12,7 @@ import {
   tlsSection,
 } from '../shared/config/fields.ts';
 import { LOGIN_LIFETIME_MAX_S } from '../shared/identity/claims.ts';
+import { providersSection } from './providers/config.ts';
 
 const MINUTE_MS = 60_000;
 const LOGIN_LIFETIME_MAX_MS = LOGIN_LIFETIME_MAX_S * 1000;
@@ -30,6 +32,10 @@ export const proxyConfigSchema = z.strictObject({
     publicPort: port.exactOptional(),
   }),
   tls: tlsSection,
+  /** Identity providers that operators may sign in with. */
+  providers: providersSection,
+  /** How to reach them. */
+  egress: egressSection,
   logins: z
     .strictObject({
       /** How long the key of a login lives. */

@@ -24,6 +24,7 @@ import { ProxyAdministration } from './administration.ts';
 import type { ProxyConfig } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { Enrolments } from './enrolment/enrolment.ts';
+import { openProviders } from './providers/open-providers.ts';
 import { hostInUrl, jumpLine, type PublicPlace, publicPlace } from './public-place.ts';
 import { frontDoor } from './ssh/front-door.ts';
 import { MemoryDirectory } from './store/directory.ts';
@@ -94,6 +95,10 @@ async function start(
     clock,
     lifetimeMs: config.logins.lifetime,
   });
+  const { providers: configured, egress } = config;
+  const providers = await openProviders({
+    ...{ providers: configured, egress, store, logins, passwords, refusals, audit, clock, log },
+  });
   const tokens = new OperatorTokens({ operators, refusals, audience: identity.id, clock });
   const { enrolments: enrolmentStore } = store;
   const enrolments = new Enrolments({ identity, store: enrolmentStore, refusals, audit, clock });
@@ -151,6 +156,7 @@ async function start(
       store,
       directory,
       logins,
+      providers,
       devices,
       tokens,
       enrolments,

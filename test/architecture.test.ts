@@ -27,6 +27,11 @@ const homes: readonly { readonly banned: RegExp; readonly outside: RegExp; reado
   },
   { banned: /^jose$/, outside: /^shared\/identity\//, why: 'one place decides which signatures count' },
   {
+    banned: /^openid-client$/,
+    outside: /^operator\//,
+    why: "only the operator's own machine signs in at an identity provider; the roles check what it said",
+  },
+  {
     banned: /^otplib$/,
     outside: /^(proxy\/accounts|bastion\/admins|cli\/demo|operator)\//,
     why: 'one-time codes are made and checked in few places, so that each is spent once',

@@ -6,6 +6,12 @@ import { type Cli, examples, type RegisterVerb } from '../cli.ts';
 import { formatDuration, formatTime } from '../format.ts';
 import { writeFacts } from '../table.ts';
 import { printable } from '../terminal.ts';
+import {
+  listOfferedProviders,
+  logInWithProvider,
+  signOutAtProvider,
+  wantsProvider,
+} from './login-provider.ts';
 
 interface HomeOption {
   readonly home?: string;
@@ -16,6 +22,9 @@ interface LoginOptions extends HomeOption {
   readonly passwordFile?: string;
   readonly code?: string;
   readonly ca?: string;
+  readonly provider?: string;
+  readonly deviceCode?: boolean;
+  readonly browser: boolean;
 }
 
 const HOME_HELP = 'where the login is kept (env DRAWBRIDGE_HOME; ~/.drawbridge)';
@@ -27,7 +36,7 @@ export const registerLogin: RegisterVerb = (program, cli) => {
     .command('login')
     .argument('[proxy]', "the proxy's address, such as https://proxy.example.com (the last one, if left out)")
     .description(
-      "Sign in at the vendor's proxy with password and one-time code. It makes a fresh key that lives at most\n" +
+      "Sign in at the vendor's proxy with password and one-time code, or with an identity provider. It makes a fresh key that lives at most\n" +
         '8 hours, and an ssh configuration; after that ssh asks for nothing.',
     )
     .option('--username <name>', 'your user name (env DRAWBRIDGE_USERNAME; asked if left out)')
@@ -36,11 +45,21 @@ export const registerLogin: RegisterVerb = (program, cli) => {
       'file with the password, - for standard input (env DRAWBRIDGE_PASSWORD)',
     )
     .option('--code <code>', 'code of your authenticator (env DRAWBRIDGE_CODE; asked if left out)')
+    .option(
+      '--provider <name>',
+      'sign in with this identity provider, in the browser (`list` shows which there are)',
+    )
+    .option(
+      '--device-code',
+      'with an identity provider: sign in on another machine, for terminals without a browser',
+    )
+    .option('--no-browser', 'show the address of the sign-in instead of opening a browser')
     .option('--ca <file>', "PEM file with the CA of the proxy's certificate, if it is not a public one")
     .option('--home <dir>', HOME_HELP)
     .action((proxy: string | undefined, options: LoginOptions) => logIn(cli, proxy, options));
   examples(login, [
     'drawbridge login https://proxy.example.com --username alice',
+    'drawbridge login https://proxy.example.com --provider okta',
     'drawbridge login https://proxy.example.com --ca ca.pem --username alice --password-file - --code 123456',
   ]);
 };
@@ -50,8 +69,9 @@ export const registerLogout: RegisterVerb = (program, cli) => {
   const logout = program
     .command('logout')
     .description('Give the login back to the proxy and remove its key, host keys and ssh configuration.')
+    .option('--everywhere', 'sign out at the identity provider too: opens its page, if it has one')
     .option('--home <dir>', HOME_HELP)
-    .action((options: HomeOption) => logOut(cli, options));
+    .action((options: HomeOption & { everywhere?: boolean }) => logOut(cli, options));
   examples(logout, ['drawbridge logout']);
 };
 
@@ -69,7 +89,7 @@ export const registerStatus: RegisterVerb = (program, cli) => {
 async function logIn(cli: Cli, proxy: string | undefined, options: LoginOptions): Promise<void> {
   const { ask, askSecret } = await import('../../operator/prompt.ts');
   const { signIn } = await import('../../operator/sign-in.ts');
-  const { env, terminal } = cli;
+  const { env } = cli;
   const home = openHome(options.home, env);
   const before = await earlierLogin(cli, options);
   const proxyUrl = proxy ?? before?.proxy.url;
@@ -83,27 +103,46 @@ async function logIn(cli: Cli, proxy: string | undefined, options: LoginOptions)
     before?.proxy.ownCa === true && proxyUrl === before.proxy.url,
     home.caPath,
   );
+  const place = {
+    proxyUrl,
+    home,
+    env,
+    command: [process.execPath, cli.entryPath],
+    ...(ca === undefined ? {} : { ca }),
+  };
+  if (options.provider === 'list') return listOfferedProviders(cli, place);
+  const byProvider = wantsProvider(options, before, proxyUrl, env);
+  if (byProvider) {
+    const { deviceCode = false, browser } = options;
+    const provider = options.provider ?? before?.provider?.name;
+    tellSignedIn(
+      cli,
+      await logInWithProvider(cli, place, { provider, deviceCode, browser }),
+      home.sshConfigPath,
+    );
+    return;
+  }
   const prompt = { input: process.stdin, output: process.stderr };
   const username =
     options.username ?? env['DRAWBRIDGE_USERNAME'] ?? (await ask(prompt, 'User name: ', HOW_ELSE));
   const password = (await givenPassword(options, env)) ?? (await askSecret(prompt, 'Password: ', HOW_ELSE));
   const code = options.code ?? env['DRAWBRIDGE_CODE'] ?? (await ask(prompt, 'One-time code: ', HOW_ELSE));
   const login = await signIn({
-    proxyUrl,
     username: username.trim(),
     password,
     code: code.trim(),
-    home,
-    env,
-    command: [process.execPath, cli.entryPath],
-    ...(ca === undefined ? {} : { ca }),
+    ...place,
   });
+  tellSignedIn(cli, login, home.sshConfigPath);
+}
+
+function tellSignedIn({ terminal }: Cli, login: Login, sshConfigPath: string): void {
   const leftMs = Date.parse(login.key.expiresAt) - Date.now();
   terminal.line(`Signed in as ${printable(login.operator.username)} for ${formatDuration(leftMs)}.`);
   const bastion = login.bastions[0]?.name ?? 'BASTION';
   terminal.note(`Try: drawbridge ssh LOGIN@HOST.${printable(bastion)}`);
   terminal.note(
-    `Or put this line first in ~/.ssh/config, and use ssh, scp, rsync as ever: Include ${home.sshConfigPath}`,
+    `Or put this line first in ~/.ssh/config, and use ssh, scp, rsync as ever: Include ${sshConfigPath}`,
   );
 }
 
@@ -150,10 +189,12 @@ async function givenPassword(options: LoginOptions, env: NodeJS.ProcessEnv): Pro
   return text.replace(/\r?\n$/, '');
 }
 
-async function logOut(cli: Cli, options: HomeOption): Promise<void> {
+async function logOut(cli: Cli, options: HomeOption & { everywhere?: boolean }): Promise<void> {
+  const login = options.everywhere === true ? await earlierLogin(cli, options) : undefined;
   const { signOut } = await import('../../operator/sign-in.ts');
   const problem = await signOut(openHome(options.home, cli.env), cli.env);
   cli.terminal.line('Signed out.');
+  if (login !== undefined) await signOutAtProvider(cli, login);
   if (problem === undefined || isDrawbridgeError(problem, 'login.expired')) return;
   cli.terminal.note(
     `The proxy could not be told (${printable(messageOf(problem))}); the login ends there by itself.`,

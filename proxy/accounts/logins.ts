@@ -36,6 +36,8 @@ export interface CheckedOperator {
   readonly amr: readonly string[];
   /** The way, for the audit log: `login` (password and code), `security_key`, … */
   readonly by: string;
+  /** When the factors were proven, if not just now. */
+  readonly authTimeMs?: number;
   /** What else the audit log should say of it. */
   readonly details?: Readonly<Record<string, Json>>;
 }
@@ -123,6 +125,7 @@ export class Logins {
         : await this.#devices.prove(deviceProof, { username, fingerprint: key.fingerprint, source });
     await this.#requireFreshKey(key.fingerprint);
     const nowMs = this.#clock.nowMs();
+    const { authTimeMs = nowMs } = checked;
     const lifetimeMs = Math.max(
       LOGIN_LIFETIME_MIN_MS,
       Math.min(this.#lifetimeMs, request.lifetimeMs ?? this.#lifetimeMs),
@@ -132,8 +135,8 @@ export class Logins {
       username,
       publicLine: `${key.type} ${key.blob.toString('base64')}`,
       amr,
-      authTimeMs: nowMs,
-      expiresAtMs: nowMs + lifetimeMs,
+      authTimeMs,
+      expiresAtMs: Math.min(nowMs + lifetimeMs, authTimeMs + LOGIN_LIFETIME_MAX_S * 1000),
       ...(deviceId === undefined ? {} : { deviceId }),
     };
     await this.#audit.append({

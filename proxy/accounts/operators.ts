@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
-import { LOGIN_LIFETIME_MAX_S } from '../../shared/identity/claims.ts';
+import { LOGIN_LIFETIME_MAX_S, type ProviderEvidence } from '../../shared/identity/claims.ts';
 import type { Store } from '../store/store.ts';
 
 /** Somebody who has shown who they are, on one connection, with one key. */
@@ -24,6 +24,8 @@ export interface OperatorRights {
   readonly groups: readonly string[];
   /** Id of the device, while an administrator's approval of it stands. */
   readonly device?: string;
+  /** What the identity provider said at the login, for bastions that check it themselves. */
+  readonly idp?: ProviderEvidence;
 }
 
 /** How a key stands. Only its holder is told more than that it is not accepted. */
@@ -104,6 +106,12 @@ export class Operators {
     const { deviceId } = operator;
     const device = deviceId === undefined ? undefined : await this.#store.devices.findDevice(deviceId);
     const approved = device?.approvedAtMs !== undefined && device.revokedAtMs === undefined;
-    return { groups: account.groups, ...(approved ? { device: device.id } : {}) };
+    const idp =
+      operator.by === 'login' ? await this.#store.identities.findEvidence(operator.fingerprint) : undefined;
+    return {
+      groups: account.groups,
+      ...(approved ? { device: device.id } : {}),
+      ...(idp === undefined ? {} : { idp }),
+    };
   }
 }

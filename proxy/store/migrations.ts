@@ -1,3 +1,5 @@
+import { IDENTITIES_MIGRATION } from './sqlite-identities.ts';
+
 /** The proxy's database, step by step. Only ever append: a step that was released is never edited. */
 export const PROXY_MIGRATIONS: readonly string[] = [
   `
@@ -92,4 +94,5 @@ export const PROXY_MIGRATIONS: readonly string[] = [
 
   ALTER TABLE logins ADD COLUMN device_id TEXT;
   `,
+  IDENTITIES_MIGRATION,
 ];

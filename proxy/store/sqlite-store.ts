@@ -5,6 +5,7 @@ import { SqliteAccounts } from './sqlite-accounts.ts';
 import { SqliteDevices } from './sqlite-devices.ts';
 import { SqliteEnrolments } from './sqlite-enrolments.ts';
 import { SqliteFactors } from './sqlite-factors.ts';
+import { SqliteIdentities } from './sqlite-identities.ts';
 import { SqliteLogins } from './sqlite-logins.ts';
 import type { Store } from './store.ts';
 
@@ -23,6 +24,7 @@ export async function openSqliteStore(dataDir: string): Promise<Store> {
     logins: new SqliteLogins(db),
     factors: new SqliteFactors(db),
     devices: new SqliteDevices(db),
+    identities: new SqliteIdentities(db),
     enrolments: new SqliteEnrolments(db),
     close: () => db.close(),
   };

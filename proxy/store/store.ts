@@ -2,6 +2,7 @@ import type { Json } from '../../shared/audit/event.ts';
 import type { PublicJwk } from '../../shared/identity/keys.ts';
 import type { DeviceStore } from './device-store.ts';
 import type { FactorStore } from './factor-store.ts';
+import type { IdentityStore } from './identity-store.ts';
 
 /** A person of the vendor who may sign in. */
 export interface Account {
@@ -129,6 +130,7 @@ export interface Store {
   readonly logins: LoginStore;
   readonly factors: FactorStore;
   readonly devices: DeviceStore;
+  readonly identities: IdentityStore;
   readonly enrolments: EnrolmentStore;
   close(): Promise<void>;
 }

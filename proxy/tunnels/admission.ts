@@ -157,7 +157,7 @@ export class Admission {
         hint: 'Try again in a minute.',
       });
     }
-    const { groups, device } = await this.#operators.rightsOf(operator);
+    const { groups, device, idp } = await this.#operators.rightsOf(operator);
     if (!(await this.#directory.find(bastion.id))) throw offline(bastion.name);
     const pass = await signPass(
       this.#identity,
@@ -169,6 +169,7 @@ export class Admission {
         auth_time: Math.floor(operator.authTimeMs / 1000),
         login_exp: Math.floor(operator.expiresAtMs / 1000),
         ...(device === undefined ? {} : { device }),
+        ...(idp === undefined ? {} : { idp }),
         cnf: operator.fingerprint,
       },
       this.#clock,

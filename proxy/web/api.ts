@@ -7,6 +7,7 @@ import type { Devices } from '../accounts/devices.ts';
 import type { LoginRequest, Logins } from '../accounts/logins.ts';
 import type { OperatorTokens } from '../accounts/operator-tokens.ts';
 import type { Enrolments } from '../enrolment/enrolment.ts';
+import type { ListedProvider, ProviderLoginRequest, ProviderLogins } from '../providers/provider-logins.ts';
 import type { PublicPlace } from '../public-place.ts';
 import type { Directory } from '../store/directory.ts';
 import type { Login, Store } from '../store/store.ts';
@@ -45,6 +46,7 @@ export interface ProxyApiParts {
   readonly store: Store;
   readonly directory: Directory;
   readonly logins: Logins;
+  readonly providers: ProviderLogins;
   readonly devices: Devices;
   readonly tokens: OperatorTokens;
   readonly enrolments: Enrolments;
@@ -82,6 +84,16 @@ export class ProxyApi {
   /** Password, code and a fresh public key become a login. */
   async login(request: LoginRequest): Promise<OperatorView> {
     return this.#view(await this.#parts.logins.login(request));
+  }
+
+  /** Identity providers that one can sign in with. */
+  listProviders(): readonly ListedProvider[] {
+    return this.#parts.providers.list();
+  }
+
+  /** An identity provider's ID token and the key that it commits to become a login. */
+  async providerLogin(request: ProviderLoginRequest): Promise<OperatorView> {
+    return this.#view(await this.#parts.providers.login(request));
   }
 
   /** Who the token's signer is, and how long the login lasts. */

@@ -7,6 +7,7 @@ import { plainAddress } from '../../shared/network.ts';
 import { PASSWORD_LIMIT_BYTES } from '../accounts/password.ts';
 import type { ProxyApi } from './api.ts';
 import { parseWith } from './parse-body.ts';
+import { addProviderRoutes } from './provider-routes.ts';
 
 const loginKeyFields = {
   publicKey: z.string().min(1).max(1024),
@@ -50,6 +51,7 @@ export function addRoutes(server: FastifyInstance, api: ProxyApi): void {
     api.login({ ...parseWith(loginSchema, request.body), source: sourceOf(request) }),
   );
 
+  addProviderRoutes(server, api, sourceOf);
   server.get('/api/operator', async (request) => api.operator(bearerOf(request), sourceOf(request)));
   server.get('/api/operator/hosts', async (request) => api.hosts(bearerOf(request), sourceOf(request)));
   server.post('/api/logout', async (request) => {

@@ -82,11 +82,16 @@ function abbreviate(thumbprint: string): string {
 
 /** OpenSSH fingerprint (`SHA256:…`) of an Ed25519 key: over the wire form of RFC 8709. */
 export function sshFingerprintOf(jwk: PublicJwk): string {
-  const blob = Buffer.concat([
-    sshString(Buffer.from('ssh-ed25519')),
-    sshString(Buffer.from(jwk.x, 'base64url')),
-  ]);
-  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+  return `SHA256:${createHash('sha256').update(sshBlobOf(jwk)).digest('base64').replace(/=+$/, '')}`;
+}
+
+/** OpenSSH one-line form (`ssh-ed25519 AAAA…`) of an Ed25519 key. */
+export function sshPublicLineOf(jwk: PublicJwk): string {
+  return `ssh-ed25519 ${sshBlobOf(jwk).toString('base64')}`;
+}
+
+function sshBlobOf(jwk: PublicJwk): Buffer {
+  return Buffer.concat([sshString(Buffer.from('ssh-ed25519')), sshString(Buffer.from(jwk.x, 'base64url'))]);
 }
 
 function sshString(bytes: Buffer): Buffer {

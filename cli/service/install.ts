@@ -28,6 +28,11 @@ export const thisSystem: ServiceSystem = {
   run: runSystemProgram,
 };
 
+/** Whether a role's unit is on this machine. */
+export function isInstalled(role: RolePlace['role'], system: ServiceSystem = thisSystem): Promise<boolean> {
+  return exists(join(system.unitDirectory, unitName(role)));
+}
+
 /** What an installation has done. */
 export interface InstalledService {
   readonly unitPath: string;

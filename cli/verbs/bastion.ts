@@ -102,7 +102,9 @@ async function joinVendor(cli: Cli, proxy: string, token: string, options: JoinO
   const configPath = configPathOf(options, cli);
   await joinProxy({ config: await loadBastionConfig(configPath), url: proxy, token });
   cli.terminal.line(`Joined the proxy at ${proxy}.`);
-  if (options.install === true) await installAndTell(cli, configPath);
+  const { isInstalled } = await import('../service/install.ts');
+  // A service that runs learns of the proxy when it starts, and may read only what is its own.
+  if (options.install === true || (await isInstalled('bastion'))) await installAndTell(cli, configPath);
   else cli.terminal.note(`Next: drawbridge bastion start --config ${configPath}`);
 }
 

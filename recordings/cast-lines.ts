@@ -1,7 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { LINE_LIMIT_BYTES } from './format.ts';
+import { openStoredCast } from './stored-cast.ts';
 
 const NEWLINE = 0x0a;
 const READ_BYTES = 64 * 1024;
@@ -40,41 +39,31 @@ export class LineSplitter {
   }
 }
 
-/** The whole lines of a file, a few at a time; half a line at its end is left out. @throws `recording.malformed` */
-export async function* readLines(path: string, signal?: AbortSignal): AsyncGenerator<readonly string[]> {
-  const file = await open(path, 'r');
+/**
+ * The whole lines of a recording, a few at a time, from `startBytes` (the start of a line) on; half a line at its end
+ * is left out.
+ * @throws `recording.malformed`
+ */
+export async function* readLines(
+  path: string,
+  signal?: AbortSignal,
+  range: { readonly startBytes?: number; readonly endBytes?: number } = {},
+): AsyncGenerator<readonly string[]> {
+  const cast = await openStoredCast(path);
   try {
     const splitter = new LineSplitter();
     const buffer = Buffer.allocUnsafe(READ_BYTES);
-    while (true) {
+    const endBytes = range.endBytes ?? Number.POSITIVE_INFINITY;
+    for (let position = range.startBytes ?? 0; position < endBytes; ) {
       signal?.throwIfAborted();
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
-      if (bytesRead === 0) return;
-      const lines = splitter.split(buffer.subarray(0, bytesRead));
+      const wanted = buffer.subarray(0, Math.min(buffer.length, endBytes - position));
+      const bytes = await cast.read(wanted, position);
+      if (bytes === 0) return;
+      position += bytes;
+      const lines = splitter.split(wanted.subarray(0, bytes));
       if (lines.length > 0) yield lines;
     }
   } finally {
-    await file.close();
-  }
-}
-
-/**
- * Size in bytes of the file up to and including its last newline: what may be served of a recording that was cut off.
- * Reads the end of the file only, and synchronously.
- */
-export function wholeLinesSize(path: string): number {
-  const fd = openSync(path, 'r');
-  try {
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
-    for (let end = fstatSync(fd).size; end > 0; ) {
-      const start = Math.max(0, end - READ_BYTES);
-      const bytes = readSync(fd, buffer, 0, end - start, start);
-      const newline = buffer.subarray(0, bytes).lastIndexOf(NEWLINE);
-      if (newline !== -1) return start + newline + 1;
-      end = start;
-    }
-    return 0;
-  } finally {
-    closeSync(fd);
+    await cast.close();
   }
 }

@@ -8,7 +8,7 @@ import {
   parseHeaderLine,
 } from './format.ts';
 
-export { wholeLinesSize } from './cast-lines.ts';
+export { wholeLinesSize } from './stored-cast.ts';
 
 /**
  * Header and events of the recording at `path`, in order, of any length in little memory. Half a line at the end, as

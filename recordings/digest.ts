@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { read } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { DrawbridgeError } from '../shared/errors.ts';
+import { openStoredCast, type StoredCast } from './stored-cast.ts';
 
 /** What identifies a file's content. */
 export interface FileDigest {
@@ -40,11 +40,7 @@ export class GrowingDigest {
       this.#piece ??= Buffer.allocUnsafe(Math.min(PIECE_BYTES, endBytes - this.#sizeBytes));
       const want = Math.min(this.#piece.length, endBytes - this.#sizeBytes);
       const { bytesRead } = await readAt(fd, this.#piece, 0, want, this.#sizeBytes);
-      if (bytesRead === 0) {
-        throw new DrawbridgeError('recording.truncated', 'The recording became shorter while it was read.', {
-          hint: 'Somebody or something changes files in the recordings folder: look there first.',
-        });
-      }
+      if (bytesRead === 0) throw truncated();
       this.#hash.update(this.#piece.subarray(0, bytesRead));
       this.#sizeBytes += bytesRead;
     }
@@ -58,14 +54,34 @@ export class GrowingDigest {
   }
 }
 
-/** SHA-256 of the file at `path` as it is now. */
+/** SHA-256 of the asciicast file at `path` as it is now, also when it is stored compressed. */
 export async function digestFile(path: string, options: { signal?: AbortSignal } = {}): Promise<FileDigest> {
-  const file = await open(path, 'r');
+  const cast = await openStoredCast(path);
   try {
-    const digest = new GrowingDigest();
-    await digest.advance(file.fd, (await file.stat()).size, options.signal);
-    return digest.current();
+    return await digestOfCast(cast, options.signal);
   } finally {
-    await file.close();
+    await cast.close();
   }
+}
+
+/** SHA-256 of an open recording, from its first byte to the last that it had when it was opened. */
+export async function digestOfCast(cast: StoredCast, signal?: AbortSignal): Promise<FileDigest> {
+  const hash = createHash('sha256');
+  const piece = Buffer.allocUnsafe(Math.max(1, Math.min(PIECE_BYTES, cast.sizeBytes)));
+  let sizeBytes = 0;
+  while (sizeBytes < cast.sizeBytes) {
+    signal?.throwIfAborted();
+    const wanted = piece.subarray(0, Math.min(piece.length, cast.sizeBytes - sizeBytes));
+    const bytes = await cast.read(wanted, sizeBytes);
+    if (bytes === 0) throw truncated();
+    hash.update(wanted.subarray(0, bytes));
+    sizeBytes += bytes;
+  }
+  return { sha256: hash.digest('hex'), sizeBytes };
+}
+
+function truncated(): DrawbridgeError {
+  return new DrawbridgeError('recording.truncated', 'The recording became shorter while it was read.', {
+    hint: 'Somebody or something changes files in the recordings folder: look there first.',
+  });
 }

@@ -1,3 +1,4 @@
+import { KEEPING_MIGRATION } from '../retention/keeping-migration.ts';
 import { SEEN_PASSES_MIGRATION } from '../trust/seen-passes.ts';
 import { ADMIN_MIGRATIONS } from './admin-migrations.ts';
 
@@ -89,4 +90,5 @@ export const BASTION_MIGRATIONS: readonly string[] = [
   POLICIES,
   SEEN_PASSES_MIGRATION,
   POLICY_MESSAGES,
+  KEEPING_MIGRATION,
 ];

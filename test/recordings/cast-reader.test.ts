@@ -103,12 +103,12 @@ describe('readCastForDisplay', () => {
 });
 
 describe('wholeLinesSize', () => {
-  it('is the size up to the last newline, however far back that is', () => {
+  it('is the size up to the last newline, however far back that is', async () => {
     const path = cast(HEADER);
-    expect(wholeLinesSize(path)).toBe(HEADER.length);
+    expect(await wholeLinesSize(path)).toBe(HEADER.length);
     appendFileSync(path, 'x'.repeat(200_000));
-    expect(wholeLinesSize(path)).toBe(HEADER.length);
-    expect(wholeLinesSize(cast(''))).toBe(0);
-    expect(wholeLinesSize(cast('no newline'))).toBe(0);
+    expect(await wholeLinesSize(path)).toBe(HEADER.length);
+    expect(await wholeLinesSize(cast(''))).toBe(0);
+    expect(await wholeLinesSize(cast('no newline'))).toBe(0);
   });
 });

@@ -1,0 +1,122 @@
+import type { Actor, AuditSink } from '../../shared/audit/event.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import type { RecordingSummary, SessionSummary } from '../service.ts';
+import {
+  type ScreenHit,
+  type ScreenQuery,
+  searchRecording,
+  searchScreens,
+} from './recording-search.ts';
+import { keyframeAt, type ReplayIndex, type ReplaySegment, replayIndex, replaySegment } from './replay.ts';
+import type { SearchStore } from './search-store.ts';
+import { ViewingLog } from './viewing-log.ts';
+
+export interface RecordingLibraryParts {
+  readonly store: SearchStore;
+  readonly sessions: { find(id: string): Promise<SessionSummary | undefined> };
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+}
+
+/** A session that a search has found, with lines of its screens. */
+export interface ScreenResult {
+  readonly session: SessionSummary;
+  readonly hits: readonly ScreenHit[];
+}
+
+/** What people do with recordings by way of their index: search, and seek. Every look is entered before it is given. */
+export class RecordingLibrary {
+  readonly #parts: RecordingLibraryParts;
+  readonly #viewing: ViewingLog;
+
+  constructor(parts: RecordingLibraryParts) {
+    this.#parts = parts;
+    this.#viewing = new ViewingLog(parts.audit, parts.clock);
+  }
+
+  /** Searches the screens of all sessions. Audited as `recording.searched`, since results show lines of them. */
+  async search(
+    actor: Actor,
+    query: ScreenQuery,
+  ): Promise<{ readonly results: readonly ScreenResult[]; readonly complete: boolean }> {
+    await this.#viewing.entered(actor, `search ${query.text}`, {
+      type: 'recording.searched',
+      actor,
+      words: query.text,
+    });
+    const { found, complete } = await searchScreens(this.#parts.store, query);
+    const results: ScreenResult[] = [];
+    for (const { session: id, hits } of found) {
+      const session = await this.#parts.sessions.find(id);
+      if (session !== undefined) results.push({ session, hits });
+    }
+    return { results, complete };
+  }
+
+  /** Lines of one recording with the time of each. Audited as `recording.searched`. @throws `recording.not_found` */
+  async searchIn(
+    actor: Actor,
+    id: string,
+    channel: number,
+    text: string,
+  ): Promise<{ readonly hits: readonly ScreenHit[]; readonly complete: boolean }> {
+    const { session } = await this.#find(id, channel);
+    await this.#viewing.entered(actor, `search ${id}/${channel} ${text}`, {
+      type: 'recording.searched',
+      actor,
+      session: id,
+      operator: session.operator,
+      host: session.host,
+      channel,
+      words: text,
+    });
+    return searchRecording(this.#parts.store, { session: id, channel }, text);
+  }
+
+  /** @throws `recording.not_found`, `recording.not_indexed` */
+  async replayIndex(actor: Actor, id: string, channel: number): Promise<ReplayIndex> {
+    const { session, recording } = await this.#find(id, channel);
+    const index = await replayIndex(this.#parts.store, id, channel);
+    await this.#viewed(actor, session, recording);
+    return index;
+  }
+
+  /** @throws `recording.not_found`, `recording.not_indexed`, `recording.malformed` */
+  async replaySegment(actor: Actor, id: string, channel: number, number: number): Promise<ReplaySegment> {
+    const { session, recording } = await this.#find(id, channel);
+    await this.#viewed(actor, session, recording);
+    return replaySegment(this.#parts.store, { session: id, channel, path: recording.path }, number);
+  }
+
+  /** See `keyframeAt`. Enters nothing: for those who have entered the look at the live session. */
+  keyframeAt(session: string, channel: number, offsetBytes: number) {
+    return keyframeAt(this.#parts.store, { session, channel }, offsetBytes);
+  }
+
+  async #viewed(actor: Actor, session: SessionSummary, recording: RecordingSummary): Promise<void> {
+    const { channel } = recording;
+    await this.#viewing.entered(actor, `view ${session.id}/${channel}`, {
+      type: 'recording.viewed',
+      actor,
+      operator: session.operator,
+      session: session.id,
+      host: session.host,
+      login: session.login,
+      channel,
+      how: 'replay',
+    });
+  }
+
+  async #find(
+    id: string,
+    channel: number,
+  ): Promise<{ session: SessionSummary; recording: RecordingSummary }> {
+    const session = await this.#parts.sessions.find(id);
+    const recording = session?.recordings.find((item) => item.channel === channel);
+    if (session === undefined || recording === undefined) {
+      throw new DrawbridgeError('recording.not_found', `There is no recording ${channel} of ${id.slice(0, 40)}.`);
+    }
+    return { session, recording };
+  }
+}

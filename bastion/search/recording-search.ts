@@ -1,0 +1,124 @@
+import type { SearchStore } from './search-store.ts';
+import { secondOf } from './search-store.ts';
+import { CHUNKS_PER_SECOND } from './search-schema.ts';
+import { countIn, matchExpression, wordsOf } from './search-words.ts';
+
+/** Chunks of text that one search looks through; with more the answer says that it is not complete. */
+export const CHUNKS_LIMIT = 5_000;
+
+/** Lines shown of one session among the results. */
+const LINES_OF_SESSION = 3;
+
+/** Hits in one recording. */
+export const HITS_LIMIT = 500;
+
+/** A line is shown with so many UTF-16 code units around the first word. */
+const SNIPPET_LENGTH = 200;
+
+/** What to look for. Times are ISO. */
+export interface ScreenQuery {
+  readonly text: string;
+  readonly operator?: string;
+  readonly host?: string;
+  /** Only recordings that started at or after. */
+  readonly from?: string;
+  /** Only recordings that started at or before. */
+  readonly to?: string;
+  /** Sessions at most. */
+  readonly limit: number;
+}
+
+/** A line that was on the screen. Text as it was shown there: data from a host, never markup. */
+export interface ScreenHit {
+  readonly channel: number;
+  /** Seconds from the start of the recording at which it was seen first. */
+  readonly timeS: number;
+  readonly text: string;
+}
+
+/** What was found of one session. No hits: the words are in what is known about it. */
+export interface FoundSession {
+  readonly session: string;
+  readonly hits: readonly ScreenHit[];
+}
+
+/** Sessions, newest first, on whose screens (or in whose operator, host, login, id or command) all words occur together. */
+export async function searchScreens(
+  store: SearchStore,
+  query: ScreenQuery,
+): Promise<{ readonly found: readonly FoundSession[]; readonly complete: boolean }> {
+  const words = wordsOf(query.text);
+  if (words.length === 0) return { found: [], complete: true };
+  const rows = await store.match(matchExpression(words, query), {
+    ids: idRange(query),
+    limit: CHUNKS_LIMIT,
+  });
+  const bySession = new Map<string, { id: number; channel: number }[]>();
+  for (const { id, session, channel } of rows) {
+    const known = bySession.get(session);
+    if (known !== undefined) known.push({ id, channel });
+    else if (bySession.size < query.limit) bySession.set(session, [{ id, channel }]);
+  }
+  const found: FoundSession[] = [];
+  for (const [session, chunks] of bySession) {
+    // Rows come with the last first; what happened first is what to show.
+    const first = chunks.at(-1);
+    const hits = first === undefined ? [] : await hitsOf(store, first, words, LINES_OF_SESSION);
+    found.push({ session, hits });
+  }
+  return { found, complete: rows.length < CHUNKS_LIMIT && found.length < query.limit };
+}
+
+/** Every line of one recording that has the most of the words, in order. */
+export async function searchRecording(
+  store: SearchStore,
+  recording: { readonly session: string; readonly channel: number },
+  text: string,
+): Promise<{ readonly hits: readonly ScreenHit[]; readonly complete: boolean }> {
+  const words = wordsOf(text);
+  const indexed = await store.find(recording.session, recording.channel);
+  if (words.length === 0 || indexed === undefined) return { hits: [], complete: indexed !== undefined };
+  const rows = await store.match(matchExpression(words), { recording: indexed.id, limit: HITS_LIMIT });
+  const hits: ScreenHit[] = [];
+  for (const { id } of rows) {
+    hits.push(...(await hitsOf(store, { id, channel: recording.channel }, words, HITS_LIMIT)));
+    if (hits.length >= HITS_LIMIT) break;
+  }
+  hits.sort((a, b) => a.timeS - b.timeS);
+  return {
+    hits: hits.slice(0, HITS_LIMIT),
+    complete: indexed.state === 'done' && hits.length < HITS_LIMIT && rows.length < HITS_LIMIT,
+  };
+}
+
+async function hitsOf(
+  store: SearchStore,
+  chunk: { readonly id: number; readonly channel: number },
+  words: readonly string[],
+  limit: number,
+): Promise<ScreenHit[]> {
+  const lines = await store.lines(chunk.id);
+  const counted = lines.map(([timeS, text]) => ({ timeS, text, count: countIn(text, words) }));
+  const most = counted.reduce((max, { count }) => Math.max(max, count), 0);
+  if (most === 0) return [];
+  return counted
+    .filter(({ count }) => count === most)
+    .slice(0, limit)
+    .map(({ timeS, text }) => ({ channel: chunk.channel, timeS, text: snippetOf(text, words) }));
+}
+
+function snippetOf(text: string, words: readonly string[]): string {
+  if (text.length <= SNIPPET_LENGTH) return text;
+  const lower = text.toLowerCase();
+  const places = words.map((word) => lower.indexOf(word)).filter((at) => at !== -1);
+  const first = places.length === 0 ? 0 : Math.min(...places);
+  const start = Math.max(0, Math.min(first - SNIPPET_LENGTH / 4, text.length - SNIPPET_LENGTH));
+  const piece = text.slice(start, start + SNIPPET_LENGTH).toWellFormed();
+  return `${start > 0 ? '…' : ''}${piece}${start + SNIPPET_LENGTH < text.length ? '…' : ''}`;
+}
+
+function idRange(query: ScreenQuery): readonly [number, number] {
+  const first = query.from === undefined ? 0 : secondOf(query.from);
+  const last = query.to === undefined ? 2 ** 32 : secondOf(query.to);
+  return [first * CHUNKS_PER_SECOND, (last + 1) * CHUNKS_PER_SECOND - 1];
+}

@@ -1,0 +1,51 @@
+/**
+ * `search.db`: everything in it is made from recordings, and can be made again. Never evidence.
+ *
+ * The row ids of `chunks` and `screen_text` are the second at which the recording started times {@link CHUNKS_PER_SECOND}
+ * and a number behind it, so that newest first, and between two times, are ranges of the id and cost no sorting.
+ */
+export const SEARCH_MIGRATIONS: readonly string[] = [
+  `CREATE TABLE indexed_recordings (
+    id INTEGER PRIMARY KEY,
+    session TEXT NOT NULL,
+    channel INTEGER NOT NULL,
+    started_s INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('growing', 'done', 'failed')),
+    end_bytes INTEGER NOT NULL DEFAULT 0,
+    duration_s REAL NOT NULL DEFAULT 0,
+    problem TEXT,
+    UNIQUE (session, channel)
+  ) STRICT;
+  CREATE TABLE keyframes (
+    recording INTEGER NOT NULL REFERENCES indexed_recordings (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    start_s REAL NOT NULL,
+    offset_bytes INTEGER NOT NULL,
+    end_bytes INTEGER NOT NULL,
+    end_s REAL NOT NULL,
+    cols INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    screen BLOB NOT NULL,
+    PRIMARY KEY (recording, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE markers (
+    recording INTEGER NOT NULL REFERENCES indexed_recordings (id) ON DELETE CASCADE,
+    time_s REAL NOT NULL,
+    label TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX markers_by_recording ON markers (recording);
+  CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY,
+    recording INTEGER NOT NULL REFERENCES indexed_recordings (id) ON DELETE CASCADE,
+    segment INTEGER NOT NULL,
+    lines BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX chunks_by_recording ON chunks (recording, segment);
+  CREATE VIRTUAL TABLE screen_text USING fts5(
+    about, shown, content = '', contentless_delete = 1, prefix = '3',
+    tokenize = 'unicode61 remove_diacritics 2'
+  );`,
+];
+
+/** Chunks of text that recordings of one second can have: 16 GiB of text. */
+export const CHUNKS_PER_SECOND = 2 ** 20;

@@ -1,0 +1,337 @@
+import { rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { deflateRaw, inflateRaw } from 'node:zlib';
+import type { IndexSegment, Keyframe } from '../../recordings/indexing/index-format.ts';
+import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import { Database, type SqlValue } from '../../shared/store/database.ts';
+import { CHUNKS_PER_SECOND, SEARCH_MIGRATIONS } from './search-schema.ts';
+import { tagTokens } from './search-words.ts';
+
+const pack = promisify(deflateRaw);
+const unpack = promisify(inflateRaw);
+
+/** Unpacked size of a screen or a chunk of lines that is read back. */
+const UNPACKED_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** A recording as the index knows it. Times in seconds. */
+export interface IndexedRecording {
+  readonly id: number;
+  readonly session: string;
+  readonly channel: number;
+  readonly state: 'growing' | 'done' | 'failed';
+  /** Up to where it has been read. */
+  readonly endBytes: number;
+  readonly durationS: number;
+}
+
+/** Which recording is indexed, and what of it can be searched besides what it shows. */
+export interface RecordingSubject {
+  readonly session: string;
+  readonly channel: number;
+  readonly startedAt: string;
+  readonly operator: string;
+  readonly host: string;
+  readonly login: string;
+  readonly command?: string;
+}
+
+/** A keyframe and the segment that begins there, without the screen. */
+export interface SegmentPlace {
+  readonly number: number;
+  readonly startS: number;
+  readonly offsetBytes: number;
+  readonly endBytes: number;
+  readonly endS: number;
+}
+
+interface RecordingRow {
+  readonly id: number;
+  readonly session: string;
+  readonly channel: number;
+  readonly state: IndexedRecording['state'];
+  readonly end_bytes: number;
+  readonly duration_s: number;
+}
+
+interface KeyframeRow {
+  readonly number: number;
+  readonly start_s: number;
+  readonly offset_bytes: number;
+  readonly end_bytes: number;
+  readonly end_s: number;
+  readonly cols: number;
+  readonly rows: number;
+  readonly screen: Uint8Array;
+}
+
+/** The index of recordings in `search.db`. */
+export class SearchStore {
+  readonly #database: Database;
+
+  private constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * Opens the index. One that is damaged, or was written by another version, is thrown away: it is made again from
+   * the recordings.
+   */
+  static async open(path: string, log: Logger): Promise<SearchStore> {
+    const open = () => Database.open(path, { migrations: SEARCH_MIGRATIONS, synchronous: 'NORMAL' });
+    let database: Database | undefined;
+    try {
+      database = await open();
+      await database.get('SELECT COUNT(*) FROM indexed_recordings');
+      return new SearchStore(database);
+    } catch (error) {
+      const isWorthless = isDrawbridgeError(error, 'store.unreadable') || isDrawbridgeError(error, 'store.newer');
+      await database?.close();
+      if (!isWorthless) throw error;
+      log.warn({ err: error }, 'the search index is made anew from the recordings');
+      for (const suffix of ['', '-wal', '-shm']) await rm(`${path}${suffix}`, { force: true });
+      return new SearchStore(await open());
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+
+  async find(session: string, channel: number): Promise<IndexedRecording | undefined> {
+    const row = await this.#database.get<RecordingRow>(
+      'SELECT * FROM indexed_recordings WHERE session = ? AND channel = ?',
+      [session, channel],
+    );
+    return row === undefined ? undefined : recordingOf(row);
+  }
+
+  /** `session/channel` of everything that need not be looked at again. */
+  async settled(): Promise<Set<string>> {
+    const rows = await this.#database.all<{ name: string }>(
+      `SELECT session || '/' || channel AS name FROM indexed_recordings WHERE state <> 'growing'`,
+    );
+    return new Set(rows.map(({ name }) => name));
+  }
+
+  /** The row of a recording, made if it is missing. */
+  async begin(subject: RecordingSubject): Promise<IndexedRecording> {
+    await this.#database.run(
+      `INSERT OR IGNORE INTO indexed_recordings (session, channel, started_s, state) VALUES (?, ?, ?, 'growing')`,
+      [subject.session, subject.channel, secondOf(subject.startedAt)],
+    );
+    const found = await this.find(subject.session, subject.channel);
+    if (found === undefined) throw new DrawbridgeError('search.failed', 'The search index lost a row.');
+    return found;
+  }
+
+  /** Stores a segment, and what the next one begins with, in one transaction; replaces what was there of it. */
+  async storeSegment(recording: IndexedRecording, subject: RecordingSubject, segment: IndexSegment): Promise<void> {
+    const { keyframe, endBytes, endS, chunks, markers, next } = segment;
+    const screen = await pack(Buffer.from(keyframe.screen));
+    const nextScreen = next === undefined ? undefined : await pack(Buffer.from(next.screen));
+    const packed = await Promise.all(chunks.map(({ lines }) => pack(Buffer.from(JSON.stringify(lines)))));
+    const about = aboutText(subject);
+    await this.#database.transaction(async (db) => {
+      const at = await db.get<{ number: number | null; at: number | null }>(
+        'SELECT MAX(number) AS number, MAX(offset_bytes) AS at FROM keyframes WHERE recording = ?',
+        [recording.id],
+      );
+      const isSame = at?.at === keyframe.offsetBytes;
+      const number = isSame ? (at?.number ?? 0) : (at?.number ?? -1) + 1;
+      if (isSame) await deleteSegment(db, recording.id, number);
+      await insertKeyframe(db, recording.id, number, keyframe, { endBytes, endS, screen });
+      if (next !== undefined && nextScreen !== undefined) {
+        const empty = { endBytes: next.offsetBytes, endS: next.startS, screen: nextScreen };
+        await insertKeyframe(db, recording.id, number + 1, next, empty);
+      }
+      let id = await nextChunkId(db, subject.startedAt);
+      // Even a recording that showed nothing is found by who, where and what.
+      const texts = chunks.length === 0 && number === 0 ? [''] : chunks.map(textOf);
+      for (const [index, text] of texts.entries()) {
+        await db.run('INSERT INTO chunks VALUES (?, ?, ?, ?)', [
+          id,
+          recording.id,
+          number,
+          packed[index] ?? (await pack(Buffer.from('[]'))),
+        ]);
+        await db.run('INSERT INTO screen_text (rowid, about, shown) VALUES (?, ?, ?)', [id, about, text]);
+        id += 1;
+      }
+      for (const [timeS, label] of markers) {
+        await db.run('INSERT INTO markers VALUES (?, ?, ?)', [recording.id, timeS, label]);
+      }
+      await db.run(`UPDATE indexed_recordings SET end_bytes = ?, duration_s = ? WHERE id = ?`, [
+        next === undefined ? endBytes : next.offsetBytes,
+        endS,
+        recording.id,
+      ]);
+    });
+  }
+
+  async settle(recording: IndexedRecording, state: 'done' | 'failed', problem?: string): Promise<void> {
+    await this.#database.run('UPDATE indexed_recordings SET state = ?, problem = ? WHERE id = ?', [
+      state,
+      problem ?? null,
+      recording.id,
+    ]);
+  }
+
+  /** Forgets a recording. */
+  async remove(session: string, channel: number): Promise<void> {
+    await this.#database.transaction(async (db) => {
+      const row = await db.get<{ id: number }>(
+        'SELECT id FROM indexed_recordings WHERE session = ? AND channel = ?',
+        [session, channel],
+      );
+      if (row === undefined) return;
+      await db.run('DELETE FROM screen_text WHERE rowid IN (SELECT id FROM chunks WHERE recording = ?)', [row.id]);
+      await db.run('DELETE FROM indexed_recordings WHERE id = ?', [row.id]);
+    });
+  }
+
+  /** Segments of a recording in order, without their screens; the last may be empty: where the next run begins. */
+  async segments(recording: IndexedRecording): Promise<SegmentPlace[]> {
+    const rows = await this.#database.all<KeyframeRow>(
+      'SELECT number, start_s, offset_bytes, end_bytes, end_s FROM keyframes WHERE recording = ? ORDER BY number',
+      [recording.id],
+    );
+    return rows.map(placeOf);
+  }
+
+  async markers(recording: IndexedRecording): Promise<[number, string][]> {
+    const rows = await this.#database.all<{ time_s: number; label: string }>(
+      'SELECT time_s, label FROM markers WHERE recording = ? ORDER BY time_s',
+      [recording.id],
+    );
+    return rows.map(({ time_s, label }) => [time_s, label]);
+  }
+
+  /** One keyframe: by number, or the last one at or before a position in the file. */
+  async keyframe(
+    recording: IndexedRecording,
+    which: { readonly number: number } | { readonly beforeBytes: number },
+  ): Promise<(SegmentPlace & Keyframe) | undefined> {
+    const condition = 'number' in which ? 'number = ?' : 'offset_bytes <= ?';
+    const row = await this.#database.get<KeyframeRow>(
+      `SELECT * FROM keyframes WHERE recording = ? AND ${condition} ORDER BY number DESC LIMIT 1`,
+      [recording.id, 'number' in which ? which.number : which.beforeBytes],
+    );
+    if (row === undefined) return undefined;
+    return { ...placeOf(row), cols: row.cols, rows: row.rows, screen: await unpacked(row.screen) };
+  }
+
+  /** Chunks that match an FTS5 expression, newest recording first. */
+  async match(
+    expression: string,
+    options: { readonly ids?: readonly [number, number]; readonly recording?: number; readonly limit: number },
+  ): Promise<{ readonly id: number; readonly session: string; readonly channel: number; readonly segment: number }[]> {
+    const conditions = ['screen_text MATCH ?'];
+    const params: SqlValue[] = [expression];
+    if (options.ids !== undefined) {
+      conditions.push('screen_text.rowid BETWEEN ? AND ?');
+      params.push(...options.ids);
+    }
+    if (options.recording !== undefined) {
+      conditions.push('screen_text.rowid IN (SELECT id FROM chunks WHERE recording = ?)');
+      params.push(options.recording);
+    }
+    const order = options.recording === undefined ? 'DESC' : 'ASC';
+    return this.#database.all(
+      `SELECT chunks.id AS id, session, channel, segment FROM
+         (SELECT rowid FROM screen_text WHERE ${conditions.join(' AND ')} ORDER BY rowid ${order} LIMIT ?) AS hit
+       JOIN chunks ON chunks.id = hit.rowid JOIN indexed_recordings ON indexed_recordings.id = chunks.recording
+       ORDER BY chunks.id ${order}`,
+      [...params, options.limit],
+    );
+  }
+
+  /** The lines of a chunk with the time of each. */
+  async lines(chunk: number): Promise<readonly (readonly [number, string])[]> {
+    const row = await this.#database.get<{ lines: Uint8Array }>('SELECT lines FROM chunks WHERE id = ?', [chunk]);
+    if (row === undefined) return [];
+    return JSON.parse(await unpacked(row.lines)) as [number, string][];
+  }
+}
+
+async function insertKeyframe(
+  db: Database,
+  recording: number,
+  number: number,
+  keyframe: Keyframe,
+  end: { readonly endBytes: number; readonly endS: number; readonly screen: Uint8Array },
+): Promise<void> {
+  const { startS, offsetBytes, cols, rows } = keyframe;
+  await db.run('INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', [
+    recording,
+    number,
+    startS,
+    offsetBytes,
+    end.endBytes,
+    end.endS,
+    cols,
+    rows,
+    end.screen,
+  ]);
+}
+
+async function deleteSegment(db: Database, recording: number, number: number): Promise<void> {
+  const own = 'SELECT id FROM chunks WHERE recording = ? AND segment = ?';
+  await db.run(`DELETE FROM screen_text WHERE rowid IN (${own})`, [recording, number]);
+  await db.run('DELETE FROM chunks WHERE recording = ? AND segment = ?', [recording, number]);
+  await db.run(
+    `DELETE FROM markers WHERE recording = ?1 AND time_s >=
+       (SELECT start_s FROM keyframes WHERE recording = ?1 AND number = ?2)`,
+    [recording, number],
+  );
+  await db.run('DELETE FROM keyframes WHERE recording = ? AND number = ?', [recording, number]);
+}
+
+async function nextChunkId(db: Database, startedAt: string): Promise<number> {
+  const first = secondOf(startedAt) * CHUNKS_PER_SECOND;
+  const row = await db.get<{ last: number | null }>(
+    'SELECT MAX(id) AS last FROM chunks WHERE id >= ? AND id < ?',
+    [first, first + CHUNKS_PER_SECOND],
+  );
+  return (row?.last ?? first - 1) + 1;
+}
+
+/** The second of an ISO time; the first of the range of ids that its recordings have. */
+export function secondOf(isoTime: string): number {
+  const ms = Date.parse(isoTime);
+  return Number.isFinite(ms) && ms > 0 ? Math.floor(ms / 1000) : 0;
+}
+
+function aboutText(subject: RecordingSubject): string {
+  const { session, operator, host, login, command } = subject;
+  return [session, operator, host, login, command ?? '', ...tagTokens({ operator, host })].join(' ');
+}
+
+function textOf(chunk: { readonly lines: readonly (readonly [number, string])[] }): string {
+  return chunk.lines.map(([, text]) => text).join('\n');
+}
+
+async function unpacked(bytes: Uint8Array): Promise<string> {
+  return (await unpack(bytes, { maxOutputLength: UNPACKED_LIMIT_BYTES })).toString('utf8');
+}
+
+function recordingOf(row: RecordingRow): IndexedRecording {
+  return {
+    id: row.id,
+    session: row.session,
+    channel: row.channel,
+    state: row.state,
+    endBytes: row.end_bytes,
+    durationS: row.duration_s,
+  };
+}
+
+function placeOf(row: KeyframeRow): SegmentPlace {
+  return {
+    number: row.number,
+    startS: row.start_s,
+    offsetBytes: row.offset_bytes,
+    endBytes: row.end_bytes,
+    endS: row.end_s,
+  };
+}

@@ -1,0 +1,54 @@
+/** Words of one query; more are left out. */
+const WORDS_LIMIT = 20;
+
+/** A word so long also finds longer ones that begin with it. */
+const PREFIX_LENGTH = 3;
+
+/** Letters, digits and what FTS5's `unicode61` joins to them; everything else separates. */
+const TOKEN = /[\p{L}\p{N}\p{Co}\p{M}]+/gu;
+
+/** Words of a query, by blanks, in lower case. Ones without a letter or a digit are left out: they are not indexed. */
+export function wordsOf(query: string): readonly string[] {
+  const words = query.toLowerCase().split(/\s+/).filter((word) => word.match(TOKEN) !== null);
+  return [...new Set(words)].slice(0, WORDS_LIMIT);
+}
+
+/**
+ * The FTS5 expression for rows in which every word of the query occurs. Each is quoted, so that nothing in it is
+ * syntax; one like `nginx.conf` is a phrase of its parts.
+ */
+export function matchExpression(
+  words: readonly string[],
+  filter: { readonly operator?: string; readonly host?: string } = {},
+): string {
+  const terms = words.map((word) => {
+    const last = word.match(TOKEN)?.at(-1) ?? '';
+    const quoted = `"${word.replaceAll('"', ' ')}"`;
+    return [...last].length >= PREFIX_LENGTH && word.endsWith(last) ? `${quoted} *` : quoted;
+  });
+  const tags = tagTokens(filter).map((tag) => `about : "${tag}"`);
+  return [...tags, ...terms].join(' AND ');
+}
+
+/** Operator and host, each as one token that nothing else equals, to filter by. */
+export function tagTokens(of: { readonly operator?: string; readonly host?: string }): readonly string[] {
+  const tag = (kind: string, value: string): string => `${kind}${Buffer.from(value).toString('hex')}zz`;
+  return [
+    ...(of.operator === undefined ? [] : [tag('operatorx', of.operator)]),
+    ...(of.host === undefined ? [] : [tag('hostx', of.host)]),
+  ];
+}
+
+/** How many of the words a line has. */
+export function countIn(line: string, words: readonly string[]): number {
+  const plain = plainOf(line);
+  return words.filter((word) => tokensOf(plainOf(word)).every((token) => plain.includes(token))).length;
+}
+
+function tokensOf(text: string): readonly string[] {
+  return text.match(TOKEN) ?? [];
+}
+
+function plainOf(text: string): string {
+  return text.toLowerCase().normalize('NFD').replaceAll(/\p{M}/gu, '');
+}

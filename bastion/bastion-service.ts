@@ -10,6 +10,7 @@ import type { Gate } from './gate/gate.ts';
 import type { AgentEnrolment } from './hosts/agent-enrolment.ts';
 import type { AgentStore } from './hosts/agent-store.ts';
 import type { HostDirectory } from './hosts/host-directory.ts';
+import { assertNotDeleted } from './retention/deleted.ts';
 import type {
   AccessChange,
   AccessStatus,
@@ -207,6 +208,7 @@ export class LocalBastionService implements BastionService {
         `There is no recording ${channel} of ${sessionId.slice(0, 40)}.`,
       );
     }
+    assertNotDeleted(recording);
     return { session, recording };
   }
 

@@ -13,6 +13,7 @@ import {
   nodeName,
   tlsSection,
 } from '../shared/config/fields.ts';
+import { recordingsSection } from './retention/recordings-section.ts';
 import { trustFields } from './trust/config.ts';
 
 /** Hosts without an agent that one bastion may have. */
@@ -31,7 +32,7 @@ export const bastionConfigSchema = z.strictObject({
   proxy: z.strictObject({ tunnels: z.int().min(1).max(16).default(2) }).prefault({}),
   egress: egressSection,
   ...trustFields,
-  recordings: z.strictObject({ directory: filePath.exactOptional() }).prefault({}),
+  recordings: recordingsSection,
   /** Hosts without an agent, whose sshd the bastion dials itself. */
   hosts: z
     .array(z.strictObject({ name: nodeName, address: dialAddress, labels: labels.default({}) }))

@@ -34,6 +34,7 @@ import { PresenceLog } from './hosts/presence-log.ts';
 import { PolicyAdministration } from './policy/policy-administration.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import { Sealing } from './sealing/sealing.ts';
+import { openRecordingLibrary } from './search/open-library.ts';
 import { DecisionWatch } from './sessions/decision-watch.ts';
 import { recoverSessions } from './sessions/recover-sessions.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
@@ -107,6 +108,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const refusals = new RefusalLog(audit, clock);
 
   const sessionStore = new SessionStore(database);
+  const [newest] = await auditLog.query({ limit: 1, newestFirst: true });
   await audit.append({ type: 'bastion.started', actor: 'system', version, bastion: identity.id });
   teardown.add(async () => {
     await audit.append({ type: 'bastion.stopped', actor: 'system' });
@@ -122,6 +124,18 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const policies = await PolicyStore.open({ path: config.policy, database, audit, clock });
   const registry = new SessionRegistry({ store: sessionStore, audit, clock, log });
   teardown.add(() => registry.close());
+  const recordings = await openRecordingLibrary({
+    config,
+    recordingsDirectory: paths.recordings,
+    database,
+    evidence: audit,
+    events: auditLog,
+    registry,
+    lastEventAt: newest?.time,
+    clock,
+    log,
+    teardown,
+  });
   const agentStore = new AgentStore(database, clock);
   const hosts = new HostDirectory({ agents: await agentStore.list(), direct: config.hosts, startedAt });
   const labelsOf = (host: string) => hosts.find(host)?.labels ?? {};
@@ -261,6 +275,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     admins: new AdminAccounts({ database, audit, clock, bastionName: identity.name }),
     acceptor,
     enrol: (body, address) => enrolment.handle(body, address),
+    recordings,
     wellKnown: async () => ({ document: await signIssuerDocument(identity, 'bastion', ca, clock) }),
     tls,
     pageDir: pageDirectory(),

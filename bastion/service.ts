@@ -37,6 +37,8 @@ export interface RecordingSummary {
   /** Absolute path of the `.cast` file. */
   readonly path: string;
   readonly state: 'recording' | 'closed' | 'interrupted';
+  /** ISO time at which the file was deleted, by retention or by an administrator. */
+  readonly deletedAt?: string;
 }
 
 /** One SSH session of an operator on a host. */

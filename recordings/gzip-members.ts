@@ -47,7 +47,10 @@ export function gzipMember(content: Buffer): Buffer {
 }
 
 /** Sizes that the header of a member states. @throws `recording.malformed` when it is no member of ours. */
-export function readMemberHeader(header: Buffer): { readonly sizeBytes: number; readonly contentBytes: number } {
+export function readMemberHeader(header: Buffer): {
+  readonly sizeBytes: number;
+  readonly contentBytes: number;
+} {
   const isOurs =
     header.length === MEMBER_HEADER_BYTES &&
     header.subarray(0, OWN_HEADER.length).equals(OWN_HEADER) &&

@@ -70,9 +70,10 @@ export class RecordingCatalogue {
 
   /** Of one session, finished and not deleted. */
   async ofSession(session: string): Promise<FinishedRecording[]> {
-    const rows = await this.#database.all<FinishedRow>(`${FINISHED} AND recordings.session = ? ORDER BY channel`, [
-      session,
-    ]);
+    const rows = await this.#database.all<FinishedRow>(
+      `${FINISHED} AND recordings.session = ? ORDER BY channel`,
+      [session],
+    );
     return rows.map(finishedOf);
   }
 

@@ -1,5 +1,5 @@
-import { storedBytes, wholeLinesSize } from '../../recordings/stored-cast.ts';
 import type { RecordingWorker } from '../../recordings/indexing/recording-worker.ts';
+import { storedBytes, wholeLinesSize } from '../../recordings/stored-cast.ts';
 import type { AuditSource } from '../../shared/audit/event.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import { isDrawbridgeError, messageOf } from '../../shared/errors.ts';
@@ -117,7 +117,10 @@ export class RecordingIndexer {
         else if (await this.#read(name)) this.#enqueue(name);
       } catch (error) {
         if (this.#closed) return;
-        this.#parts.log.warn({ err: error, recording: name }, 'a recording could not be read for the search index');
+        this.#parts.log.warn(
+          { err: error, recording: name },
+          'a recording could not be read for the search index',
+        );
         this.#again(name);
       }
     }
@@ -189,7 +192,8 @@ export class RecordingIndexer {
         await this.#index(recording, recording.path, Math.min(recording.sizeBytes, readBytes + TURN_BYTES));
       }
     } catch (error) {
-      if (!this.#closed) log.warn({ err: error }, 'recordings that grow could not be read for the search index');
+      if (!this.#closed)
+        log.warn({ err: error }, 'recordings that grow could not be read for the search index');
     }
   }
 }

@@ -1,13 +1,9 @@
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { assertNotDeleted } from '../retention/deleted.ts';
 import type { RecordingSummary, SessionSummary } from '../service.ts';
-import {
-  type ScreenHit,
-  type ScreenQuery,
-  searchRecording,
-  searchScreens,
-} from './recording-search.ts';
+import { type ScreenHit, type ScreenQuery, searchRecording, searchScreens } from './recording-search.ts';
 import { keyframeAt, type ReplayIndex, type ReplaySegment, replayIndex, replaySegment } from './replay.ts';
 import type { SearchStore } from './search-store.ts';
 import { ViewingLog } from './viewing-log.ts';
@@ -115,8 +111,12 @@ export class RecordingLibrary {
     const session = await this.#parts.sessions.find(id);
     const recording = session?.recordings.find((item) => item.channel === channel);
     if (session === undefined || recording === undefined) {
-      throw new DrawbridgeError('recording.not_found', `There is no recording ${channel} of ${id.slice(0, 40)}.`);
+      throw new DrawbridgeError(
+        'recording.not_found',
+        `There is no recording ${channel} of ${id.slice(0, 40)}.`,
+      );
     }
+    assertNotDeleted(recording);
     return { session, recording };
   }
 }

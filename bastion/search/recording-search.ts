@@ -1,6 +1,6 @@
+import { CHUNKS_PER_SECOND } from './search-schema.ts';
 import type { SearchStore } from './search-store.ts';
 import { secondOf } from './search-store.ts';
-import { CHUNKS_PER_SECOND } from './search-schema.ts';
 import { countIn, matchExpression, wordsOf } from './search-words.ts';
 
 /** Chunks of text that one search looks through; with more the answer says that it is not complete. */
@@ -113,7 +113,8 @@ function snippetOf(text: string, words: readonly string[]): string {
   const places = words.map((word) => lower.indexOf(word)).filter((at) => at !== -1);
   const first = places.length === 0 ? 0 : Math.min(...places);
   const start = Math.max(0, Math.min(first - SNIPPET_LENGTH / 4, text.length - SNIPPET_LENGTH));
-  const piece = text.slice(start, start + SNIPPET_LENGTH).toWellFormed();
+  // Halves of a character at the cuts would be no text.
+  const piece = text.slice(start, start + SNIPPET_LENGTH).replaceAll(/\p{Surrogate}/gu, '');
   return `${start > 0 ? '…' : ''}${piece}${start + SNIPPET_LENGTH < text.length ? '…' : ''}`;
 }
 

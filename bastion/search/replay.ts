@@ -1,5 +1,5 @@
-import { displayOf, readCastHeader } from '../../recordings/cast-reader.ts';
 import { readLines } from '../../recordings/cast-lines.ts';
+import { displayOf, readCastHeader } from '../../recordings/cast-reader.ts';
 import { EVENT_CODE, parseEventLine } from '../../recordings/format.ts';
 import type { Keyframe } from '../../recordings/indexing/index-format.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -27,7 +27,11 @@ export interface ReplaySegment {
  * Where to seek in a recording.
  * @throws `recording.not_indexed` when it has not been read yet, or can't be: play the whole file then
  */
-export async function replayIndex(store: SearchStore, session: string, channel: number): Promise<ReplayIndex> {
+export async function replayIndex(
+  store: SearchStore,
+  session: string,
+  channel: number,
+): Promise<ReplayIndex> {
   const indexed = await store.find(session, channel);
   if (indexed === undefined || indexed.state !== 'done') throw notIndexed();
   const first = await store.keyframe(indexed, { number: 0 });

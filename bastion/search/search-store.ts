@@ -85,7 +85,8 @@ export class SearchStore {
       await database.get('SELECT COUNT(*) FROM indexed_recordings');
       return new SearchStore(database);
     } catch (error) {
-      const isWorthless = isDrawbridgeError(error, 'store.unreadable') || isDrawbridgeError(error, 'store.newer');
+      const isWorthless =
+        isDrawbridgeError(error, 'store.unreadable') || isDrawbridgeError(error, 'store.newer');
       await database?.close();
       if (!isWorthless) throw error;
       log.warn({ err: error }, 'the search index is made anew from the recordings');
@@ -126,7 +127,11 @@ export class SearchStore {
   }
 
   /** Stores a segment, and what the next one begins with, in one transaction; replaces what was there of it. */
-  async storeSegment(recording: IndexedRecording, subject: RecordingSubject, segment: IndexSegment): Promise<void> {
+  async storeSegment(
+    recording: IndexedRecording,
+    subject: RecordingSubject,
+    segment: IndexSegment,
+  ): Promise<void> {
     const { keyframe, endBytes, endS, chunks, markers, next } = segment;
     const screen = await pack(Buffer.from(keyframe.screen));
     const nextScreen = next === undefined ? undefined : await pack(Buffer.from(next.screen));
@@ -185,7 +190,9 @@ export class SearchStore {
         [session, channel],
       );
       if (row === undefined) return;
-      await db.run('DELETE FROM screen_text WHERE rowid IN (SELECT id FROM chunks WHERE recording = ?)', [row.id]);
+      await db.run('DELETE FROM screen_text WHERE rowid IN (SELECT id FROM chunks WHERE recording = ?)', [
+        row.id,
+      ]);
       await db.run('DELETE FROM indexed_recordings WHERE id = ?', [row.id]);
     });
   }
@@ -224,8 +231,14 @@ export class SearchStore {
   /** Chunks that match an FTS5 expression, newest recording first. */
   async match(
     expression: string,
-    options: { readonly ids?: readonly [number, number]; readonly recording?: number; readonly limit: number },
-  ): Promise<{ readonly id: number; readonly session: string; readonly channel: number; readonly segment: number }[]> {
+    options: {
+      readonly ids?: readonly [number, number];
+      readonly recording?: number;
+      readonly limit: number;
+    },
+  ): Promise<
+    { readonly id: number; readonly session: string; readonly channel: number; readonly segment: number }[]
+  > {
     const conditions = ['screen_text MATCH ?'];
     const params: SqlValue[] = [expression];
     if (options.ids !== undefined) {
@@ -248,7 +261,9 @@ export class SearchStore {
 
   /** The lines of a chunk with the time of each. */
   async lines(chunk: number): Promise<readonly (readonly [number, string])[]> {
-    const row = await this.#database.get<{ lines: Uint8Array }>('SELECT lines FROM chunks WHERE id = ?', [chunk]);
+    const row = await this.#database.get<{ lines: Uint8Array }>('SELECT lines FROM chunks WHERE id = ?', [
+      chunk,
+    ]);
     if (row === undefined) return [];
     return JSON.parse(await unpacked(row.lines)) as [number, string][];
   }

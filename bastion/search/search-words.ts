@@ -9,7 +9,10 @@ const TOKEN = /[\p{L}\p{N}\p{Co}\p{M}]+/gu;
 
 /** Words of a query, by blanks, in lower case. Ones without a letter or a digit are left out: they are not indexed. */
 export function wordsOf(query: string): readonly string[] {
-  const words = query.toLowerCase().split(/\s+/).filter((word) => word.match(TOKEN) !== null);
+  const words = query
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word.match(TOKEN) !== null);
   return [...new Set(words)].slice(0, WORDS_LIMIT);
 }
 

@@ -26,6 +26,7 @@ interface RecordingRow {
   readonly sha256: string | null;
   readonly path: string;
   readonly state: RecordingSummary['state'];
+  readonly deleted_at: string | null;
 }
 
 /** What is known when a session starts. */
@@ -139,10 +140,10 @@ export class SessionStore {
     return this.#withRecordings(rows);
   }
 
-  /** Size of all finished recordings. */
+  /** What all finished recordings take on the disk. */
   async recordingsBytes(): Promise<number> {
     const row = await this.#database.get<{ total: number | null }>(
-      'SELECT SUM(size_bytes) AS total FROM recordings',
+      'SELECT SUM(COALESCE(stored_bytes, size_bytes)) AS total FROM recordings WHERE deleted_at IS NULL',
     );
     return row?.total ?? 0;
   }
@@ -190,5 +191,6 @@ function recordingOf(row: RecordingRow): RecordingSummary {
     ...(row.sha256 === null ? {} : { sha256: row.sha256 }),
     path: row.path,
     state: row.state,
+    ...(row.deleted_at === null ? {} : { deletedAt: row.deleted_at }),
   };
 }

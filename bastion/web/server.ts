@@ -19,6 +19,7 @@ import { limitHandshakes } from '../../shared/tunnel/handshake-limit.ts';
 import { refuseUpgrade } from '../../shared/tunnel/upgrade-refusal.ts';
 import type { AdminAccounts } from '../admins/admin-accounts.ts';
 import type { PolicyAdministration } from '../policy/policy-administration.ts';
+import type { RecordingParts } from '../search/open-library.ts';
 import type { BastionService } from '../service.ts';
 import { AccessGuard } from './access-guard.ts';
 import { EventStreams } from './event-streams.ts';
@@ -32,6 +33,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { hostRoutes } from './routes/hosts.ts';
 import { machineRoutes } from './routes/machine.ts';
 import { policyRoutes } from './routes/policy.ts';
+import { recordingRoutes } from './routes/recordings.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -54,6 +56,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 30_000;
 export interface WebServerDeps {
   readonly service: BastionService;
   readonly policies: PolicyAdministration;
+  readonly recordings?: RecordingParts;
   readonly admins: AdminAccounts;
   /** Takes the agents' tunnels (`/tunnel`). */
   readonly acceptor: { handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void };
@@ -122,6 +125,7 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   signInRoutes(app, context);
   accessRoutes(app, context);
   sessionRoutes(app, context);
+  recordingRoutes(app, context);
   auditRoutes(app, context);
   hostRoutes(app, context);
   policyRoutes(app, context, deps.policies);

@@ -1,4 +1,5 @@
-import type { AuditEvent } from '../../shared/audit/event.ts';
+import type { Actor, AuditEvent } from '../../shared/audit/event.ts';
+import type { RecordingLibrary } from '../search/recording-library.ts';
 import type { BastionService, SessionSummary } from '../service.ts';
 import type { SearchResult } from './api.ts';
 
@@ -10,6 +11,59 @@ const SESSION_PAGE = 500;
 const EVENT_PAGE = 1_000;
 
 type Match = SearchResult['results'][number]['matches'][number];
+
+/** Where to search, and who does. */
+interface SearchPlace {
+  readonly service: BastionService;
+  readonly library: RecordingLibrary | undefined;
+  readonly actor: Actor;
+}
+
+interface SearchFilter {
+  readonly operator?: string | undefined;
+  readonly host?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+/** What {@link searchSessions} finds, and sessions whose screens showed the words; newest first. */
+export async function searchEverything(
+  place: SearchPlace,
+  text: string,
+  limit: number,
+  filter: SearchFilter,
+): Promise<SearchResult> {
+  const { service, library, actor } = place;
+  const { operator, host, from, to } = filter;
+  const screens = await library?.search(actor, {
+    text,
+    limit,
+    ...(operator === undefined ? {} : { operator }),
+    ...(host === undefined ? {} : { host }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  });
+  const about = await searchSessions(service, text, limit);
+  const merged = new Map<string, { session: SearchResult['results'][number]['session']; matches: Match[] }>();
+  for (const { session, matches } of about.results) {
+    const isWanted =
+      (operator === undefined || session.operator === operator) &&
+      (host === undefined || session.host === host) &&
+      (from === undefined || Date.parse(session.startedAt) >= Date.parse(from)) &&
+      (to === undefined || Date.parse(session.startedAt) <= Date.parse(to));
+    if (isWanted) merged.set(session.id, { session, matches: [...matches] });
+  }
+  for (const { session, hits } of screens?.results ?? []) {
+    const found = merged.get(session.id) ?? { session, matches: [] as Match[] };
+    for (const hit of hits) found.matches.push({ field: 'screen', ...hit });
+    merged.set(session.id, found);
+  }
+  const results = [...merged.values()].sort((a, b) => b.session.startedAt.localeCompare(a.session.startedAt));
+  return {
+    results: results.slice(0, limit),
+    complete: about.complete && screens?.complete !== false && results.length <= limit,
+  };
+}
 
 /**
  * Sessions in which every word of `text` occurs, without regard to case, in operator, host, login, address, id or a

@@ -5,6 +5,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { AdminAccounts } from '../admins/admin-accounts.ts';
+import type { RecordingParts } from '../search/open-library.ts';
 import type { BastionService } from '../service.ts';
 import type { AccessGuard } from './access-guard.ts';
 import type { EventStreams } from './event-streams.ts';
@@ -24,6 +25,8 @@ export interface RouteContext {
   readonly admins: AdminAccounts;
   readonly guard: AccessGuard;
   readonly streams: EventStreams;
+  /** Index and keeping of recordings; without it there is no search of screens and no deletion. */
+  readonly recordings?: RecordingParts;
   readonly clock: Clock;
   readonly log: Logger;
 }

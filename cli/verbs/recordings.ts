@@ -1,7 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
-import { wholeLinesSize } from '../../recordings/cast-reader.ts';
+import { castBytes, storedBytes, wholeLinesSize } from '../../recordings/stored-cast.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { type Cli, examples, type RegisterVerb } from '../cli.ts';
@@ -72,7 +70,10 @@ async function listAll(cli: Cli, options: ListOptions): Promise<void> {
     (recording) => options.session === undefined || recording.session === options.session,
   );
   const sized = await Promise.all(
-    recordings.map(async (recording) => ({ ...recording, sizeBytes: (await stat(recording.path)).size })),
+    recordings.map(async (recording) => ({
+      ...recording,
+      sizeBytes: (await storedBytes(recording.path)) ?? 0,
+    })),
   );
   if (options.json === true) {
     cli.terminal.json(sized);
@@ -113,9 +114,8 @@ async function playOne(cli: Cli, id: string, options: PlayOptions): Promise<void
 
 async function exportOne(cli: Cli, id: string, options: PlaceOptions): Promise<void> {
   const recording = await findRecording(await evidencePlace(options, cli), id);
-  const sizeBytes = wholeLinesSize(recording.path);
-  if (sizeBytes === 0) return;
-  await pipeOut(createReadStream(recording.path, { end: sizeBytes - 1 }));
+  const sizeBytes = await wholeLinesSize(recording.path);
+  await pipeOut(castBytes(recording.path, { endBytes: sizeBytes }));
 }
 
 async function verifySome(cli: Cli, id: string | undefined, options: ListOptions): Promise<void> {

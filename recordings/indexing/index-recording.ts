@@ -1,8 +1,8 @@
+import { DrawbridgeError } from '../../shared/errors.ts';
 import { readLines } from '../cast-lines.ts';
 import { displayOf } from '../cast-reader.ts';
 import { type CastEvent, EVENT_CODE, parseEventLine, parseHeaderLine } from '../format.ts';
 import { Screen } from '../screen/screen.ts';
-import { DrawbridgeError } from '../../shared/errors.ts';
 import type { IndexRange, IndexSegment, Keyframe } from './index-format.ts';
 import { ScreenText } from './screen-text.ts';
 
@@ -85,8 +85,8 @@ class IndexPass {
   #handedS: number;
   #waiting = 0;
   #outputBytes = 0;
-  #dirty = false;
-  #lookedS: number;
+  /** Time of the first output that nobody has looked at. */
+  #dirtyS: number | undefined;
   #unitsSinceErase = Number.POSITIVE_INFINITY;
   #erasedS = Number.NEGATIVE_INFINITY;
 
@@ -97,7 +97,6 @@ class IndexPass {
     this.#endS = first.startS;
     this.#nowS = first.startS;
     this.#handedS = first.startS;
-    this.#lookedS = first.startS;
     this.#screen = new Screen(first, {
       onLine: (text) => this.#text.add(this.#nowS, text),
       onErase: () => this.#lookBeforeErase(),
@@ -116,7 +115,7 @@ class IndexPass {
       if (screen.length <= SCREEN_LIMIT) {
         done = this.#segment({ startS: event.time, offsetBytes: this.#endBytes, cols, rows, screen });
       }
-    } else if (this.#dirty && event.time - this.#lookedS >= LOOK_PERIOD_S) {
+    } else if (this.#dirtyS !== undefined && event.time - this.#dirtyS >= LOOK_PERIOD_S) {
       await this.#settle();
       this.#look();
     }
@@ -142,8 +141,7 @@ class IndexPass {
     const bytes = this.#endBytes - this.#keyframe.offsetBytes;
     if (bytes >= SEGMENT_LIMIT_BYTES) return true;
     const isLong =
-      bytes >= SEGMENT_BYTES ||
-      (bytes >= SEGMENT_QUIET_BYTES && timeS - this.#keyframe.startS >= SEGMENT_S);
+      bytes >= SEGMENT_BYTES || (bytes >= SEGMENT_QUIET_BYTES && timeS - this.#keyframe.startS >= SEGMENT_S);
     return isLong && this.#screen.atGround && this.#outputBytes > 0;
   }
 
@@ -153,7 +151,7 @@ class IndexPass {
       if (data === '') return;
       this.#outputBytes += data.length;
       this.#waiting += data.length;
-      this.#dirty = true;
+      this.#dirtyS ??= event.time;
       // The callback of the write before this one is what sets the clock of this one.
       this.#at(event.time);
       this.#screen.write(data, () => {
@@ -186,13 +184,11 @@ class IndexPass {
 
   #look(): void {
     for (const line of this.#screen.lines()) this.#text.add(this.#handedS, line);
-    this.#lookedS = this.#handedS;
-    this.#dirty = false;
+    this.#dirtyS = undefined;
   }
 
   #lookBeforeErase(): void {
-    const isSoon =
-      this.#nowS - this.#erasedS < ERASE_LOOK_S && this.#unitsSinceErase < ERASE_LOOK_UNITS;
+    const isSoon = this.#nowS - this.#erasedS < ERASE_LOOK_S && this.#unitsSinceErase < ERASE_LOOK_UNITS;
     if (isSoon) return;
     this.#erasedS = this.#nowS;
     this.#unitsSinceErase = 0;

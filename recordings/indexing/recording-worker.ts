@@ -72,10 +72,7 @@ export class RecordingWorker {
   }
 
   /** Sends `request` and hands each answer to `take`, until that gives the last one back. */
-  async #ask<T>(
-    request: WorkerRequest,
-    take: (answer: WorkerAnswer) => Promise<T | undefined>,
-  ): Promise<T> {
+  async #ask<T>(request: WorkerRequest, take: (answer: WorkerAnswer) => Promise<T | undefined>): Promise<T> {
     const thread = this.#start();
     let silence: Timer | undefined;
     let stop = () => {};

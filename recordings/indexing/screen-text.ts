@@ -29,7 +29,10 @@ export class ScreenText {
 
   #close(): void {
     if (this.#lines.size === 0) return;
-    this.#chunks.push({ startS: this.#startS, lines: [...this.#lines].map(([text, timeS]) => [timeS, text]) });
+    this.#chunks.push({
+      startS: this.#startS,
+      lines: [...this.#lines].map(([text, timeS]) => [timeS, text]),
+    });
     this.#lines = new Map();
     this.#size = 0;
   }

@@ -1,10 +1,14 @@
+const ESC = 0x1b;
+
+type State = 'ground' | 'escape' | 'sequence' | 'string' | 'string-escape';
+
 /**
  * Follows whether a terminal's output stands between control sequences: only there can a screen be taken over by
  * another terminal, since the rest of a sequence that has begun would be drawn as text (states of ECMA-48 as DEC's
  * terminals have them, as far as this needs).
  */
 export class EscapeState {
-  #state: 'ground' | 'escape' | 'sequence' | 'string' | 'string-escape' = 'ground';
+  #state: State = 'ground';
 
   #shiftedOut = false;
 
@@ -28,41 +32,29 @@ export class EscapeState {
   }
 
   #take(unit: number): void {
-    if (unit === 0x18 || unit === 0x1a) {
-      this.#state = 'ground';
-      return;
-    }
-    switch (this.#state) {
-      case 'ground':
-        if (unit === 0x0e || unit === 0x0f) {
-          this.#shiftedOut = unit === 0x0e;
-          return;
-        }
-        this.#state = unit === 0x1b ? 'escape' : unit === 0x9b ? 'sequence' : 'string';
-        return;
-      case 'escape':
-        if (unit === 0x1b) return;
-        if (unit === 0x5b) this.#state = 'sequence';
-        else if (STRING_OPENERS.has(unit)) this.#state = 'string';
-        else if (unit >= 0x30 && unit <= 0x7e) this.#state = 'ground';
-        return;
-      case 'sequence':
-        if (unit === 0x1b) this.#state = 'escape';
-        else if (unit >= 0x40 && unit <= 0x7e) this.#state = 'ground';
-        return;
-      case 'string':
-        if (unit === 0x1b) this.#state = 'string-escape';
-        else if (unit === 0x07 || unit === 0x9c) this.#state = 'ground';
-        return;
-      case 'string-escape':
-        if (unit === 0x5c) this.#state = 'ground';
-        else {
-          this.#state = 'escape';
-          this.#take(unit);
-        }
-        return;
-    }
+    if (this.#state === 'ground' && (unit === 0x0e || unit === 0x0f)) this.#shiftedOut = unit === 0x0e;
+    else this.#state = isCancel(unit) ? 'ground' : NEXT[this.#state](unit);
   }
+}
+
+/** CAN and SUB end whatever has begun. */
+function isCancel(unit: number): boolean {
+  return unit === 0x18 || unit === 0x1a;
+}
+
+/** Where a character leads from each state. */
+const NEXT: Readonly<Record<State, (unit: number) => State>> = {
+  ground: (unit) => (unit === ESC ? 'escape' : unit === 0x9b ? 'sequence' : 'string'),
+  escape: afterEscape,
+  sequence: (unit) => (unit === ESC ? 'escape' : unit >= 0x40 && unit <= 0x7e ? 'ground' : 'sequence'),
+  string: (unit) => (unit === ESC ? 'string-escape' : unit === 0x07 || unit === 0x9c ? 'ground' : 'string'),
+  'string-escape': (unit) => (unit === 0x5c ? 'ground' : afterEscape(unit)),
+};
+
+function afterEscape(unit: number): State {
+  if (unit === 0x5b) return 'sequence';
+  if (STRING_OPENERS.has(unit)) return 'string';
+  return unit >= 0x30 && unit <= 0x7e ? 'ground' : 'escape';
 }
 
 /** What opens a string behind ESC: DCS, SOS, OSC, PM, APC. */

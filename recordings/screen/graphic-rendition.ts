@@ -30,7 +30,11 @@ const RESETS: Readonly<Record<number, readonly string[]>> = {
   55: ['overline'],
   59: ['underlineColour'],
 };
-const EXTENDED: Readonly<Record<number, string>> = { 38: 'foreground', 48: 'background', 58: 'underlineColour' };
+const EXTENDED: Readonly<Record<number, string>> = {
+  38: 'foreground',
+  48: 'background',
+  58: 'underlineColour',
+};
 
 /** How further characters will look: what the SGR sequences so far have come to. */
 export class GraphicRendition {
@@ -52,13 +56,8 @@ export class GraphicRendition {
       if (typeof code !== 'number') continue;
       const next = params[at + 1];
       const extended = EXTENDED[code];
-      if (extended !== undefined) {
-        const length = typeof next === 'object' ? 1 : next === 5 ? 2 : next === 2 ? 4 : 0;
-        const values = params.slice(at + 1, at + 1 + length).flat();
-        const colour = colourOf(code, values);
-        if (colour !== undefined) this.#parts.set(extended, colour);
-        at += length;
-      } else this.#simple(code, typeof next === 'object' ? next[0] : undefined);
+      if (extended === undefined) this.#simple(code, typeof next === 'object' ? next[0] : undefined);
+      else at += this.#colour(extended, code, params.slice(at + 1));
     }
   }
 
@@ -67,14 +66,25 @@ export class GraphicRendition {
     return `\u001b[${['0', ...this.#parts.values()].join(';')}m`;
   }
 
+  /** Takes in a colour of its own; gives the number of parameters that say which. */
+  #colour(name: string, code: number, rest: SequenceParams): number {
+    const [form] = rest;
+    const length = typeof form === 'object' ? 1 : form === 5 ? 2 : form === 2 ? 4 : 0;
+    const colour = colourOf(code, rest.slice(0, length).flat());
+    if (colour !== undefined) this.#parts.set(name, colour);
+    return length;
+  }
+
   #simple(code: number, detail: number | undefined): void {
-    if (code === 0) return this.clear();
-    if (code === 4 && detail === 0) return void this.#parts.delete('underline');
     const set = SETS[code];
-    if (set !== undefined) return void this.#parts.set(set, String(code));
-    if ((code >= 30 && code <= 37) || (code >= 90 && code <= 97)) this.#parts.set('foreground', String(code));
-    if ((code >= 40 && code <= 47) || (code >= 100 && code <= 107)) this.#parts.set('background', String(code));
-    for (const name of RESETS[code] ?? []) this.#parts.delete(name);
+    if (code === 0) this.clear();
+    else if (code === 4 && detail === 0) this.#parts.delete('underline');
+    else if (set !== undefined) this.#parts.set(set, String(code));
+    else if ((code >= 30 && code <= 37) || (code >= 90 && code <= 97))
+      this.#parts.set('foreground', String(code));
+    else if ((code >= 40 && code <= 47) || (code >= 100 && code <= 107))
+      this.#parts.set('background', String(code));
+    else for (const name of RESETS[code] ?? []) this.#parts.delete(name);
   }
 }
 

@@ -16,7 +16,7 @@ export function dumpScreen(terminal: Terminal, state: TerminalState, shiftedOut:
   if (buffer.active.type === 'alternate') {
     parts.push(restingPlace(terminal, state, 'normal'));
     const { cursorX, cursorY } = buffer.normal;
-    parts.push(`${cursorAt(cursorY, Math.min(cursorX, cols - 1))}${CSI}?1049h${CSI}0m`);
+    parts.push(`${cursorAt(cursorY, Math.min(cursorX, cols - 1))}${CSI}0m${CSI}?1047h`);
     parts.push(rowsOf(buffer.alternate, rows, cols));
   }
   parts.push(restingPlace(terminal, state, state.side));
@@ -32,7 +32,7 @@ function restingPlace(terminal: Terminal, state: TerminalState, side: 'normal' |
   if (saved === undefined) return setMargins;
   const row = Math.min(saved.row, terminal.rows);
   const column = Math.min(saved.column, terminal.cols);
-  return `${setMargins}${CSI}${row};${column}H${saved.rendition.sequence}${ESC}7`;
+  return `${setMargins}${CSI}${row};${column}H${saved.rendition.sequence}${ESC}(${saved.charset}${ESC}7${ESC}(B`;
 }
 
 function cursorAndModes(terminal: Terminal, state: TerminalState): string {
@@ -90,31 +90,48 @@ function rowsOf(buffer: IBuffer, rows: number, cols: number): string {
 function rowOf(buffer: IBuffer, row: number, cols: number, reused: IBufferCell, whole: boolean): string {
   const line = buffer.getLine(row);
   if (line === undefined) return whole ? ' '.repeat(cols) : '';
-  const parts: string[] = [];
-  let rendition = '';
-  let blanks = 0;
+  const text = new RowText();
   for (let column = 0; column < cols; column++) {
     const cell = line.getCell(column, reused);
-    if (cell === undefined || cell.getWidth() === 0) continue;
-    const chars = cell.getChars();
-    const own = renditionOfCell(cell);
-    if (chars === '' && own === '') {
-      blanks += 1;
-      continue;
-    }
-    if (blanks > 0) {
-      if (rendition !== '') parts.push(`${CSI}0m`);
-      rendition = '';
-      parts.push(' '.repeat(blanks));
-      blanks = 0;
-    }
-    if (own !== rendition) parts.push(`${CSI}0${prefixed(own)}m`);
-    rendition = own;
-    parts.push(chars === '' ? ' ' : chars);
+    if (cell !== undefined && cell.getWidth() !== 0) text.add(cell.getChars(), renditionOfCell(cell));
   }
-  if (rendition !== '') parts.push(`${CSI}0m`);
-  if (whole && blanks > 0) parts.push(' '.repeat(blanks));
-  return parts.join('');
+  return text.end(whole);
+}
+
+/** Puts the cells of a row together; blanks at its end are left out. */
+class RowText {
+  readonly #parts: string[] = [];
+  #rendition = '';
+  #blanks = 0;
+
+  add(chars: string, rendition: string): void {
+    if ((chars === '' || chars === ' ') && rendition === '') {
+      this.#blanks += 1;
+      return;
+    }
+    this.#writeBlanks();
+    if (rendition !== this.#rendition) this.#parts.push(`${CSI}0${prefixed(rendition)}m`);
+    this.#rendition = rendition;
+    this.#parts.push(chars === '' ? ' ' : chars);
+  }
+
+  end(whole: boolean): string {
+    if (whole) this.#writeBlanks();
+    this.#plain();
+    return this.#parts.join('');
+  }
+
+  #writeBlanks(): void {
+    if (this.#blanks === 0) return;
+    this.#plain();
+    this.#parts.push(' '.repeat(this.#blanks));
+    this.#blanks = 0;
+  }
+
+  #plain(): void {
+    if (this.#rendition !== '') this.#parts.push(`${CSI}0m`);
+    this.#rendition = '';
+  }
 }
 
 function prefixed(parameters: string): string {

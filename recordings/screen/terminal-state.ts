@@ -12,6 +12,8 @@ export interface SavedCursor {
   readonly row: number;
   readonly column: number;
   readonly rendition: GraphicRendition;
+  /** Designation of the first character set, which is put aside with the cursor. */
+  readonly charset: string;
 }
 
 type Side = 'normal' | 'alternate';
@@ -92,11 +94,18 @@ export class TerminalState {
 
   #save(): void {
     const { cursorX, cursorY } = this.#terminal.buffer.active;
-    this.saved[this.side] = { row: cursorY + 1, column: cursorX + 1, rendition: this.rendition.copy() };
+    this.saved[this.side] = {
+      row: cursorY + 1,
+      column: cursorX + 1,
+      rendition: this.rendition.copy(),
+      charset: this.charsets[0],
+    };
   }
 
-  #restore(): void {
-    this.rendition = this.saved[this.side]?.rendition.copy() ?? new GraphicRendition();
+  #restore(side: Side = this.side): void {
+    const saved = this.saved[side];
+    this.rendition = saved?.rendition.copy() ?? new GraphicRendition();
+    this.charsets[0] = saved?.charset ?? 'B';
   }
 
   #privateMode(params: readonly (number | number[])[], on: boolean, beforeErase: () => void): void {
@@ -105,7 +114,7 @@ export class TerminalState {
       if (mode === 47 || mode === 1047 || mode === 1049) beforeErase();
       if ((mode === 1048 || mode === 1049) && on) this.#save();
       if (mode === 1048 && !on) this.#restore();
-      if (mode === 1049 && !on) this.rendition = this.saved.normal?.rendition.copy() ?? new GraphicRendition();
+      if (mode === 1049 && !on) this.#restore('normal');
     }
   }
 

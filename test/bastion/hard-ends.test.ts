@@ -106,7 +106,9 @@ describe('a disk that fills up in the middle of a session', () => {
   }) => {
     const disk = smallDisk(72 * MEBIBYTE);
     if ('unavailable' in disk) return skip(disk.unavailable);
-    const bastion = await bastionWithHost({ config: { recordings: { directory: disk.path } } });
+    const bastion = await bastionWithHost({
+      config: { recordings: { compress: true, directory: disk.path } },
+    });
     await bastion.accessOn();
     const ssh = spawnSsh([
       ...(await bastion.sshArgs('web-1', LOGIN)),

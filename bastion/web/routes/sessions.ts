@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
+import { castStream } from '../../../recordings/stored-cast.ts';
 import { DrawbridgeError } from '../../../shared/errors.ts';
 import type { LiveRecordingEvent } from '../../service.ts';
 import {
@@ -7,15 +6,12 @@ import {
   doneSchema,
   endSessionSchema,
   problemSchema,
-  searchQuerySchema,
-  searchResultSchema,
   sessionIdSchema,
   sessionListSchema,
   sessionQuerySchema,
   sessionSchema,
 } from '../api.ts';
 import type { ServerSentEvent } from '../event-streams.ts';
-import { searchSessions } from '../session-search.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
 /** Sessions: list, look at, watch, replay, end, find. */
@@ -98,7 +94,7 @@ export function sessionRoutes(app: WebApp, context: RouteContext): void {
       const { id } = request.params;
       const { channel } = request.query;
       const { path, sizeBytes } = await service.openRecording(guard.callerOf(request).actor, id, channel);
-      const body = sizeBytes === 0 ? Readable.from([]) : createReadStream(path, { end: sizeBytes - 1 });
+      const body = castStream(path, sizeBytes);
       return reply
         .header('content-type', 'application/x-asciicast')
         .header('content-length', sizeBytes)
@@ -125,22 +121,6 @@ export function sessionRoutes(app: WebApp, context: RouteContext): void {
         const { id } = request.params;
         return liveEvents(await service.watchSession(guard.callerOf(request).actor, id, signal));
       }),
-  );
-
-  app.get(
-    '/api/search',
-    {
-      onRequest: guard.require('viewer'),
-      schema: {
-        summary: 'Find sessions by operator, host, login, address, id or command',
-        description:
-          'Searches what the sessions are and which commands they ran, not yet what their screens showed.',
-        tags: ['sessions'],
-        querystring: searchQuerySchema,
-        response: { 200: searchResultSchema, '4xx': problemSchema },
-      },
-    },
-    (request) => searchSessions(service, request.query.q, request.query.limit),
   );
 }
 

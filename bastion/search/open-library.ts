@@ -1,0 +1,132 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RecordingWorker } from '../../recordings/indexing/recording-worker.ts';
+import { GZIP_SUFFIX } from '../../recordings/stored-cast.ts';
+import type { AuditSource } from '../../shared/audit/event.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { isDrawbridgeError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { Database } from '../../shared/store/database.ts';
+import { DISK_LOW_WATER_BYTES, type EvidenceHealth } from '../admission/evidence-health.ts';
+import type { BastionConfig } from '../config.ts';
+import { DiskWatch } from '../retention/disk-watch.ts';
+import { type FinishedRecording, RecordingCatalogue } from '../retention/recording-catalogue.ts';
+import { Retention } from '../retention/retention.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
+import type { Teardown } from '../teardown.ts';
+import { type GrowingRecording, RecordingIndexer } from './recording-indexer.ts';
+import { RecordingLibrary } from './recording-library.ts';
+import { SearchStore } from './search-store.ts';
+
+/** A finished recording that is smaller stays as it is: nothing is gained. */
+const COMPRESS_FROM_BYTES = 4 * 1024;
+
+/** The index takes no room while less than this is free: evidence goes first. */
+const INDEX_FROM_BYTES = 4 * DISK_LOW_WATER_BYTES;
+
+export interface OpenLibraryParts {
+  readonly config: BastionConfig;
+  readonly recordingsDirectory: string;
+  readonly database: Database;
+  readonly evidence: EvidenceHealth;
+  readonly events: AuditSource;
+  readonly registry: SessionRegistry;
+  /** ISO time of the newest event before this start. */
+  readonly lastEventAt: string | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly teardown: Teardown;
+}
+
+/** All that is done with recordings once they are written: found, sought in, compressed, kept and deleted. */
+export interface RecordingParts {
+  readonly library: RecordingLibrary;
+  readonly retention: Retention;
+}
+
+/**
+ * Opens search index and retention, and starts their work in the background. The index is no evidence: when it can't
+ * be kept up, that is logged, and sessions go on.
+ * @throws `store.*`
+ */
+export async function openRecordingLibrary(parts: OpenLibraryParts): Promise<RecordingParts> {
+  const { config, recordingsDirectory, database, evidence, registry, clock, log, teardown } = parts;
+  const catalogue = new RecordingCatalogue(database);
+  const store = await SearchStore.open(join(config.dataDir, 'search.db'), log);
+  teardown.add(() => store.close());
+  const worker = new RecordingWorker(clock);
+  const indexer = new RecordingIndexer({
+    store,
+    catalogue,
+    worker,
+    events: parts.events,
+    growing: () => growingRecordings(registry),
+    onIndexed: (recording) => compress(recording),
+    hasRoom: async () => (await evidence.diskFreeBytes()) >= INDEX_FROM_BYTES,
+    clock,
+    log,
+  });
+  teardown.add(() => indexer.close());
+  const { keepFor, keepBytes } = config.recordings;
+  const retention = new Retention({
+    catalogue,
+    audit: evidence,
+    recordingsDirectory,
+    ...(keepFor === undefined ? {} : { keepForMs: keepFor }),
+    ...(keepBytes === undefined ? {} : { keepBytes }),
+    onDeleted: ({ session, channel }) => store.remove(session, channel),
+    isLive: (session) => registry.get(session) !== undefined,
+    lastEventAt: parts.lastEventAt,
+    clock,
+    log,
+  });
+  teardown.add(() => retention.close());
+  const diskWatch = new DiskWatch({
+    directory: config.dataDir,
+    freeBytes: () => evidence.diskFreeBytes(),
+    endSessions: (message) => registry.endAll({ code: 'evidence.disk_full', message }),
+    clock,
+    log,
+  });
+  teardown.add(() => diskWatch.close());
+
+  async function compress(recording: FinishedRecording): Promise<void> {
+    const { session, channel, path, sha256, sizeBytes, storedBytes } = recording;
+    const isWanted =
+      config.recordings.compress && storedBytes === undefined && sizeBytes >= COMPRESS_FROM_BYTES;
+    if (!isWanted || sha256 === undefined) return;
+    try {
+      const done = await worker.compress(path, sha256);
+      if (done.state === 'compressed') {
+        await catalogue.compressed(session, channel, done.storedBytes);
+        // Deleted meanwhile: then its compressed form, too.
+        if ((await catalogue.find(session, channel)) === undefined)
+          await rm(`${path}${GZIP_SUFFIX}`, { force: true });
+      } else
+        log.error({ session, channel }, 'a recording is not what the audit log says: it is left as it is');
+    } catch (error) {
+      if (!isDrawbridgeError(error, 'worker.ended')) {
+        log.warn({ err: error, session, channel }, 'a recording could not be compressed');
+      }
+    }
+  }
+
+  indexer
+    .catchUp()
+    .catch((error: unknown) => log.error({ err: error }, 'the search index can not be kept up'));
+  void diskWatch.look();
+  void retention.round();
+  const library = new RecordingLibrary({ store, sessions: registry, audit: evidence, clock });
+  return { library, retention };
+}
+
+function growingRecordings(registry: SessionRegistry): readonly GrowingRecording[] {
+  return [...registry.live].flatMap((session) =>
+    [...session.openChannels].flatMap(({ number, recording }) => {
+      if (recording === undefined) return [];
+      const { id, operator, host, login, startedAt } = session.identity;
+      const { path, sizeBytes } = recording;
+      return [{ session: id, channel: number, operator, host, login, startedAt, path, sizeBytes }];
+    }),
+  );
+}

@@ -92,10 +92,8 @@ export class LocalBastionService implements BastionService {
   async setAccess(actor: Actor, change: AccessChange): Promise<AccessStatus> {
     const { gate } = this.#parts;
     if (change.state === 'off') return gate.turnOff(actor, change.reason);
-    return gate.turnOn(actor, {
-      ...(change.forMs === undefined ? {} : { forMs: change.forMs }),
-      ...(change.reason === undefined ? {} : { reason: change.reason }),
-    });
+    const { state, ...options } = change;
+    return gate.turnOn(actor, options);
   }
 
   listSessions(query: SessionQuery): Promise<readonly SessionSummary[]> {

@@ -31,6 +31,7 @@ import { AgentStore } from './hosts/agent-store.ts';
 import { directHostId } from './hosts/direct-host.ts';
 import { HostDirectory } from './hosts/host-directory.ts';
 import { PresenceLog } from './hosts/presence-log.ts';
+import { EffectivePolicy } from './policy/effective-policy.ts';
 import { PolicyAdministration } from './policy/policy-administration.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import { Sealing } from './sealing/sealing.ts';
@@ -139,12 +140,14 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const agentStore = new AgentStore(database, clock);
   const hosts = new HostDirectory({ agents: await agentStore.list(), direct: config.hosts, startedAt });
   const labelsOf = (host: string) => hosts.find(host)?.labels ?? {};
-  const recheck = (): void => registry.recheck(policies.policy, labelsOf);
+  const gate = await Gate.open({ dataDir, name: identity.name, audit, clock, log });
+  const policy = new EffectivePolicy(policies, () => gate.outsideWindows);
+  const recheck = (): void => registry.recheck(policy.policy, labelsOf);
   policies.onChange(recheck);
+  gate.onChange(recheck);
   const watch = new DecisionWatch({ sessions: () => registry.live, recheck, clock });
   teardown.add(() => watch.close());
 
-  const gate = await Gate.open({ dataDir, name: identity.name, audit, clock, log });
   const sealing = new Sealing({ auditLog, audit, liveSessions: () => registry.live, clock, log });
   gate.onChange(() => sealing.seal());
   teardown.add(() => sealing.stop());
@@ -168,7 +171,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
       audit,
       refusals,
       store: sessionStore,
-      policy: policies,
+      policy,
       recordingsDirectory: paths.recordings,
       recordingSync: new SyncSchedule(clock),
       clock,
@@ -199,7 +202,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     gate,
     registry,
     hosts,
-    policy: policies,
+    policy,
     evidence: audit,
     refusals,
     clock,
@@ -265,6 +268,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   });
   const policyAdministration = new PolicyAdministration({
     store: policies,
+    inForce: policy,
     labelsOf,
     access: () => gate.status.state,
     clock,

@@ -10,6 +10,8 @@ export interface AccessStatus {
   readonly reason?: string;
   /** ISO time at which it turns itself off. */
   readonly until?: string;
+  /** True while operators are let in outside of the windows of the policy as well. */
+  readonly outsideWindows?: boolean;
 }
 
 /** What to change the gate to. */
@@ -17,7 +19,11 @@ export interface AccessChange {
   readonly state: 'on' | 'off';
   /** Turn off by itself after so many milliseconds; only with `on`. */
   readonly forMs?: number;
+  /** Turn off by itself at this time, in milliseconds since the epoch; only with `on`. */
+  readonly untilMs?: number;
   readonly reason?: string;
+  /** Let operators in outside of the windows of the policy as well; only with `on` and an end. */
+  readonly outsideWindows?: boolean;
 }
 
 /** How a session stands. */

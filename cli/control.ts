@@ -45,6 +45,7 @@ export const accessStatus = z.looseObject({
   by: z.string(),
   reason: z.string().optional(),
   until: z.string().optional(),
+  outsideWindows: z.boolean().optional(),
 });
 
 export const roleStatus = z.looseObject({ name: z.string(), access: accessStatus });

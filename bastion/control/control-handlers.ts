@@ -14,6 +14,8 @@ const schemas = {
   access: z.object({
     state: z.enum(['on', 'off']),
     forMs: z.number().positive().optional(),
+    untilMs: z.number().positive().optional(),
+    outsideWindows: z.boolean().optional(),
     reason: text(1000).optional(),
   }),
   sessionQuery: z.object({
@@ -53,8 +55,8 @@ export function controlHandlers(parts: ControlHandlerParts): Readonly<Record<str
   return {
     status: async () => toJson(await service.status()),
     'access.set': async (params, { actor }) => {
-      const { state, forMs, reason } = read(schemas.access, params);
-      const change = { state, ...defined({ forMs, reason }) };
+      const { state, ...options } = read(schemas.access, params);
+      const change = { state, ...defined(options) };
       return toJson(await service.setAccess(actor, change));
     },
     'sessions.list': async (params) => {

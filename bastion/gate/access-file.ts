@@ -32,6 +32,8 @@ const openingSchema = z.object({
   by: z.string().min(1).max(256),
   reason: z.string().max(1000).optional(),
   until: isoTime.optional(),
+  outsideWindows: z.boolean().optional(),
+  boot: z.object({ id: z.string().min(1).max(64), untilUptimeMs: z.number() }).optional(),
 });
 
 const offRecordSchema = z.object({
@@ -48,6 +50,9 @@ export interface StoredOpening {
   readonly by: string;
   readonly reason?: string;
   readonly untilMs?: number;
+  readonly outsideWindows?: boolean;
+  /** The same end by the running time of the machine, which setting its calendar does not change. */
+  readonly boot?: { readonly id: string; readonly untilUptimeMs: number };
 }
 
 /** What was found at {@link ACCESS_FILE}. Only `on` opens the gate. */
@@ -65,7 +70,9 @@ function readSmallFile(path: string): unknown {
 /** Reads the state of the gate. Never throws: whatever can't be read is `unreadable`, and that means off. */
 export function readAccess(dataDir: string): FoundAccess {
   try {
-    const { since, by, reason, until } = openingSchema.parse(readSmallFile(join(dataDir, ACCESS_FILE)));
+    const { since, by, reason, until, outsideWindows, boot } = openingSchema.parse(
+      readSmallFile(join(dataDir, ACCESS_FILE)),
+    );
     return {
       kind: 'on',
       opening: {
@@ -73,6 +80,8 @@ export function readAccess(dataDir: string): FoundAccess {
         by,
         ...(reason === undefined ? {} : { reason }),
         ...(until === undefined ? {} : { untilMs: Date.parse(until) }),
+        ...(outsideWindows === undefined ? {} : { outsideWindows }),
+        ...(boot === undefined ? {} : { boot }),
       },
     };
   } catch (error) {
@@ -96,6 +105,8 @@ export function storeAccess(dataDir: string, opening: StoredOpening): void {
     by: opening.by,
     reason: opening.reason,
     until: opening.untilMs === undefined ? undefined : new Date(opening.untilMs).toISOString(),
+    outsideWindows: opening.outsideWindows,
+    boot: opening.boot,
   });
   try {
     const file = openSync(temporary, 'w', 0o600);

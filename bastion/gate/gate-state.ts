@@ -21,6 +21,8 @@ export interface GateOpening {
   readonly sinceMs: number;
   readonly by: string;
   readonly reason?: string;
+  /** Operators may come outside of the windows of the policy as well. */
+  readonly outsideWindows?: boolean;
   readonly limit?: OpeningLimit;
 }
 

@@ -4,8 +4,23 @@ import type { Clock, Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { AccessStatus } from '../service.ts';
-import { readAccess, readOffRecord, removeAccess, storeAccess, writeOffRecord } from './access-file.ts';
-import { type GateOpening, type GateState, isAttempt, nextGateState, remainingMs } from './gate-state.ts';
+import {
+  readAccess,
+  readOffRecord,
+  removeAccess,
+  type StoredOpening,
+  storeAccess,
+  writeOffRecord,
+} from './access-file.ts';
+import {
+  type GateOpening,
+  type GateState,
+  isAttempt,
+  nextGateState,
+  type OpeningLimit,
+  remainingMs,
+} from './gate-state.ts';
+import { type Machine, thisMachine } from './machine.ts';
 
 /** How often an opening with a limit looks at the clocks: the most by which it can end late. */
 const LIMIT_CHECK_MS = 1000;
@@ -36,6 +51,19 @@ export interface GateOptions {
   readonly audit: AuditSink;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What the machine says of its own running time; for tests. */
+  readonly machine?: Machine;
+}
+
+/** How to turn access on. */
+export interface TurnOnOptions {
+  /** Turns off by itself after so many milliseconds. */
+  readonly forMs?: number;
+  /** Turns off by itself at this time, in milliseconds since the epoch. Goes before `forMs`. */
+  readonly untilMs?: number;
+  readonly reason?: string;
+  /** Lets operators in outside of the windows of the policy as well; only with an end. */
+  readonly outsideWindows?: boolean;
 }
 
 /**
@@ -76,14 +104,15 @@ export class Gate {
       await gate.#closeAtStart(reason);
       return gate;
     }
-    const { untilMs, ...stored } = found.opening;
+    const { untilMs, boot, ...stored } = found.opening;
     const nowMs = clock.nowMs();
+    const leftMs = untilMs === undefined ? undefined : leftOf(untilMs - nowMs, boot, options.machine);
     const limit =
-      untilMs === undefined
+      untilMs === undefined || leftMs === undefined
         ? {}
-        : { limit: { untilMs, untilMonotonicMs: clock.monotonicMs() + untilMs - nowMs } };
+        : { limit: { untilMs, untilMonotonicMs: clock.monotonicMs() + leftMs } };
     const gate = new Gate(options, { kind: 'on', opening: { ...stored, ...limit } });
-    if (untilMs !== undefined && untilMs <= nowMs) await gate.#closeAtStart(TIME_OVER);
+    if (leftMs !== undefined && leftMs <= 0) await gate.#closeAtStart(TIME_OVER);
     else if (untilMs !== undefined && stored.sinceMs > nowMs) await gate.#closeAtStart(CLOCK_SET_BACK);
     return gate;
   }
@@ -99,7 +128,14 @@ export class Gate {
       by,
       ...(reason === undefined ? {} : { reason }),
       ...(until === undefined ? {} : { until: new Date(until).toISOString() }),
+      ...(this.outsideWindows ? { outsideWindows: true } : {}),
     };
+  }
+
+  /** True while an opening lets operators in outside of the windows of the policy as well. */
+  get outsideWindows(): boolean {
+    const state = this.#current();
+    return state.kind === 'on' && state.opening.outsideWindows === true;
   }
 
   /** Asks whether somebody may come in, by the clock of this moment. */
@@ -119,13 +155,10 @@ export class Gate {
 
   /**
    * Turns access on, or gives an opening a new limit and reason without touching live sessions.
-   * @param options.forMs turns off by itself after so many milliseconds.
-   * @throws `audit.unavailable`, `access.not_stored`, `access.overtaken` (turned off meanwhile), `usage.duration`.
+   * @throws `audit.unavailable`, `access.not_stored`, `access.overtaken` (turned off meanwhile), `usage.duration`,
+   *   `usage.outside_windows`.
    */
-  turnOn(
-    actor: Actor,
-    options: { readonly forMs?: number; readonly reason?: string } = {},
-  ): Promise<AccessStatus> {
+  turnOn(actor: Actor, options: TurnOnOptions = {}): Promise<AccessStatus> {
     const turn = this.#lastTurnOn.then(() => this.#open(actor, options));
     this.#lastTurnOn = turn.catch(() => undefined);
     return turn;
@@ -145,11 +178,16 @@ export class Gate {
     this.#abort(message);
   }
 
-  async #open(
-    actor: Actor,
-    options: { readonly forMs?: number; readonly reason?: string },
-  ): Promise<AccessStatus> {
-    const { forMs } = options;
+  async #open(actor: Actor, options: TurnOnOptions): Promise<AccessStatus> {
+    const { untilMs } = options;
+    const forMs = untilMs === undefined ? options.forMs : untilMs - this.#options.clock.nowMs();
+    if (options.outsideWindows === true && forMs === undefined) {
+      throw new DrawbridgeError(
+        'usage.outside_windows',
+        'Access outside of the windows of the policy needs an end.',
+        { hint: 'Say for how long with --for, or until when with --until.' },
+      );
+    }
     if (forMs !== undefined && !(Number.isFinite(forMs) && forMs > 0 && forMs <= OPENING_LIMIT_MAX_MS)) {
       throw new DrawbridgeError(
         'usage.duration',
@@ -170,11 +208,13 @@ export class Gate {
       sinceMs,
       by: actor,
       ...(reason === undefined ? {} : { reason }),
+      ...(options.outsideWindows === true ? { outsideWindows: true } : {}),
       ...limit,
     };
+    const { outsideWindows } = opening;
     const until = opening.limit === undefined ? undefined : new Date(opening.limit.untilMs).toISOString();
     try {
-      await audit.append({ type: 'access.turned_on', actor, reason, until });
+      await audit.append({ type: 'access.turned_on', actor, reason, until, outsideWindows });
     } catch (error) {
       this.#state = nextGateState(this.#state, { kind: 'open_failed', attempt });
       throw error;
@@ -182,9 +222,9 @@ export class Gate {
     if (!isAttempt(this.#state, attempt)) {
       throw new DrawbridgeError('access.overtaken', 'Remote access was turned off before it was on.');
     }
-    const stored = opening.limit === undefined ? {} : { untilMs: opening.limit.untilMs };
+    const { limit: bound, ...said } = opening;
     try {
-      storeAccess(dataDir, { sinceMs, by: actor, ...(reason === undefined ? {} : { reason }), ...stored });
+      storeAccess(dataDir, { ...said, ...(bound === undefined ? {} : this.#endOf(bound)) });
     } catch (error) {
       await this.#notOpened(attempt);
       throw error;
@@ -193,6 +233,17 @@ export class Gate {
     this.#begin();
     this.#notify();
     return this.status;
+  }
+
+  /** The end of an opening by both clocks that outlive this process. */
+  #endOf(limit: OpeningLimit): Pick<StoredOpening, 'untilMs' | 'boot'> {
+    const { clock, machine = thisMachine } = this.#options;
+    const leftMs = limit.untilMonotonicMs - clock.monotonicMs();
+    const { bootId, uptimeMs } = machine();
+    return {
+      untilMs: limit.untilMs,
+      ...(bootId === undefined ? {} : { boot: { id: bootId, untilUptimeMs: uptimeMs + leftMs } }),
+    };
   }
 
   async #notOpened(attempt: number): Promise<void> {
@@ -302,6 +353,13 @@ export class Gate {
 
 const TIME_OVER = 'the time for which access was on is over';
 const CLOCK_SET_BACK = 'the clock was set back, so that the end of the opening can not be known';
+
+/** By the calendar, and, while the machine has not been started anew, by its own running time: whichever is less. */
+function leftOf(wallLeftMs: number, boot: StoredOpening['boot'], machine: Machine = thisMachine): number {
+  const { bootId, uptimeMs } = machine();
+  if (boot === undefined || boot.id !== bootId) return wallLeftMs;
+  return Math.min(wallLeftMs, boot.untilUptimeMs - uptimeMs);
+}
 
 function closedNow(clock: Clock, reason: string): Extract<GateState, { kind: 'off' }> {
   return { kind: 'off', record: { sinceMs: clock.nowMs(), by: 'system', reason } };

@@ -4,6 +4,7 @@ import { explain, type PolicyExplanation } from './explain.ts';
 import { type PolicyQuestion, requestFor } from './policy-question.ts';
 import type { ApplyOptions, PolicyStore } from './policy-store.ts';
 import type { PolicySummary, PolicyVersion } from './policy-versions.ts';
+import type { Policy } from './schema.ts';
 
 /** The answer to 'may this operator do this?' */
 export interface PolicyAnswer extends PolicyExplanation {
@@ -15,6 +16,8 @@ export interface PolicyAnswer extends PolicyExplanation {
 
 export interface PolicyAdministrationParts {
   readonly store: PolicyStore;
+  /** What decides at this moment; see `EffectivePolicy`. */
+  readonly inForce: { readonly policy: Policy };
   /** Labels of a host as they are now; none for a host that is not known. */
   readonly labelsOf: (host: string) => Readonly<Record<string, string>>;
   readonly access: () => 'on' | 'off';
@@ -59,8 +62,8 @@ export class PolicyAdministration {
    * @throws `usage.action`, `policy.invalid`
    */
   explain(question: PolicyQuestion, text?: string): PolicyAnswer {
-    const { store, labelsOf, access, clock } = this.#parts;
-    const policy = text === undefined ? store.policy : store.check(text);
+    const { store, inForce, labelsOf, access, clock } = this.#parts;
+    const policy = text === undefined ? inForce.policy : store.check(text);
     const request = requestFor(question, { labels: labelsOf(question.host), nowMs: clock.nowMs() });
     return {
       ...explain(policy, request),

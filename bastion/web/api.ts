@@ -39,17 +39,30 @@ export const accessSchema = z.object({
   by: z.string().describe('Actor, as kind:name'),
   reason: z.string().optional(),
   until: isoTime.optional().describe('When it turns itself off'),
+  outsideWindows: z.boolean().optional().describe('Operators may come outside of the windows of the policy'),
 });
 
 export const accessChangeSchema = z
   .object({
     state: z.enum(['on', 'off']),
     for: z.string().max(20).optional().describe('With on: turn off by itself after, like 30m, 2h or 1d'),
+    until: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .describe('With on: turn off by itself at this time; instead of "for"'),
+    outsideWindows: z
+      .boolean()
+      .optional()
+      .describe('With on and an end: let operators in outside of the windows of the policy as well'),
     reason: shortText.optional(),
   })
-  .refine((change) => change.state === 'on' || change.for === undefined, {
-    message: '"for" goes with state "on" only',
+  .refine((change) => change.state === 'on' || (change.for ?? change.until) === undefined, {
+    message: '"for" and "until" go with state "on" only',
     path: ['for'],
+  })
+  .refine((change) => change.for === undefined || change.until === undefined, {
+    message: 'give "for" or "until", not both',
+    path: ['until'],
   });
 
 export const uplinkSchema = z.object({

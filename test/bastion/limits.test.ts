@@ -78,6 +78,17 @@ test('outside of its window a role lets nobody in, and says from when it does', 
   await bastion.auditHas('operator.refused', { code: 'policy.window' });
 });
 
+test('access opened outside of the windows lets in whom a window keeps out, and for so long only', async () => {
+  const closed = `{ from: '${timeOfDay(Date.now() + HOUR_MS)}', to: '${timeOfDay(Date.now() + 2 * HOUR_MS)}' }`;
+  const bastion = await bastionWith(`    windows: [${closed}]\n`);
+  await bastion.call('access.set', { state: 'on', forMs: HOUR_MS, outsideWindows: true });
+  const ssh = spawnSsh([...(await bastion.sshArgs('web-1', LOGIN)), 'echo in; sleep 60']);
+  await waitFor(() => ssh.seen.stdout.includes('in'));
+  await bastion.call('access.set', { state: 'on', forMs: HOUR_MS });
+  expect(await ssh.ended).not.toBe(0);
+  await bastion.auditHas('session.ended', { code: 'policy.window' });
+});
+
 test('sessions at once and new ones in a minute are bounded, with the reason', async () => {
   const bastion = await bastionWith('    limits: { sessions: 1, new_per_minute: 2 }\n');
   const args = await bastion.sshArgs('web-1', LOGIN);

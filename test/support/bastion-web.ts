@@ -76,8 +76,10 @@ export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): P
   const { ca, cert, key } = await createTestCertificate();
   const policyPath = join(dir, 'policy.yaml');
   writeFileSync(policyPath, POLICY);
+  const store = await PolicyStore.open({ path: policyPath, database, audit: service, clock: systemClock });
   const policies = new PolicyAdministration({
-    store: await PolicyStore.open({ path: policyPath, database, audit: service, clock: systemClock }),
+    store,
+    inForce: store,
     labelsOf: () => ({}),
     access: () => 'on',
     clock: systemClock,

@@ -45,6 +45,8 @@ function changeOf(body: AccessChangeRequest): AccessChange {
   return {
     state: body.state,
     ...(body.for === undefined ? {} : { forMs: parseDurationMs(body.for) }),
+    ...(body.until === undefined ? {} : { untilMs: Date.parse(body.until) }),
+    ...(body.outsideWindows === undefined ? {} : { outsideWindows: body.outsideWindows }),
     ...(body.reason === undefined ? {} : { reason: body.reason }),
   };
 }

@@ -226,6 +226,48 @@ describe('the gate', () => {
     expect(gate.admit().open).toBe(false);
   });
 
+  test('is not prolonged by setting the wall clock back while the bastion is restarted', async () => {
+    let uptimeMs = 1_000_000;
+    const machine = () => ({ bootId: 'boot-1', uptimeMs });
+    const openOn = (running: typeof machine) =>
+      Gate.open({ dataDir, name: 'acme', audit, clock, log: silentLogger(), machine: running });
+    const startMs = clock.nowMs();
+    const first = await openOn(machine);
+    await first.turnOn('admin:carol', { forMs: 7_200_000 });
+    first.stop('restart');
+    // Nearly two hours later somebody sets the clock back to ten minutes after the start.
+    uptimeMs += 7_000_000;
+    clock.jumpTo(startMs + 600_000);
+    const second = await openOn(machine);
+    expect(second.admit().open).toBe(true);
+    clock.advance(201_000);
+    expect(second.admit().open).toBe(false);
+  });
+
+  test('ends at a time as well as after one', async () => {
+    const gate = await open();
+    const untilMs = clock.nowMs() + 3_600_000;
+    expect((await gate.turnOn('admin:carol', { untilMs })).until).toBe(new Date(untilMs).toISOString());
+    clock.advance(3_600_000);
+    expect(gate.status.state).toBe('off');
+    await expect(gate.turnOn('admin:carol', { untilMs })).rejects.toMatchObject({ code: 'usage.duration' });
+  });
+
+  test('is open outside of the windows of the policy only when that was said, with an end, also across a restart', async () => {
+    const gate = await open();
+    await expect(gate.turnOn('admin:carol', { outsideWindows: true })).rejects.toMatchObject({
+      code: 'usage.outside_windows',
+    });
+    await gate.turnOn('admin:carol', { outsideWindows: true, forMs: 3_600_000 });
+    expect(audit.ofType('access.turned_on')).toMatchObject([{ outsideWindows: true }]);
+    const again = await open();
+    expect(again.outsideWindows).toBe(true);
+    clock.advance(3_600_000);
+    expect(again.outsideWindows).toBe(false);
+    await again.turnOn('admin:carol');
+    expect(again.outsideWindows).toBe(false);
+  });
+
   test('is off after a restart with a clock that was set back before the opening', async () => {
     await (await open()).turnOn('admin:carol', { forMs: 60_000 });
     clock.jumpTo(clock.nowMs() - 3_600_000);

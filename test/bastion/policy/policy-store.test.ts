@@ -30,7 +30,13 @@ async function openStore(text = policyFor('a')) {
   onTestFinished(() => database.close());
   const open = () => PolicyStore.open({ path, database, audit, clock });
   const store = await open();
-  const policies = new PolicyAdministration({ store, labelsOf: () => ({}), access: () => 'on', clock });
+  const policies = new PolicyAdministration({
+    store,
+    inForce: store,
+    labelsOf: () => ({}),
+    access: () => 'on',
+    clock,
+  });
   return { path, audit, store, policies, open };
 }
 

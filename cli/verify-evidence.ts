@@ -2,6 +2,7 @@ import { digestFile } from '../recordings/digest.ts';
 import { type VerifyReport, verifyAudit } from '../shared/audit/verify.ts';
 import { systemCodeOf } from '../shared/errors.ts';
 import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
+import { openWitnessed } from './archive/witnessed.ts';
 import { pathInRecordings, withAuditLog } from './evidence.ts';
 import type { RolePlace } from './role-config.ts';
 
@@ -9,18 +10,35 @@ import type { RolePlace } from './role-config.ts';
  * Verifies all evidence of a role: the chain of its audit log, the signed checkpoints, and for a bastion every
  * recording against its digest in the log. The role need not run.
  */
-export async function verifyEvidence(place: RolePlace): Promise<VerifyReport> {
-  const { publicJwk, successions } = await loadNodeIdentity(place.dataDir);
+export async function verifyEvidence(
+  place: RolePlace,
+  checkpoints: readonly string[] = [],
+): Promise<VerifyReport> {
+  const { id, publicJwk, successions } = await loadNodeIdentity(place.dataDir);
+  const witnessed = place.role === 'bastion' ? await witnessedNotes(place, id) : [];
   return withAuditLog(place, async (log) =>
     verifyAudit({
       events: log.all(),
-      // The log brings its own along, in its events; none are kept elsewhere here.
-      checkpoints: [],
+      checkpoints: [...witnessed, ...checkpoints],
       publicJwk,
       successions,
       ...(place.role === 'bastion' ? { recordings: (name: string) => digestOf(place, name) } : {}),
     }),
   );
+}
+
+/** What the witness has counter-signed of the present history, as it is kept beside the log. */
+async function witnessedNotes(place: RolePlace, id: string): Promise<string[]> {
+  const kept = await openWitnessed(place.dataDir);
+  if (kept === undefined) return [];
+  try {
+    const { epoch } = await kept.standing(id);
+    const notes: string[] = [];
+    for await (const checkpoint of kept.all(id)) if (checkpoint.epoch === epoch) notes.push(checkpoint.note);
+    return notes;
+  } finally {
+    await kept.close();
+  }
 }
 
 /** SHA-256 (hexadecimal) of a recording, or undefined when there is no such file. */

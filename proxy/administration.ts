@@ -1,5 +1,6 @@
 import type { Actor, AuditEvent, AuditQuery, AuditSink, AuditSource } from '../shared/audit/event.ts';
 import { AuditLog } from '../shared/audit/log.ts';
+import type { WitnessedCheckpoint } from '../shared/audit/witnessed-checkpoints.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { JOIN_TOKEN_LIFETIME_S } from '../shared/identity/claims.ts';
@@ -40,8 +41,8 @@ export interface AdministrationParts {
   readonly directory: Directory;
   readonly relays: Relays;
   readonly passwords: PasswordHasher;
-  readonly audit: AuditSink & Pick<AuditSource, 'query'>;
-  readonly witness: Pick<Witness, 'standing' | 'reset'>;
+  readonly audit: AuditSink & Pick<AuditSource, 'query'> & Pick<AuditLog, 'checkpoint'>;
+  readonly witness: Pick<Witness, 'standing' | 'reset' | 'checkpoints'>;
   readonly clock: Clock;
 }
 
@@ -97,12 +98,7 @@ export class ProxyAdministration {
   /** Refuses the bastion from now on and ends its tunnels at once; says how many. @throws `bastion.unknown`. */
   async revokeBastion(actor: Actor, name: string): Promise<{ readonly tunnels: number }> {
     const { audit, clock, directory, store } = this.#parts;
-    const bastion = await store.enrolments.findBastionByName(name);
-    if (!bastion) {
-      throw new DrawbridgeError('bastion.unknown', `There is no bastion "${name}".`, {
-        hint: '`drawbridge proxy bastion list` lists them.',
-      });
-    }
+    const bastion = await this.#bastion(name);
     await audit.append({ type: 'bastion.revoked', actor, bastion: name, bastionId: bastion.id });
     await store.enrolments.revokeBastion(bastion.id, clock.nowMs());
     const reason = 'The vendor has revoked this bastion.';
@@ -114,17 +110,32 @@ export class ProxyAdministration {
    * said so. @throws `bastion.unknown`, `audit.unavailable`.
    */
   async resetWitness(actor: Actor, name: string, reason: string): Promise<void> {
-    const bastion = await this.#parts.store.enrolments.findBastionByName(name);
-    if (!bastion) {
-      throw new DrawbridgeError('bastion.unknown', `There is no bastion "${name}".`, {
-        hint: '`drawbridge proxy bastion list` lists them.',
-      });
-    }
-    await this.#parts.witness.reset(actor, bastion, reason);
+    await this.#parts.witness.reset(actor, await this.#bastion(name), reason);
+  }
+
+  /**
+   * The checkpoints of this bastion that were counter-signed here, latest last: what an auditor compares its log with.
+   * @throws `bastion.unknown`
+   */
+  async witnessedCheckpoints(name: string): Promise<readonly WitnessedCheckpoint[]> {
+    return this.#parts.witness.checkpoints((await this.#bastion(name)).id);
+  }
+
+  /** Signs the proxy's own log. @throws `audit.unavailable` */
+  async checkpoint(): Promise<void> {
+    await this.#parts.audit.checkpoint();
   }
 
   queryAudit(query: AuditQuery): Promise<readonly AuditEvent[]> {
     return this.#parts.audit.query(query);
+  }
+
+  async #bastion(name: string) {
+    const bastion = await this.#parts.store.enrolments.findBastionByName(name);
+    if (bastion) return bastion;
+    throw new DrawbridgeError('bastion.unknown', `There is no bastion "${name}".`, {
+      hint: '`drawbridge proxy bastion list` lists them.',
+    });
   }
 }
 

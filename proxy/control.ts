@@ -19,6 +19,9 @@ const removeSecurityKeySchema = z.strictObject({ username: name, name });
 const deviceSchema = z.strictObject({ id: name });
 const listKeysSchema = z.strictObject({ username: name.optional() }).nullish();
 const bastionSchema = z.strictObject({ name });
+/** The latest ones; each of them proves all before it, so that no more are needed. */
+const CHECKPOINTS_LISTED = 200;
+
 const resetWitnessSchema = z.strictObject({ name, reason: z.string().min(1).max(1000) });
 const auditQuerySchema = z.strictObject({
   after: z.int().min(0).exactOptional(),
@@ -61,6 +64,11 @@ export function controlHandlers(
       const { name: bastion, reason } = parsed(resetWitnessSchema, params);
       await administration.resetWitness(actor, bastion, reason);
     },
+    'bastion.checkpoints': async (params) => {
+      const all = await administration.witnessedCheckpoints(parsed(bastionSchema, params).name);
+      return json(all.slice(-CHECKPOINTS_LISTED));
+    },
+    'audit.checkpoint': () => administration.checkpoint(),
     'audit.ls': async (params) =>
       json(await administration.queryAudit(parsed(auditQuerySchema, params ?? {}))),
     status: () => status(),

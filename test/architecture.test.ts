@@ -41,6 +41,11 @@ const homes: readonly { readonly banned: RegExp; readonly outside: RegExp; reado
     outside: /^shared\/store\/database\.ts$/,
     why: 'one place knows how evidence is made durable',
   },
+  {
+    banned: /^tar-stream$/,
+    outside: /^shared\/archive\//,
+    why: 'one place guards against what an archive can hold',
+  },
   { banned: /^ssh2/, outside: /^(shared|proxy|bastion|agent)\/ssh\//, why: "ssh2's traps are handled once" },
   {
     banned: /^ws$/,

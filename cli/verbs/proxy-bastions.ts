@@ -56,6 +56,19 @@ export function registerProxyBastions(proxy: Command, cli: Cli): void {
       cli.terminal.line(`Bastion ${printable(name)} is revoked.`);
     });
   examples(withProxyPlace(revoke), ['drawbridge proxy bastion revoke acme']);
+  const checkpoints = bastions
+    .command('checkpoints')
+    .argument('<name>', 'name of the site')
+    .option('--all', 'also those from before the witness began anew')
+    .description(
+      "Print the latest counter-signed checkpoints of this bastion's audit log as JSON lines, for `audit verify --checkpoints`.",
+    )
+    .action((name: string, options: BastionOptions & { all?: boolean }) =>
+      printCheckpoints(cli, name, options),
+    );
+  examples(withProxyPlace(checkpoints), [
+    'drawbridge proxy bastion checkpoints acme > acme-checkpoints.jsonl',
+  ]);
   const reset = bastions
     .command('reset-witness')
     .argument('<name>', 'name of the site')
@@ -115,6 +128,21 @@ function witnessText({ witness }: z.infer<typeof bastion>): string {
   if (witness === undefined || witness.state === 'none') return 'nothing yet';
   if (witness.state === 'refused') return 'REFUSED';
   return `${witness.events ?? 0} events, ${formatTime(witness.witnessedAt ?? '')}`;
+}
+
+const checkpoint = z.looseObject({ epoch: z.number(), size: z.number(), note: z.string(), atMs: z.number() });
+
+async function printCheckpoints(
+  cli: Cli,
+  name: string,
+  options: BastionOptions & { all?: boolean },
+): Promise<void> {
+  const found = await callProxy(cli, options, 'bastion.checkpoints', { name }, z.array(checkpoint));
+  const epoch = found.at(-1)?.epoch;
+  for (const { atMs, ...rest } of found) {
+    if (options.all !== true && rest.epoch !== epoch) continue;
+    cli.terminal.line(JSON.stringify({ time: new Date(atMs).toISOString(), ...rest }));
+  }
 }
 
 async function createToken(cli: Cli, name: string, options: BastionOptions): Promise<void> {

@@ -118,6 +118,13 @@ export class Witness {
     };
   }
 
+  /** All that are kept of a bastion's log, of every epoch, latest last; a bounded number. @throws `store.*` */
+  async checkpoints(bastionId: string): Promise<WitnessedCheckpoint[]> {
+    const found: WitnessedCheckpoint[] = [];
+    for await (const checkpoint of this.#checkpoints.all(bastionId)) found.push(checkpoint);
+    return found;
+  }
+
   /**
    * Takes whatever checkpoint the bastion hands over next as a new beginning. For a bastion that was restored from a
    * backup, on the customer's word; what was witnessed before is kept.

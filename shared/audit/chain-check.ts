@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { GENESIS_HASH, hashEvent, lineOf } from './chain.ts';
 import type { AuditEvent } from './event.ts';
 import { counted, type FaultList } from './fault-list.ts';
@@ -12,8 +13,17 @@ export class ChainCheck {
   #clockWentBack: { count: number; firstSeq: number } | undefined;
   #isWhole = true;
 
-  constructor(faults: FaultList) {
+  /** @param start The event before the first one, when the log does not begin at its beginning. */
+  constructor(faults: FaultList, start?: { readonly seq: number; readonly hash: string }) {
     this.#faults = faults;
+    if (start === undefined) return;
+    this.#seq = start.seq;
+    this.#head = start.hash;
+  }
+
+  /** Number of the last event. */
+  get seq(): number {
+    return this.#seq;
   }
 
   /** Number of events seen. */
@@ -31,11 +41,16 @@ export class ChainCheck {
     return this.#isWhole;
   }
 
-  /** The event's line, or `undefined` when it can't have one. */
-  take(event: AuditEvent): string | undefined {
-    const own = ownHashAndLine(event);
+  /**
+   * The event's line, or `undefined` when it can't have one.
+   * @param stored The line that the event was read from, when there is one: then that is what counts, byte by byte.
+   */
+  take(event: AuditEvent, stored?: string): string | undefined {
+    const own =
+      (stored === undefined ? undefined : storedHashAndLine(event, stored)) ?? ownHashAndLine(event, stored);
     const fault = this.#faultOf(event, own?.hash);
-    if (fault !== undefined) this.#report(event.seq, fault);
+    // What is missing is named, and not what stands in its place.
+    if (fault !== undefined) this.#report(Math.min(event.seq, this.#seq + 1), fault);
     this.#watchClock(event);
     this.#events += 1;
     this.#seq = event.seq;
@@ -91,9 +106,26 @@ export class ChainCheck {
   }
 }
 
-function ownHashAndLine(event: AuditEvent): { hash: string; line: string } | undefined {
+/**
+ * The hash of a line as it was stored: it is canonical JSON, so that leaving out the member `hash` gives the text that
+ * was hashed. Many times as fast as making canonical JSON anew; undefined when the line does not look like that.
+ */
+function storedHashAndLine(event: AuditEvent, line: string): { hash: string; line: string } | undefined {
+  const member = `"hash":"${event.hash}",`;
+  const at = line.indexOf(member);
+  if (at < 0 || line.indexOf(member, at + 1) >= 0) return undefined;
+  const hash = createHash('sha256')
+    .update(line.slice(0, at) + line.slice(at + member.length))
+    .digest('hex');
+  return hash === event.hash ? { hash, line } : undefined;
+}
+
+function ownHashAndLine(event: AuditEvent, stored?: string): { hash: string; line: string } | undefined {
   try {
-    return { hash: hashEvent(event), line: lineOf(event) };
+    const line = lineOf(event);
+    // A line that says the same in other words is not the one that was stored.
+    if (stored !== undefined && stored !== line) return undefined;
+    return { hash: hashEvent(event), line };
   } catch {
     // What canonical JSON can't say was never hashed by us.
     return undefined;

@@ -10,7 +10,8 @@ import type { SigningKeys } from './signing-keys.ts';
 export class CheckpointCheck {
   readonly #keys: SigningKeys;
   readonly #faults: FaultList;
-  readonly #tree = new MerkleFrontier();
+  readonly #tree: MerkleFrontier;
+  readonly #start: number;
   /** Heads kept elsewhere that are not reached yet, by size. */
   readonly #elsewhere = new Map<number, Set<string>>();
   #latestElsewhere = -1;
@@ -20,9 +21,18 @@ export class CheckpointCheck {
   #coveredEvents = 0;
   #faulty = false;
 
-  constructor(keys: SigningKeys, notes: readonly string[], faults: FaultList) {
+  /** @param start The tree over the events before the first one, when the log does not begin at its beginning. */
+  constructor(
+    keys: SigningKeys,
+    notes: readonly string[],
+    faults: FaultList,
+    start: MerkleFrontier = new MerkleFrontier(),
+  ) {
     this.#keys = keys;
     this.#faults = faults;
+    this.#tree = start;
+    this.#start = start.size;
+    this.#coveredEvents = start.size;
     this.#unopened = [...notes.entries()];
     this.#openKept();
     this.#compareElsewhere(true);
@@ -31,6 +41,11 @@ export class CheckpointCheck {
   /** Number of checkpoints that fit the events. */
   get fitting(): number {
     return this.#fitting;
+  }
+
+  /** Events behind the last checkpoint that fits: only the chain binds them. */
+  get uncovered(): number {
+    return this.#tree.size - this.#coveredEvents;
   }
 
   async take(event: AuditEvent, line: string, chainIsWhole: boolean): Promise<void> {
@@ -75,7 +90,7 @@ export class CheckpointCheck {
         text: 'There is no checkpoint: a log that was cut or rewritten as a whole would not show.',
       };
     }
-    const after = this.#tree.size - this.#coveredEvents;
+    const after = this.uncovered;
     const text = `${counted(this.#fitting, 'checkpoint')} signed with the key ${thumbprintOf(this.#keys.current)} fit the events.`;
     return {
       ok: true,
@@ -124,6 +139,8 @@ export class CheckpointCheck {
         // What is left at the end is reported then, with the reason.
         return true;
       }
+      // What lies before the first event can't be compared with anything.
+      if (checkpoint.size < this.#start) return false;
       this.#latestElsewhere = Math.max(this.#latestElsewhere, checkpoint.size);
       const roots = this.#elsewhere.get(checkpoint.size) ?? new Set();
       this.#elsewhere.set(checkpoint.size, roots.add(checkpoint.root));

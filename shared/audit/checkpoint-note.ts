@@ -55,6 +55,11 @@ export function openCheckpoint(note: string, publicJwk: PublicJwk, id?: string):
   return checkpoint;
 }
 
+/** What a note says, whoever signed it. Of use only where the signature is checked as well. @throws `audit.bad_checkpoint` */
+export function checkpointIn(note: string): Checkpoint {
+  return parseBody(splitNote(note).body);
+}
+
 /** A note's signed text, with its last newline, and its signature lines. @throws `audit.bad_checkpoint` */
 export function splitNote(note: string): {
   readonly body: string;

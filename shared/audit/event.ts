@@ -54,6 +54,7 @@ export const AUDIT_EVENT_TYPES = [
   'recording.released',
   'recording.deleted',
   'recording.grew',
+  'recording.deleted',
   'audit.exported',
   'policy.changed',
   'checkpoint.signed',

@@ -2,6 +2,10 @@
 export interface Fault {
   /** The event where it shows. */
   readonly seq?: number;
+  /** In an archive: the file where it shows. */
+  readonly file?: string;
+  /** Where in that file, in bytes. */
+  readonly offset?: number;
   readonly text: string;
 }
 
@@ -13,9 +17,18 @@ export class FaultList {
   readonly #faults: Fault[] = [];
   #count = 0;
 
+  /** Where faults are found that do not say so themselves. */
+  at: (() => Pick<Fault, 'file' | 'offset'>) | undefined;
+
   add(fault: Fault): void {
     this.#count += 1;
-    if (this.#faults.length < LISTED_FAULTS) this.#faults.push(fault);
+    if (this.#faults.length < LISTED_FAULTS) {
+      this.#faults.push(fault.file === undefined ? { ...this.at?.(), ...fault } : fault);
+    }
+  }
+
+  get count(): number {
+    return this.#count;
   }
 
   get first(): Fault | undefined {
@@ -23,10 +36,18 @@ export class FaultList {
   }
 
   lines(): { ok: false; text: string }[] {
-    const lines = this.#faults.map(({ text }) => ({ ok: false as const, text: sentence(text) }));
+    const lines = this.#faults.map((fault) => ({
+      ok: false as const,
+      text: sentence(fault.text) + placeOf(fault),
+    }));
     const unlisted = this.#count - this.#faults.length;
     return unlisted === 0 ? lines : [...lines, { ok: false, text: `There are ${unlisted} more faults.` }];
   }
+}
+
+function placeOf({ file, offset }: Fault): string {
+  if (file === undefined) return '';
+  return offset === undefined ? ` (${file})` : ` (${file}, byte ${offset})`;
 }
 
 function sentence(text: string): string {

@@ -40,7 +40,13 @@ export class SigningKeys {
   /** Follows the log over an event that the role got a new key. Says what is wrong with it, if something is. */
   async take(event: AuditEvent): Promise<string | undefined> {
     const statement = event['succession'];
-    if (typeof statement !== 'string') return 'it does not bring what the old key signed';
+    return typeof statement === 'string'
+      ? this.follow(statement)
+      : 'it does not bring what the old key signed';
+  }
+
+  /** Follows one succession, in the order of the log. Says what is wrong with it, if something is. */
+  async follow(statement: string): Promise<string | undefined> {
     let succession: Succession;
     try {
       succession = await openSuccession(statement);

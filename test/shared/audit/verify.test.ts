@@ -221,7 +221,7 @@ describe('the verification of a log', () => {
     expect((await verify(odd)).firstFault?.seq).toBe(3);
   });
 
-  it('finds each of 2,000 random single changes', async () => {
+  it('finds each of 300 random single changes', async () => {
     const random = randomNumbers(20260101);
     const pick = (n: number) => Math.floor(random() * n);
     const mutations: readonly (() => readonly AuditEvent[])[] = [
@@ -241,7 +241,7 @@ describe('the verification of a log', () => {
     ];
     const untouched = JSON.stringify(events);
     let tried = 0;
-    for (let i = 0; i < 2000; i += 1) {
+    for (let i = 0; i < 300; i += 1) {
       const changed = mutations[i % mutations.length]?.() ?? events;
       if (JSON.stringify(changed) === untouched) continue;
       tried += 1;
@@ -249,7 +249,7 @@ describe('the verification of a log', () => {
       if (report.ok) throw new Error(`mutation ${i} was not found`);
       expect(report.firstFault?.text).toBeTruthy();
     }
-    expect(tried).toBeGreaterThan(1900);
+    expect(tried).toBeGreaterThan(280);
   });
 });
 

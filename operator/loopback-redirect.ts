@@ -38,8 +38,9 @@ export async function openLoopbackRedirect(redirectUri: string, state: string): 
   const server = createServer(
     { maxHeaderSize: HEADERS_LIMIT_BYTES, requestTimeout: REQUEST_TIMEOUT_MS },
     (request, response) => {
-      const url = new URL(request.url ?? '/', redirectUri);
-      if (request.method !== 'GET' || url.pathname !== wanted.pathname)
+      const target = request.url ?? '/';
+      const url = URL.canParse(target, redirectUri) ? new URL(target, redirectUri) : undefined;
+      if (url === undefined || request.method !== 'GET' || url.pathname !== wanted.pathname)
         return answer(response, 404, NOT_HERE);
       if (taken || url.searchParams.get('state') !== state) return answer(response, 400, NOT_EXPECTED);
       taken = true;

@@ -63,9 +63,10 @@ export async function signInWithProvider(options: ProviderSignIn): Promise<Login
     async (context) => {
       const jwk = publicJwkOf(ed25519KeyObjectFromBlob(parsePublicLine(context.publicKey).blob));
       const commitment = commitToKey(jwk);
-      const idToken = await idTokenFrom(provider, nonceOf(commitment), context.egress, options);
-      const body = { provider: name, idToken, ...commitment };
-      return requestProxy(context.egress, context.url, '/api/login/provider', { method: 'POST', body });
+      return withIdToken(provider, nonceOf(commitment), context.egress, options, (idToken) => {
+        const body = { provider: name, idToken, ...commitment };
+        return requestProxy(context.egress, context.url, '/api/login/provider', { method: 'POST', body });
+      });
     },
     { provider: { name, issuer, clientId } },
   );
@@ -85,23 +86,30 @@ export async function providerSignOutPage(
   return oidc.buildEndSessionUrl(config, { client_id: provider.clientId });
 }
 
-async function idTokenFrom(
+/** Gets an ID token and gives it to `use`, whose success or failure the waiting browser is shown. */
+async function withIdToken<T>(
   provider: OfferedProvider,
   nonce: string,
   egress: Egress,
   options: ProviderSignIn,
-): Promise<string> {
+  use: (idToken: string) => Promise<T>,
+): Promise<T> {
   const deadline = AbortSignal.timeout(SIGN_IN_TIMEOUT_MS);
-  const signal = AbortSignal.any([deadline, options.signal]);
+  const way: Way = {
+    config: await configurationOf(provider, egress).catch((error: unknown) => {
+      throw providerFailure(error, provider.title);
+    }),
+    ...{ provider, nonce, screen: options.screen },
+    signal: AbortSignal.any([deadline, options.signal]),
+  };
   try {
-    const config = await configurationOf(provider, egress);
-    const tokens = options.deviceCode
-      ? await byDeviceCode(config, provider, nonce, signal, options.screen)
-      : await byBrowser(config, provider, nonce, signal, options.screen);
-    if (tokens.id_token !== undefined) return tokens.id_token;
-    throw new DrawbridgeError('login.provider_failed', `${provider.title} sent no ID token.`, {
-      hint: "The scopes of this provider must hold 'openid'.",
-    });
+    const withTokens = ({ id_token: idToken }: oidc.TokenEndpointResponse): Promise<T> => {
+      if (idToken !== undefined) return use(idToken);
+      throw new DrawbridgeError('login.provider_failed', `${provider.title} sent no ID token.`, {
+        hint: "The scopes of this provider must hold 'openid'.",
+      });
+    };
+    return await (options.deviceCode ? byDeviceCode(way, withTokens) : byBrowser(way, withTokens));
   } catch (error) {
     if (options.signal.aborted) throw new DrawbridgeError('login.cancelled', 'The sign-in was given up.');
     if (deadline.aborted) {
@@ -121,13 +129,19 @@ async function configurationOf(
   return oidc.discovery(new URL(issuer), clientId, undefined, oidc.None(), { [oidc.customFetch]: fetch });
 }
 
-async function byBrowser(
-  config: oidc.Configuration,
-  provider: OfferedProvider,
-  nonce: string,
-  signal: AbortSignal,
-  screen: SignInScreen,
-): Promise<oidc.TokenEndpointResponse> {
+/** What both ways to sign in need. */
+interface Way {
+  readonly config: oidc.Configuration;
+  readonly provider: OfferedProvider;
+  readonly nonce: string;
+  readonly screen: SignInScreen;
+  readonly signal: AbortSignal;
+}
+
+async function byBrowser<T>(
+  { config, provider, nonce, screen, signal }: Way,
+  use: (tokens: oidc.TokenEndpointResponse) => Promise<T>,
+): Promise<T> {
   const pkceCodeVerifier = oidc.randomPKCECodeVerifier();
   const state = oidc.randomState();
   const redirect = await openLoopbackRedirect(provider.redirectUri, state);
@@ -150,8 +164,9 @@ async function byBrowser(
         expectedNonce: nonce,
         idTokenExpected: true,
       });
+      const used = await use(tokens);
       browser.show('signed_in');
-      return tokens;
+      return used;
     } catch (error) {
       browser.show('failed');
       throw error;
@@ -162,13 +177,10 @@ async function byBrowser(
 }
 
 /** OpenID Connect knows no nonce in this flow. It is sent all the same: a provider that takes it gives a full login. */
-async function byDeviceCode(
-  config: oidc.Configuration,
-  provider: OfferedProvider,
-  nonce: string,
-  signal: AbortSignal,
-  screen: SignInScreen,
-): Promise<oidc.TokenEndpointResponse> {
+async function byDeviceCode<T>(
+  { config, provider, nonce, screen, signal }: Way,
+  use: (tokens: oidc.TokenEndpointResponse) => Promise<T>,
+): Promise<T> {
   const scope = provider.scopes.join(' ');
   const begun = await oidc.initiateDeviceAuthorization(config, { scope, nonce });
   const { verification_uri: url, user_code: code, verification_uri_complete: complete } = begun;
@@ -180,7 +192,7 @@ async function byDeviceCode(
         'refuse this login; sign in without --device-code for those.',
     );
   }
-  return tokens;
+  return use(tokens);
 }
 
 /** What went wrong at the provider, in its own words where it has some. */

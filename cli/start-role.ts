@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { systemClock } from '../shared/clock.ts';
 import { DrawbridgeError, messageOf } from '../shared/errors.ts';
+import { keepHeapRoom } from '../shared/heap-room.ts';
 import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
 import type { RunningRole } from '../shared/role.ts';
 import type { Cli } from './cli.ts';
@@ -57,6 +58,7 @@ export async function startRole<Config extends CommonConfig>(
   const config = await role.load(configPathOf(options, cli, role.defaultConfig));
   const log = createLogger({ role: role.role, level: config.log.level, format: config.log.format });
   endOnDefect(log);
+  const heapRoom = keepHeapRoom(systemClock);
   const asked = AbortSignal.any([interrupted, inputClosed]);
   const running = await orInterrupted(role.start(config, { clock: systemClock, log }), asked);
   // A role that waits for its peer may hold nothing but timers that keep no process alive.
@@ -66,6 +68,7 @@ export async function startRole<Config extends CommonConfig>(
   cli.terminal.line(readyLine(role.role, config.name, running));
   const endedAlone = await Promise.race([running.stopped, aborted(asked)]);
   clearInterval(alive);
+  heapRoom.cancel();
   if (endedAlone !== undefined) {
     throw new DrawbridgeError('role.ended', `The ${role.role} has ended: ${endedAlone}.`);
   }

@@ -24,6 +24,7 @@ import { RefusalLog } from './admission/refusal-log.ts';
 import { LocalBastionService } from './bastion-service.ts';
 import { type BastionConfig, bastionPaths } from './config.ts';
 import { controlHandlers } from './control/control-handlers.ts';
+import { recordingHandlers } from './control/recording-handlers.ts';
 import { Gate } from './gate/gate.ts';
 import { AgentConnections } from './hosts/agent-connections.ts';
 import { AgentEnrolment } from './hosts/agent-enrolment.ts';
@@ -290,12 +291,15 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   teardown.add(() => web.close());
   const control = await ControlServer.listen(
     paths.controlSocket,
-    controlHandlers({
-      service,
-      policies: policyAdministration,
-      audit: auditLog,
-      forgetHostKey: (actor, name) => hostKeys.forget(actor, directHostId(name), name),
-    }),
+    {
+      ...recordingHandlers(service, recordings),
+      ...controlHandlers({
+        service,
+        policies: policyAdministration,
+        audit: auditLog,
+        forgetHostKey: (actor, name) => hostKeys.forget(actor, directHostId(name), name),
+      }),
+    },
     log,
   );
   teardown.add(() => control.close());

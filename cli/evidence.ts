@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { readCastHeader } from '../recordings/cast-reader.ts';
 import { CAST_SUFFIX } from '../recordings/format.ts';
+import { castNameOf } from '../recordings/stored-cast.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import { DrawbridgeError, isDrawbridgeError, systemCodeOf } from '../shared/errors.ts';
 import type { Cli } from './cli.ts';
@@ -97,9 +98,12 @@ export function pathInRecordings(place: RolePlace, name: string): string | undef
 async function castFiles(folder: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile() && entry.name.endsWith(CAST_SUFFIX))
-      .map((entry) => join(entry.parentPath, entry.name));
+    const paths = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, castNameOf(entry.name)))
+      .filter((path) => path.endsWith(CAST_SUFFIX));
+    // A recording that is just being compressed is there in both forms.
+    return [...new Set(paths)];
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return [];
     throw new DrawbridgeError(

@@ -8,14 +8,15 @@ export interface ComparedRecording {
   /** `SESSION/CHANNEL`. */
   readonly id: string;
   readonly path: string;
-  /** `unclosed`: it still grows, or was interrupted and the bastion has not started since; the log has no digest yet. */
-  readonly result: 'unchanged' | 'differs' | 'missing' | 'unclosed';
+  /** `deleted`: by retention or an administrator, as the log says. `unclosed`: it still grows, or was interrupted and the bastion has not started since; the log has no digest yet. */
+  readonly result: 'unchanged' | 'differs' | 'missing' | 'deleted' | 'unclosed';
 }
 
 interface ClosedRecording {
   readonly path: string;
   readonly sha256: string;
   readonly id: string;
+  readonly deleted: boolean;
 }
 
 /** Compares one recording, or all, with the digests in the audit log; in the order of the log, unclosed ones last. */
@@ -26,9 +27,10 @@ export async function compareRecordings(
   const isWanted = (id: string): boolean => wanted === undefined || id === wanted.id;
   const closed = (await closedRecordings(place)).filter(({ id }) => isWanted(id));
   const compared: ComparedRecording[] = [];
-  for (const { id, path, sha256 } of closed) {
+  for (const { id, path, sha256, deleted } of closed) {
     const found = await digestOf(place, path);
-    const result = found === undefined ? 'missing' : found === sha256 ? 'unchanged' : 'differs';
+    const result =
+      found === undefined ? (deleted ? 'deleted' : 'missing') : found === sha256 ? 'unchanged' : 'differs';
     compared.push({ id, path, result });
   }
   const known = new Set(closed.map(({ id }) => id));
@@ -45,13 +47,25 @@ function closedRecordings(place: RolePlace): Promise<readonly ClosedRecording[]>
     for await (const event of log.all()) {
       const closed = closedRecording(event);
       if (closed !== undefined) byId.set(closed.id, closed);
+      else if (event.type === 'recording.deleted') markDeleted(byId, event);
     }
     return [...byId.values()];
   });
 }
 
+/** A deletion counts for the very content that it names. */
+function markDeleted(byId: Map<string, ClosedRecording>, event: AuditEvent): void {
+  const id = idOf(event);
+  const known = byId.get(id);
+  if (known !== undefined && known.sha256 === event['sha256']) byId.set(id, { ...known, deleted: true });
+}
+
+function idOf({ session, channel }: AuditEvent): string {
+  return `${session ?? ''}/${typeof channel === 'number' ? channel : 1}`;
+}
+
 function closedRecording(event: AuditEvent): ClosedRecording | undefined {
-  const { type, path, sha256, session, channel } = event;
+  const { type, path, sha256 } = event;
   if (type !== 'recording.closed' || typeof path !== 'string' || typeof sha256 !== 'string') return undefined;
-  return { path, sha256, id: `${session ?? ''}/${typeof channel === 'number' ? channel : 1}` };
+  return { path, sha256, id: idOf(event), deleted: false };
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DrawbridgeError, systemCodeOf } from '../shared/errors.ts';
@@ -46,9 +45,9 @@ export function openGzipCast(path: string): Promise<StoredCast> {
   return GzipCast.open(path);
 }
 
-/** Where the recording of this name lies now: the compressed file, if the asciicast file is not there any more. */
-export function storedPath(path: string): string {
-  return !existsSync(path) && existsSync(`${path}${GZIP_SUFFIX}`) ? `${path}${GZIP_SUFFIX}` : path;
+/** Name of the asciicast file of which `name` is a stored form. */
+export function castNameOf(name: string): string {
+  return name.endsWith(`.cast${GZIP_SUFFIX}`) ? name.slice(0, -GZIP_SUFFIX.length) : name;
 }
 
 /** Bytes that the recording takes on the disk, in whatever form; undefined when it is not there. */

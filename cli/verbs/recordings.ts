@@ -6,6 +6,7 @@ import { type Cli, examples, type RegisterVerb } from '../cli.ts';
 import { evidencePlace, findRecording, listRecordings, type StoredRecording } from '../evidence.ts';
 import { formatBytes, formatTime } from '../format.ts';
 import { pipeOut } from '../pipe-out.ts';
+import { enterLook, registerKeeping } from '../recordings-keeping.ts';
 import { type PlaceOptions, withPlace } from '../role-config.ts';
 import { writeTable } from '../table.ts';
 
@@ -21,9 +22,14 @@ interface PlayOptions extends PlaceOptions {
 
 const MS_PER_S = 1000;
 
-/** `drawbridge recordings ls|play|export|verify`. They read the data directory; no bastion has to run. */
+/**
+ * `drawbridge recordings ls|play|export|verify` read the data directory; no bastion has to run. While one does, it
+ * enters who plays or exports. What changes or searches goes through the bastion.
+ */
 export const registerRecordings: RegisterVerb = (program, cli) => {
-  const recordings = program.command('recordings').description('List, play, export or verify recordings.');
+  const recordings = program
+    .command('recordings')
+    .description('List, play, export, verify, search, keep or delete recordings.');
   const list = recordings
     .command('ls')
     .description('List recordings, newest first.')
@@ -50,6 +56,7 @@ export const registerRecordings: RegisterVerb = (program, cli) => {
     )
     .option('--json', 'print the result as JSON')
     .action((id: string | undefined, options: ListOptions) => verifySome(cli, id, options));
+  registerKeeping(recordings, cli);
   examples(withPlace(list), ['drawbridge recordings ls', 'drawbridge recordings ls --json']);
   examples(withPlace(play), ['drawbridge recordings play s-3f9k --speed 4 --max-idle 1']);
   examples(withPlace(exported), [
@@ -101,6 +108,7 @@ function whatOf(recording: StoredRecording): string {
 async function playOne(cli: Cli, id: string, options: PlayOptions): Promise<void> {
   const { playRecording } = await import('../../recordings/play.ts');
   const recording = await findRecording(await evidencePlace(options, cli), id);
+  await enterLook(cli, options, recording);
   await playRecording(recording.path, {
     clock: systemClock,
     speed: options.speed,
@@ -114,6 +122,7 @@ async function playOne(cli: Cli, id: string, options: PlayOptions): Promise<void
 
 async function exportOne(cli: Cli, id: string, options: PlaceOptions): Promise<void> {
   const recording = await findRecording(await evidencePlace(options, cli), id);
+  await enterLook(cli, options, recording);
   const sizeBytes = await wholeLinesSize(recording.path);
   await pipeOut(castBytes(recording.path, { endBytes: sizeBytes }));
 }

@@ -63,6 +63,7 @@ export async function verifyAudit(input: VerifyInput): Promise<VerifyReport> {
   } catch (error) {
     faults.add({ seq: chain.events + 1, text: `after event ${chain.events}: ${messageOf(error)}` });
   }
+  recordings.finish();
   checkpoints.finish(chain.isWhole);
   const lines = [chain.summary(), checkpoints.summary(), recordings.summary(), ...faults.lines()];
   const { first } = faults;

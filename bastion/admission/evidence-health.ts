@@ -66,7 +66,8 @@ export class EvidenceHealth implements AuditSink {
   }
 }
 
-async function freeBytesOf(directory: string): Promise<number> {
+/** Free bytes of the file system that `directory` is on; 0 when it can't be told. */
+export async function freeBytesOf(directory: string): Promise<number> {
   try {
     const { bavail, bsize } = await statfs(directory);
     return bavail * bsize;

@@ -23,6 +23,7 @@ export const DISK_FULL_MESSAGE =
   'The disk of the bastion is full, so that this session can not be recorded any more.';
 
 export interface DiskWatchParts {
+  /** The data directory: audit log and accounts are there. A recording that finds no room ends its session by itself. */
   readonly directory: string;
   readonly freeBytes: () => Promise<number>;
   /** Ends all live sessions, at once. */

@@ -7,7 +7,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { isDrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Database } from '../../shared/store/database.ts';
-import { DISK_LOW_WATER_BYTES, type EvidenceHealth } from '../admission/evidence-health.ts';
+import { DISK_LOW_WATER_BYTES, type EvidenceHealth, freeBytesOf } from '../admission/evidence-health.ts';
 import type { BastionConfig } from '../config.ts';
 import { DiskWatch } from '../retention/disk-watch.ts';
 import { type FinishedRecording, RecordingCatalogue } from '../retention/recording-catalogue.ts';
@@ -83,7 +83,7 @@ export async function openRecordingLibrary(parts: OpenLibraryParts): Promise<Rec
   teardown.add(() => retention.close());
   const diskWatch = new DiskWatch({
     directory: config.dataDir,
-    freeBytes: () => evidence.diskFreeBytes(),
+    freeBytes: () => freeBytesOf(config.dataDir),
     endSessions: (message) => registry.endAll({ code: 'evidence.disk_full', message }),
     clock,
     log,

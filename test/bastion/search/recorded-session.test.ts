@@ -1,0 +1,97 @@
+import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { SessionSummary } from '../../../bastion/service.ts';
+import { verifyEvidence } from '../../../cli/verify-evidence.ts';
+import { digestFile } from '../../../recordings/digest.ts';
+import { startBuiltinHost } from '../../support/builtin-host.ts';
+import { startTestBastion, type TestBastion } from '../../support/running-bastion.ts';
+import { runSsh } from '../../support/ssh-client.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const LOGIN = userInfo().username;
+
+interface Found {
+  readonly results: readonly {
+    readonly session: SessionSummary;
+    readonly hits: readonly { readonly text: string }[];
+  }[];
+}
+
+describe('a session that was recorded', () => {
+  let bastion: TestBastion;
+
+  beforeAll(() => {
+    expect(existsSync('dist/recordings/indexing/worker.js')).toBe(true);
+  });
+
+  async function start(): Promise<void> {
+    bastion = await startTestBastion({
+      hosts: async (clientKey) => {
+        const host = await startBuiltinHost(clientKey);
+        onTestFinished(() => host.close());
+        return [{ name: 'web-1', address: { host: '127.0.0.1', port: host.port }, labels: {} }];
+      },
+    });
+    await bastion.accessOn();
+  }
+
+  const search = async (text: string) =>
+    (await bastion.call('recordings.search', { text, limit: 10 })) as unknown as Found;
+
+  async function verified() {
+    const { dataDir } = bastion.config;
+    const place = {
+      role: 'bastion' as const,
+      configPath: '',
+      dataDir,
+      socketPath: '',
+      recordingsDir: `${dataDir}/recordings`,
+    };
+    return verifyEvidence(place);
+  }
+
+  test('is found by what it showed, is compressed, verifies, and after its deletion still does', async () => {
+    await start();
+    const args = await bastion.sshArgs('web-1', LOGIN);
+    await runSsh([...args, 'seq 1000 3000; echo needle in the haystack']);
+    const { session, hits } = await waitFor(async () => (await search('needle haystack')).results[0]);
+    expect(hits).toEqual([expect.objectContaining({ channel: 1, text: 'needle in the haystack' })]);
+    await bastion.auditHas('recording.searched', { words: 'needle haystack' });
+
+    const [recording] = session.recordings;
+    const path = recording?.path ?? '';
+    await waitFor(() => existsSync(`${path}.gz`) && !existsSync(path));
+    expect((await digestFile(path)).sha256).toBe(recording?.sha256);
+    await bastion.call('recordings.open', { session: session.id });
+    await bastion.auditHas('recording.viewed', { session: session.id, how: 'replay' });
+    expect(await verified()).toMatchObject({ ok: true, recordings: 1 });
+
+    await bastion.call('recordings.hold', { session: session.id, reason: 'a test' });
+    await expect(
+      bastion.call('recordings.delete', { session: session.id, reason: 'x' }),
+    ).rejects.toMatchObject({
+      code: 'recording.held',
+    });
+    await bastion.call('recordings.release', { session: session.id, reason: 'done' });
+    expect(await bastion.call('recordings.delete', { session: session.id, reason: 'a test' })).toEqual({
+      deleted: 1,
+    });
+    expect(existsSync(`${path}.gz`)).toBe(false);
+    await expect(bastion.call('recordings.open', { session: session.id })).rejects.toMatchObject({
+      code: 'recording.deleted',
+    });
+    expect((await search('needle haystack')).results).toEqual([]);
+    const report = await verified();
+    expect(report.ok).toBe(true);
+    expect(report.lines.map(({ text }) => text).join(' ')).toContain('1 deleted as the log says');
+  });
+
+  test('is read into the index at the next start when the index was lost', async () => {
+    await start();
+    await runSsh([...(await bastion.sshArgs('web-1', LOGIN)), 'echo before the restart']);
+    await waitFor(async () => (await search('restart')).results[0]);
+    await bastion.restart();
+    expect((await search('restart')).results.length).toBe(1);
+  });
+});

@@ -1,0 +1,175 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { searchRecording, searchScreens } from '../../../bastion/search/recording-search.ts';
+import { keyframeAt, replayIndex, replaySegment } from '../../../bastion/search/replay.ts';
+import { type RecordingSubject, SearchStore } from '../../../bastion/search/search-store.ts';
+import { matchExpression, wordsOf } from '../../../bastion/search/search-words.ts';
+import { indexRecording } from '../../../recordings/indexing/index-recording.ts';
+import { Screen } from '../../../recordings/screen/screen.ts';
+import { silentLogger } from '../../../shared/log.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+
+type Event = readonly [number, string, string];
+
+describe('the search index', () => {
+  let folder: string;
+  let store: SearchStore;
+
+  beforeEach(async () => {
+    folder = temporaryDirectory();
+    store = await SearchStore.open(join(folder, 'search.db'), silentLogger());
+    onTestFinished(() => store.close());
+  });
+
+  async function add(
+    session: string,
+    events: readonly Event[],
+    about: Partial<RecordingSubject> = {},
+  ): Promise<RecordingSubject & { path: string }> {
+    const path = join(folder, `${session}.cast`);
+    const lines = [{ version: 2, width: 60, height: 10 }, ...events].map((line) => JSON.stringify(line));
+    writeFileSync(path, `${lines.join('\n')}\n`);
+    const subject = {
+      session,
+      channel: 1,
+      startedAt: '2030-01-02T03:04:05.000Z',
+      operator: 'alice',
+      host: 'web-1',
+      login: 'deploy',
+      ...about,
+    };
+    const indexed = await store.begin(subject);
+    for await (const segment of indexRecording(path, { endBytes: readFileSync(path).length })) {
+      await store.storeSegment(indexed, subject, segment);
+    }
+    await store.settle(indexed, 'done');
+    return { ...subject, path };
+  }
+
+  const found = async (text: string, filter: object = {}) =>
+    (await searchScreens(store, { text, limit: 50, ...filter })).found.map(({ session }) => session);
+
+  it('finds a session by what its screen showed, with the line and the time', async () => {
+    await add('s-1', [
+      [1, 'o', '$ systemctl restart nginx\r\n'],
+      [4.5, 'o', 'Job for nginx.service failed: permission denied\r\n'],
+    ]);
+    await add('s-2', [[1, 'o', 'nothing of that\r\n']]);
+    const { found: sessions, complete } = await searchScreens(store, {
+      text: 'nginx.service FAILED',
+      limit: 10,
+    });
+    expect(complete).toBe(true);
+    expect(sessions).toEqual([
+      {
+        session: 's-1',
+        hits: [{ channel: 1, timeS: 4.5, text: 'Job for nginx.service failed: permission denied' }],
+      },
+    ]);
+  });
+
+  it('finds by the beginning of a word, without regard to case and accents, and by operator, host and command', async () => {
+    await add('s-1', [[1, 'o', 'Größe geändert\r\n']], { command: 'df -h' });
+    expect(await found('grosse')).toEqual([]);
+    for (const text of ['größe', 'geänd', 'geand', 'alice web-1', 'df']) {
+      expect({ text, sessions: await found(text) }).toEqual({ text, sessions: ['s-1'] });
+    }
+  });
+
+  it('can be narrowed to an operator, a host and a time', async () => {
+    await add('s-1', [[1, 'o', 'needle\r\n']], { startedAt: '2030-01-01T00:00:00.000Z' });
+    await add('s-2', [[1, 'o', 'needle\r\n']], { startedAt: '2030-02-01T00:00:00.000Z', operator: 'bob' });
+    await add('s-3', [[1, 'o', 'needle\r\n']], { startedAt: '2030-03-01T00:00:00.000Z', host: 'db-1' });
+    expect(await found('needle')).toEqual(['s-3', 's-2', 's-1']);
+    expect(await found('needle', { operator: 'bob' })).toEqual(['s-2']);
+    expect(await found('needle', { operator: 'bo' })).toEqual([]);
+    expect(await found('needle', { host: 'web-1' })).toEqual(['s-2', 's-1']);
+    expect(await found('needle', { from: '2030-02-01T00:00:00Z' })).toEqual(['s-3', 's-2']);
+    expect(await found('needle', { to: '2030-02-01T00:00:00Z' })).toEqual(['s-2', 's-1']);
+  });
+
+  it('finds every place in one recording', async () => {
+    const recording = await add(
+      's-1',
+      Array.from(
+        { length: 100 },
+        (_, n): Event => [n, 'o', n % 10 === 3 ? `error number ${n}\r\n` : `fine ${n}\r\n`],
+      ),
+    );
+    const { hits, complete } = await searchRecording(store, recording, 'error');
+    expect(complete).toBe(true);
+    expect(hits.map(({ timeS }) => timeS)).toEqual([3, 13, 23, 33, 43, 53, 63, 73, 83, 93]);
+  });
+
+  it('takes whatever people type as words, and none of it as an expression', async () => {
+    await add('s-1', [[1, 'o', 'plain text\r\n']]);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          fc.string({ maxLength: 40 }),
+          fc.constantFrom('"', 'a OR b', 'NEAR(x', 'about:', '*', "'", '^a', '-a', '{a}:b'),
+        ),
+        async (text) => {
+          const result = await searchScreens(store, { text, limit: 5 });
+          expect(Array.isArray(result.found)).toBe(true);
+        },
+      ),
+      { numRuns: 150 },
+    );
+    expect(matchExpression(wordsOf('x" OR "text'))).not.toContain('" OR "');
+  });
+
+  it('forgets a recording that was deleted', async () => {
+    await add('s-1', [[1, 'o', 'needle\r\n']]);
+    await store.remove('s-1', 1);
+    expect(await found('needle')).toEqual([]);
+    expect(await store.find('s-1', 1)).toBeUndefined();
+  });
+
+  it('is made anew when its file is damaged', async () => {
+    const path = join(folder, 'other.db');
+    writeFileSync(path, Buffer.alloc(8192, 'not a database'));
+    const other = await SearchStore.open(path, silentLogger());
+    expect(await other.settled()).toEqual(new Set());
+    await other.close();
+  });
+
+  it('replays each segment to the very screen that the whole recording comes to', async () => {
+    const events = Array.from(
+      { length: 2500 },
+      (_, n): Event => [
+        n / 5,
+        'o',
+        `\u001b[${(n % 10) + 1};${(n % 7) + 1}H\u001b[3${n % 8}mrow ${n} ${'y'.repeat(n % 40)}\u001b[K${'\u001b[0m'.repeat(90)}`,
+      ],
+    );
+    const recording = await add('s-1', events);
+    const index = await replayIndex(store, 's-1', 1);
+    expect(index.segments.length).toBeGreaterThan(2);
+    expect(index.duration).toBe(events.at(-1)?.[0]);
+    const whole = new Screen({ cols: 60, rows: 10 });
+    for (const { number, start } of index.segments) {
+      const { snapshot, events: own } = await replaySegment(store, recording, number);
+      expect(own[0]?.[0]).toBe(start);
+      const resumed = new Screen(snapshot);
+      resumed.write(snapshot.init);
+      for (const [, , data] of own) {
+        resumed.write(data);
+        whole.write(data);
+      }
+      await Promise.all([resumed.settled(), whole.settled()]);
+      expect(resumed.dump()).toBe(whole.dump());
+      resumed.close();
+    }
+    whole.close();
+    expect(await keyframeAt(store, recording, 0)).toBeUndefined();
+    expect((await keyframeAt(store, recording, 1_000_000))?.offsetBytes).toBeGreaterThan(400_000);
+  });
+
+  it('says so when a recording has not been read yet', async () => {
+    mkdirSync(join(folder, 'x'));
+    await expect(replayIndex(store, 's-none', 1)).rejects.toMatchObject({ code: 'recording.not_indexed' });
+  });
+});

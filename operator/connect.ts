@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { WebSocket } from 'ws';
-import { DrawbridgeError, messageOf } from '../shared/errors.ts';
+import { describeConnectFailure } from '../shared/egress/connect-failure.ts';
+import type { DrawbridgeError } from '../shared/errors.ts';
 import { rawWebSocketStream } from '../shared/tunnel/raw-websocket.ts';
 import type { OperatorHome } from './home.ts';
 import { requireLogin } from './login-file.ts';
@@ -64,20 +65,14 @@ export async function dialHost(options: Pick<ConnectOptions, 'home' | 'env' | 'h
   });
   // Made at once: a message that arrives with the upgrade would be lost without its listener.
   const stream = rawWebSocketStream(socket);
-  await opened(socket);
+  await opened(socket, (error) => describeConnectFailure(error, agentUrl, egress));
   return stream;
 }
 
-function opened(socket: WebSocket): Promise<void> {
+function opened(socket: WebSocket, explain: (error: unknown) => DrawbridgeError): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('open', resolve);
-    socket.once('error', (error) => {
-      reject(
-        new DrawbridgeError('connect.failed', `The proxy can't be reached: ${messageOf(error)}.`, {
-          cause: error,
-        }),
-      );
-    });
+    socket.once('error', (error) => reject(explain(error)));
     socket.once('unexpected-response', (_request, response) => {
       void readRefusal(response).then((refusal) => {
         reject(refusal);

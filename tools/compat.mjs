@@ -94,7 +94,10 @@ ${versions.map((line) => `- ${line}`).join('\n')}
 - curl built with libssh2 before 1.11 has no MAC of those that the servers offer. To such a client alone, told by its
   version line, they offer \`hmac-sha2-256\` too.
 - There is no compression: \`-C\` is answered with none, and everything works.
-- \`-R\`, agent forwarding and X11 are refused at once; the session goes on without them.
+- \`-R\` and agent forwarding need the policy (\`remote_forward\`, \`agent_forwarding\`); X11 is always refused. What is refused
+  is refused at once, and the session goes on without it. The configuration of \`drawbridge login\` names the login's key alone
+  (\`IdentityAgent none\`): to forward an agent, add \`-o ForwardAgent=$SSH_AUTH_SOCK\`.
+- With the builtin shell, \`-R localhost:…\` listens on 127.0.0.1.
 - An sshd does not pass signals of the client on to what runs as root; the builtin shell does.
 - The key exchange \`mlkem768x25519-sha256\` is offered first by the proxy and by the bastion; clients without it use
   \`curve25519-sha256\`.

@@ -13,6 +13,7 @@ import { bridgeStream } from '../../shared/ssh/stream-bridge.ts';
 import { type Account, findAccount, isSuperuser, ownAccount } from '../shell/account.ts';
 import type { SystemTools } from '../shell/launch.ts';
 import { isLoginName } from '../shell/login-name.ts';
+import { Listeners } from './listeners.ts';
 import { serveSession } from './session-channel.ts';
 
 /**
@@ -54,6 +55,7 @@ export class BuiltinServer {
   serve(stream: Duplex): void {
     const { hostKey, log, clock, forwarding } = this.#options;
     let account: Account | undefined;
+    let listeners: Listeners | undefined;
     const connection = serveSsh(stream, {
       hostKey,
       loginGraceMs: LOGIN_GRACE_MS,
@@ -67,7 +69,12 @@ export class BuiltinServer {
       },
       onSession: (open) => {
         if (account === undefined) return;
-        serveSession(open.accept(), { ...this.#options, account, become: isSuperuser() });
+        serveSession(open.accept(), { ...this.#options, account, become: isSuperuser(), connection });
+      },
+      onGlobalRequest: (request) => {
+        if (!forwarding || account === undefined) return false;
+        listeners ??= new Listeners(connection, () => account?.uid === 0, clock);
+        return listeners.request(request);
       },
       onDirectTcpip: (open) => {
         if (forwarding) return openForward(open, clock);

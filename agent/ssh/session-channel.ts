@@ -8,6 +8,7 @@ import {
   type SessionStart,
   type TerminalSize,
 } from '../../shared/ssh/channel-request.ts';
+import type { SshServerConnection } from '../../shared/ssh/server-connection.ts';
 import type { Account } from '../shell/account.ts';
 import { loginEnvironment, RequestedEnvironment } from '../shell/environment.ts';
 import type { HostProcess, ProcessEnd, ProcessListener } from '../shell/host-process.ts';
@@ -16,6 +17,7 @@ import { startPiped } from '../shell/piped-process.ts';
 import { startOnTerminal } from '../shell/pty-process.ts';
 import { startFolder } from '../shell/start-folder.ts';
 import { sttyArguments } from '../shell/terminal-modes.ts';
+import { type AgentSocket, openAgentSocket } from './agent-socket.ts';
 
 /** What a session channel needs to know to start something. */
 export interface SessionOptions {
@@ -25,6 +27,10 @@ export interface SessionOptions {
   readonly tools: SystemTools;
   /** Command line of the SFTP server. */
   readonly sftpServer: readonly [string, ...string[]];
+  /** The connection that the channel is in. */
+  readonly connection: SshServerConnection;
+  /** Whether the operator's SSH agent may be used on this host. */
+  readonly forwarding: boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -51,6 +57,8 @@ class SessionChannel implements ProcessListener {
   readonly #options: SessionOptions;
   readonly #environment = new RequestedEnvironment();
   #terminal: Terminal | undefined;
+  #wantsAgent = false;
+  #agent: AgentSocket | undefined;
   #starting = false;
   #process: HostProcess | undefined;
   #creditBytes = 0;
@@ -62,6 +70,7 @@ class SessionChannel implements ProcessListener {
       onRequest: (request) => this.#request(request),
       onClosed: () => this.#process?.hangUp(),
     });
+    channel.signal.addEventListener('abort', () => this.#closeAgent(), { once: true });
   }
 
   onOutput(chunk: Buffer, stream: 'stdout' | 'stderr'): void {
@@ -74,6 +83,7 @@ class SessionChannel implements ProcessListener {
   }
 
   onEnd(end: ProcessEnd): void {
+    this.#closeAgent();
     if (end.kind === 'exited') this.#channel.exit({ kind: 'exit-status', code: end.code });
     else this.#channel.exit({ kind: 'exit-signal', name: end.signal, coreDumped: false, message: '' });
     this.#channel.close();
@@ -85,6 +95,10 @@ class SessionChannel implements ProcessListener {
       case 'pty':
         if (this.#starting || !TERM_PATTERN.test(request.term)) return false;
         this.#terminal = { term: request.term, modes: request.modes, size: request };
+        return true;
+      case 'agent-forward':
+        if (this.#starting || !this.#options.forwarding) return false;
+        this.#wantsAgent = true;
         return true;
       case 'env':
         return !this.#starting && this.#environment.set(request.name, request.value);
@@ -109,7 +123,10 @@ class SessionChannel implements ProcessListener {
       const process = await this.#launch(program);
       this.#process = process;
       // It may be over, and so may the channel, by the time it has been started.
-      if (this.#channel.signal.aborted) process.hangUp();
+      if (this.#channel.signal.aborted) {
+        process.hangUp();
+        this.#closeAgent();
+      }
       this.#listen(process);
       return true;
     } catch (error) {
@@ -117,6 +134,14 @@ class SessionChannel implements ProcessListener {
       this.#channel.whenDecided(() => this.#fail(messageOf(error)));
       return true;
     }
+  }
+
+  #closeAgent(): void {
+    const agent = this.#agent;
+    this.#agent = undefined;
+    agent?.close().catch((error: unknown) => {
+      this.#options.log.warn({ err: error }, 'the socket of a forwarded SSH agent could not be removed');
+    });
   }
 
   #fail(sentence: string): void {
@@ -149,7 +174,12 @@ class SessionChannel implements ProcessListener {
       },
       tools,
     );
-    const env = loginEnvironment(account, this.#environment, process.env, terminal?.term);
+    const owner = become && account.uid !== 0 ? account.uid : undefined;
+    if (this.#wantsAgent) this.#agent = await openAgentSocket(this.#options.connection, owner, clock);
+    const env = {
+      ...loginEnvironment(account, this.#environment, process.env, terminal?.term),
+      ...(this.#agent === undefined ? {} : { SSH_AUTH_SOCK: this.#agent.path }),
+    };
     const cwd = await startFolder(account, become);
     const spec = { line, env, cwd, ...(become ? { uid: account.uid } : {}) };
     if (terminal === undefined) return startPiped(spec, this.#heldBack(), clock);

@@ -17,7 +17,11 @@ export type PolicyAction =
   | { readonly kind: 'shell' }
   | { readonly kind: 'exec' }
   | { readonly kind: 'sftp' }
-  | { readonly kind: 'forward'; readonly host: string; readonly port: number };
+  | { readonly kind: 'forward'; readonly host: string; readonly port: number }
+  /** To let the host listen at this address. `*`: at all of them; port 0: at one that the host chooses. */
+  | { readonly kind: 'remote_forward'; readonly host: string; readonly port: number }
+  /** To let the host use the operator's SSH agent. */
+  | { readonly kind: 'agent_forwarding' };
 
 /** Everything that a decision may depend on. */
 export interface PolicyRequest {
@@ -145,15 +149,25 @@ function allowsAction(role: PolicyRole, action: PolicyAction): boolean {
   switch (action.kind) {
     case 'reach':
     case 'login':
-      return role.allow.length > 0 || role.forward.length > 0;
+      return role.allow.length > 0 || role.forward.length > 0 || role.remote_forward.length > 0;
     case 'forward':
-      return role.forward.some((text) => {
-        const pattern = parseDestination(text);
-        return pattern !== undefined && matchesDestination(pattern, action.host, action.port);
-      });
+      return isListed(role.forward, action.host, action.port);
+    case 'remote_forward':
+      if (action.port > 0) return isListed(role.remote_forward, action.host, action.port);
+      // Whatever the host chooses has to be allowed.
+      return role.remote_forward.some((text) =>
+        [1, 65_535].every((port) => isListed([text], action.host, port)),
+      );
     default:
       return role.allow.includes(action.kind);
   }
+}
+
+function isListed(patterns: readonly string[], host: string, port: number): boolean {
+  return patterns.some((text) => {
+    const pattern = parseDestination(text);
+    return pattern !== undefined && matchesDestination(pattern, host, port);
+  });
 }
 
 function reasonFor(
@@ -201,6 +215,10 @@ function nameOf(action: PolicyAction): string {
       return 'to do anything';
     case 'forward':
       return `a forward to ${action.host}:${action.port}`;
+    case 'remote_forward':
+      return `to let the host listen at ${action.host}:${action.port} (-R)`;
+    case 'agent_forwarding':
+      return 'to forward an SSH agent (-A)';
     case 'exec':
       return 'to run commands';
     default:

@@ -43,8 +43,8 @@ const destination = z
 
 const labels = z.record(z.string().min(1).max(63), z.string().max(200));
 
-/** What a role may allow. Forwards are listed by destination, under `forward`. */
-export const ALLOWABLE = ['shell', 'exec', 'sftp'] as const;
+/** What a role may allow. Forwards are listed by address, under `forward` and `remote_forward`. */
+export const ALLOWABLE = ['shell', 'exec', 'sftp', 'agent_forwarding'] as const;
 
 const sourceRange = z
   .string()
@@ -135,6 +135,8 @@ const role = z.strictObject({
   logins: z.array(login).min(1).max(ENTRIES_MAX),
   allow: z.array(z.enum(ALLOWABLE)).max(ALLOWABLE.length),
   forward: z.array(destination).max(ENTRIES_MAX).default([]),
+  /** Addresses of the host on which it may listen for the operator (`ssh -R`). Its connections reach the operator. */
+  remote_forward: z.array(destination).max(ENTRIES_MAX).default([]),
   /** Outside of all of them the role counts for nothing, and sessions that only it allows end. */
   windows: z.array(window).min(1).max(WINDOWS_MAX).exactOptional(),
   valid: valid.exactOptional(),

@@ -82,10 +82,13 @@ roles:
       # labels: { environment: production }
     # UNIX accounts. {{sub}} is the operator's own name, so that everybody has an account of their own.
     logins: ['{{sub}}']
-    # What may be done: shell, exec (commands, scp -O, rsync, git), sftp (sftp, scp).
+    # What may be done: shell, exec (commands, scp -O, rsync, git), sftp (sftp, scp), agent_forwarding (ssh -A: programs
+    # on the host may use the operator's SSH agent while the session lives).
     allow: [shell, exec, sftp]
     # Where ssh -L, -D and -W may lead, as seen from the host: host:port, with * and port ranges.
     forward: []
     # forward: ['localhost:5432', '*.internal:443', '10.0.0.7:8000-8099']
+    # Where the host may listen for the operator (ssh -R): address:port on the host, * for every address or any port.
+    # remote_forward: ['localhost:8000-8099']
 `;
 }

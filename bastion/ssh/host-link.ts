@@ -1,5 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/errors.ts';
+import type { IncomingChannel } from '../../shared/ssh/channel-table.ts';
 import { connectSsh, type SshClientConnection } from '../../shared/ssh/client-connection.ts';
 import type { Host } from '../hosts/host.ts';
 import type { HostKeys } from './host-keys.ts';
@@ -13,6 +14,17 @@ const HOST_CONNECT_TIMEOUT_MS = 60_000;
  */
 const HOST_WINDOW_BYTES = 256 * 1024;
 
+/** What a {@link HostLink} needs. */
+export interface HostLinkOptions {
+  readonly host: Host;
+  readonly login: string;
+  readonly privateKey: string;
+  readonly hostKeys: HostKeys;
+  readonly clock: Clock;
+  /** The host opens a channel: towards the operator, or to their SSH agent. */
+  onIncoming(incoming: IncomingChannel): void;
+}
+
 /**
  * The second SSH connection of a session, from the bastion to the host. It is begun as soon as the login is known, while
  * the operator still proves their key; it goes no further than the key exchange until {@link allowSignIn}.
@@ -25,7 +37,7 @@ export class HostLink {
   readonly #signIn: Promise<boolean>;
   #decideSignIn: (allowed: boolean) => void = () => undefined;
 
-  constructor(options: { host: Host; login: string; privateKey: string; hostKeys: HostKeys; clock: Clock }) {
+  constructor(options: HostLinkOptions) {
     this.login = options.login;
     this.#signIn = new Promise((resolve) => {
       this.#decideSignIn = resolve;
@@ -46,14 +58,8 @@ export class HostLink {
     if (!this.#controller.signal.aborted) this.#controller.abort(closed());
   }
 
-  async #connect(options: {
-    host: Host;
-    login: string;
-    privateKey: string;
-    hostKeys: HostKeys;
-    clock: Clock;
-  }): Promise<SshClientConnection> {
-    const { host, login, privateKey, hostKeys, clock } = options;
+  async #connect(options: HostLinkOptions): Promise<SshClientConnection> {
+    const { host, login, privateKey, hostKeys, clock, onIncoming } = options;
     const { signal } = this.#controller;
     let keyProblem: string | undefined;
     try {
@@ -65,6 +71,7 @@ export class HostLink {
         timeoutMs: HOST_CONNECT_TIMEOUT_MS,
         windowBytes: HOST_WINDOW_BYTES,
         clock,
+        onIncoming,
         verifyHostKey: async (blob) => {
           // The key exchange waits here: nothing is pinned and nobody signed in for an operator who is not admitted.
           if (!(await this.#signIn)) return false;

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { IncomingChannel } from '../../shared/ssh/channel-table.ts';
 import {
   type SshAuthAttempt,
   type SshServerConnection,
@@ -9,6 +10,7 @@ import { decide, type PolicyDecision } from '../policy/decide.ts';
 import type { Session, SessionEnding } from '../sessions/session.ts';
 import { requestOf, type SessionRegistry } from '../sessions/session-registry.ts';
 import { openForward, refuseForward } from './forward-channel.ts';
+import { HostChannels } from './host-channels.ts';
 import type { HostKeys } from './host-keys.ts';
 import { HostLink } from './host-link.ts';
 import { endWithLogin } from './login-end.ts';
@@ -57,6 +59,7 @@ type Phase =
       readonly link: HostLink;
       readonly session: Session;
       readonly context: SessionContext;
+      readonly hostChannels: HostChannels;
       /** Resolves when the events of the session's start are stored, or could not be. */
       readonly announced: Promise<boolean>;
     }
@@ -102,7 +105,8 @@ export class OperatorConnection {
       onDirectTcpip: (open) => this.#whenLive(open, (context) => this.#keep(openForward(context, open))),
       onDirectStreamlocal: (open) =>
         this.#whenLive(open, (context) => refuseForward(context, open, open.target.path, NO_SOCKETS)),
-      onGlobalRequest: (request) => this.#globalRequest(request.name),
+      onGlobalRequest: (request) =>
+        this.#phase.kind === 'live' ? this.#phase.hostChannels.request(request) : false,
       onClose: (reason) => void this.#closed(reason),
     });
     admitted.gate.addEventListener('abort', this.#onGate, { once: true });
@@ -162,7 +166,10 @@ export class OperatorConnection {
       return this.#phase.link.login === login ? this.#phase.link : undefined;
     const { services, hostKeys, keys } = this.#options;
     const { host } = this.#admitted;
-    const link = new HostLink({ host, login, privateKey: keys.client, hostKeys, clock: services.clock });
+    const link = new HostLink({
+      ...{ host, login, privateKey: keys.client, hostKeys, clock: services.clock },
+      onIncoming: (incoming) => void this.#fromHost(incoming),
+    });
     this.#phase = { kind: 'proving', link };
     return link;
   }
@@ -187,7 +194,8 @@ export class OperatorConnection {
     const context = new SessionContext({ services, session, link, labels: () => labelsOf(host.name) });
     const announced = this.#announce(context);
     endWithLogin(session, claims, this.#ssh.signal, services.clock);
-    this.#phase = { kind: 'live', link, session, context, announced };
+    const hostChannels = new HostChannels(context, this.#ssh);
+    this.#phase = { kind: 'live', link, session, context, hostChannels, announced };
     session.signal.addEventListener('abort', () => this.#cut(sentenceOf(session.signal.reason)), {
       once: true,
     });
@@ -282,13 +290,17 @@ export class OperatorConnection {
     void channel.finished.then(() => this.#channels.delete(channel));
   }
 
-  async #globalRequest(name: string): Promise<boolean> {
-    if (this.#phase.kind !== 'live' || !/forward/.test(name)) return false;
-    await this.#phase.context.recordRefusal('forward.refused', {
-      destination: name.slice(0, 100),
-      reason: 'forwards from the host to the operator (-R) are not allowed',
-    });
-    return false;
+  async #fromHost(incoming: IncomingChannel): Promise<void> {
+    try {
+      await this.#whenLive(incoming, async () => {
+        if (this.#phase.kind !== 'live') return;
+        const channel = await this.#phase.hostChannels.take(incoming);
+        if (channel !== undefined) this.#keep(channel);
+      });
+    } catch (error) {
+      // Only evidence that can't be written comes here, and the session ends for it already.
+      incoming.refuse(sentenceOf(error));
+    }
   }
 
   /**
@@ -333,6 +345,7 @@ export class OperatorConnection {
   async #finish(phase: Extract<Phase, { kind: 'live' }>, fallback: SessionEnding): Promise<void> {
     await phase.announced;
     await Promise.all([...this.#channels].map((channel) => channel.finished));
+    await phase.hostChannels.close();
     await this.#options.registry.finish(phase.session, fallback);
   }
 

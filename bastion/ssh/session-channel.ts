@@ -28,6 +28,7 @@ export class SessionChannel {
   readonly #number: number;
   readonly #environment = new ChannelEnvironment();
   #pty: PtyRequest | undefined;
+  #agentForwarding = false;
   #state: ChannelState = { kind: 'waiting' };
   /** Resolves when the channel is over and its evidence is closed. Never rejects. */
   readonly finished: Promise<void>;
@@ -76,19 +77,23 @@ export class SessionChannel {
       case 'env':
         return this.#environment.set(request);
       case 'agent-forward':
+        return this.#decideAgent();
       case 'x11':
-        return this.#refuseExtra(request.kind);
+        return this.#refuseExtra(request.kind, 'it is never allowed');
       default:
         return false;
     }
   }
 
-  async #refuseExtra(kind: 'agent-forward' | 'x11'): Promise<boolean> {
-    await this.#context.recordRefusal('channel.refused', {
-      channel: this.#number,
-      kind,
-      reason: 'it is never allowed',
-    });
+  async #decideAgent(): Promise<boolean> {
+    const decision = this.#context.decide({ kind: 'agent_forwarding' });
+    if (!decision.allow) return this.#refuseExtra('agent-forward', decision.reason);
+    this.#agentForwarding = true;
+    return true;
+  }
+
+  async #refuseExtra(kind: 'agent-forward' | 'x11', reason: string): Promise<boolean> {
+    await this.#context.recordRefusal('channel.refused', { channel: this.#number, kind, reason });
     return false;
   }
 
@@ -210,6 +215,7 @@ export class SessionChannel {
     await this.#context.record(plan.kind === 'shell' ? 'shell.started' : 'exec.started', {
       channel: this.#number,
       pty: this.#pty !== undefined,
+      ...(this.#agentForwarding ? { agentForwarding: true } : {}),
       ...(plan.kind === 'subsystem' ? { subsystem: plan.command } : { command: plan.command, ...plan.whole }),
       ...(plan.transfer === undefined ? {} : { transfer: { ...plan.transfer } }),
     });
@@ -219,6 +225,10 @@ export class SessionChannel {
   async #startOnHost(host: SshChannel, start: SessionStart): Promise<boolean> {
     const pty = this.#pty;
     const terminal = pty === undefined ? undefined : host.request(pty);
+    if (this.#agentForwarding) {
+      this.#context.agentForwarding = true;
+      host.notify({ kind: 'agent-forward' });
+    }
     this.#environment.sendTo(host, this.#context.session.identity.operator);
     const started = host.request(start);
     if (terminal !== undefined && !(await terminal)) {

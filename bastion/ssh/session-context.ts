@@ -33,6 +33,8 @@ export class SessionContext {
   readonly services: SessionServices;
   readonly session: Session;
   readonly link: HostLink;
+  /** True once the policy has let a channel of this session ask for the operator's SSH agent. */
+  agentForwarding = false;
   readonly #labels: () => Readonly<Record<string, string>>;
 
   constructor(options: {

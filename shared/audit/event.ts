@@ -20,6 +20,8 @@ export const AUDIT_EVENT_TYPES = [
   'forward.opened',
   'forward.closed',
   'forward.refused',
+  'listener.opened',
+  'listener.closed',
   'channel.refused',
   'agent.joined',
   'agent.connected',

@@ -1,5 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Account, findAccount, isSuperuser, parsePasswdLine } from '../../../agent/shell/account.ts';
 import { commandLine, findSystemTools } from '../../../agent/shell/launch.ts';
 import { serveSession } from '../../../agent/ssh/session-channel.ts';
@@ -8,6 +12,7 @@ import { silentLogger } from '../../../shared/log.ts';
 import { createTestKey, ISOLATED, runSsh, type TestKey } from '../../support/ssh-client.ts';
 import { startTestServer, type TestServer } from '../../support/ssh-test-server.ts';
 import { createTemporaryDirectory } from '../../support/temporary-directory.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const account: Account = { name: 'deploy', uid: 4321, gid: 4322, home: '/home/deploy', shell: '/bin/zsh' };
 
@@ -72,8 +77,10 @@ describe.runIf(isSuperuser())('an agent that is root', () => {
   beforeAll(async () => {
     key = await createTestKey(directory.path);
     server = await startTestServer(key, {
-      onSession: (open) =>
+      onSession: (open, connection) =>
         serveSession(open.accept(), {
+          connection,
+          forwarding: true,
           account: nobody,
           become: true,
           tools: findSystemTools(),
@@ -92,6 +99,24 @@ describe.runIf(isSuperuser())('an agent that is root', () => {
     const where = ['-p', String(server.port), '-i', key.path, 'x@127.0.0.1'];
     return runSsh([...args.slice(0, -1), ...ISOLATED, ...where, ...args.slice(-1)]);
   }
+
+  it('gives the socket of a forwarded SSH agent to the account, and nothing beside it', async () => {
+    const look =
+      'd=$(dirname "$SSH_AUTH_SOCK"); stat -c "%U %a" "$SSH_AUTH_SOCK" "$d"; echo x > "$d/y" || echo no';
+    const socket = join(directory.path, 'operator-agent');
+    const operatorAgent = createServer((client) => client.destroy()).listen(socket);
+    onTestFinished(() => {
+      operatorAgent.close();
+    });
+    const env = { SSH_AUTH_SOCK: socket };
+    const where = ['-p', String(server.port), '-i', key.path, 'x@127.0.0.1'];
+    const run = await runSsh(['-A', '-o', `IdentityAgent=${socket}`, ...ISOLATED, ...where, look], { env });
+    expect(run.stdout).toBe('nobody 600\nroot 711\nno\n');
+    const after = readdirSync(tmpdir()).filter((name) => name.startsWith('drawbridge-agent-'));
+    await waitFor(() => after.every((name) => !existsSync(join(tmpdir(), name))), {
+      what: 'the socket to be gone',
+    });
+  });
 
   it('becomes the account with all of its groups and none of its own', async () => {
     const expected = execFileSync('id', ['nobody']).toString();

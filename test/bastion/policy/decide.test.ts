@@ -100,6 +100,7 @@ const anyRole = fc.record({
   logins: fc.array(fc.constantFrom('{{sub}}', 'deploy', 'root'), { minLength: 1, maxLength: 3 }),
   allow: fc.uniqueArray(fc.constantFrom('shell' as const, 'exec' as const, 'sftp' as const)),
   forward: fc.array(fc.constantFrom('*:*', 'a:80', '*.internal:1-10'), { maxLength: 2 }),
+  remote_forward: fc.constant<string[]>([]),
 });
 const anyPolicy: fc.Arbitrary<Policy> = fc.record({
   version: fc.constant(1 as const),

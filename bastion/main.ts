@@ -10,6 +10,7 @@ import { DrawbridgeError, messageOf } from '../shared/errors.ts';
 import { signIssuerDocument } from '../shared/identity/issuer-document.ts';
 import { loadNodeIdentity, type NodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
+import { RoleMetrics } from '../shared/metrics/role-metrics.ts';
 import type { RunningRole } from '../shared/role.ts';
 import { loadSshKeyFile } from '../shared/ssh/keys.ts';
 import { Database } from '../shared/store/database.ts';
@@ -102,8 +103,12 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   teardown.add(() => database.close());
   const auditLog = await AuditLog.open(dataDir, { identity, clock, log });
   teardown.add(() => auditLog.close());
+  const metrics = new RoleMetrics({ role: 'bastion', version });
+  teardown.add(() => metrics.close());
+  metrics.countEvents(auditLog);
+  metrics.watchCertificate(tls.cert);
   const audit = new EvidenceHealth({
-    audit: deps.wrapAudit?.(auditLog) ?? auditLog,
+    audit: metrics.timed(deps.wrapAudit?.(auditLog) ?? auditLog, clock),
     directories: [dataDir, paths.recordings],
     clock,
   });
@@ -287,6 +292,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     clock,
     log,
     audit,
+    metrics: () => metrics.text(),
   });
   teardown.add(() => web.close());
   const control = await ControlServer.listen(

@@ -6,12 +6,14 @@ import { ControlServer } from '../shared/control/server.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
+import { RoleMetrics } from '../shared/metrics/role-metrics.ts';
 import type { RunningRole } from '../shared/role.ts';
 import { loadSshKeyFile } from '../shared/ssh/keys.ts';
 import { listenSsh } from '../shared/ssh/listener.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { loadServerTls } from '../shared/tls/server-tls.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
+import { readVersion } from '../shared/version.ts';
 import { Devices } from './accounts/devices.ts';
 import { Logins } from './accounts/logins.ts';
 import { OperatorTokens } from './accounts/operator-tokens.ts';
@@ -34,6 +36,7 @@ import { Admission } from './tunnels/admission.ts';
 import { BastionTunnels } from './tunnels/bastion-tunnels.ts';
 import { Relays } from './tunnels/relays.ts';
 import { ProxyApi } from './web/api.ts';
+import { addProxyFigures } from './web/metrics.ts';
 import { createProxyWebServer } from './web/server.ts';
 import { Upgrades } from './web/upgrades.ts';
 import { openWitness } from './witness/open-witness.ts';
@@ -76,6 +79,10 @@ async function start(
   const audit = await AuditLog.open(dataDir, { identity, clock, log });
   teardown.add(() => audit.close());
 
+  const metrics = new RoleMetrics({ role: 'proxy', version: readVersion() });
+  teardown.add(() => metrics.close());
+  metrics.countEvents(audit);
+  metrics.watchCertificate(tls.cert);
   const stopping = new AbortController();
   const directory = new MemoryDirectory();
   const relays = new Relays();
@@ -135,6 +142,8 @@ async function start(
   });
   teardown.add(() => acceptor.close());
 
+  addProxyFigures(metrics, { tunnels: () => acceptor.tunnels.size, relays: () => relays.count });
+
   const bound = { https: config.https.port, ssh: config.ssh.port };
   const place = (): PublicPlace => publicPlace(config, bound, hostKey.publicLine);
   const administration = new ProxyAdministration({
@@ -164,6 +173,7 @@ async function start(
       stopping: stopping.signal,
       clock,
     }),
+    metrics,
     upgrades: new Upgrades({ acceptor, tokens, admission, relays, stopping: stopping.signal, clock, log }),
     tls,
     clock,

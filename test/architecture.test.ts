@@ -52,6 +52,11 @@ const homes: readonly { readonly banned: RegExp; readonly outside: RegExp; reado
     outside: /^(shared\/tunnel|proxy\/web|operator)\//,
     why: 'a tunnel is more than a WebSocket',
   },
+  {
+    banned: /^prom-client$/,
+    outside: /^(shared\/metrics|bastion\/web|proxy\/web)\//,
+    why: 'what decides does not count itself',
+  },
   { banned: /^@lydell\/node-pty$/, outside: /^agent\//, why: 'only the host starts processes for others' },
   { banned: /^luxon$/, outside: /^bastion\/policy\//, why: 'one place knows when clocks are set' },
   {

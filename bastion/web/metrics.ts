@@ -77,9 +77,4 @@ const GAUGES: readonly { name: string; help: string; value: (status: BastionStat
     help: 'Room that is left for evidence',
     value: (status) => status.evidence.diskFreeBytes,
   },
-  {
-    name: 'process_resident_memory_bytes',
-    help: 'Resident memory of the bastion',
-    value: () => process.memoryUsage().rss,
-  },
 ];

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Json } from '../../shared/audit/event.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { publicJwkSchema } from '../../shared/identity/keys.ts';
+import type { RoleMetrics } from '../../shared/metrics/role-metrics.ts';
 import { plainAddress } from '../../shared/network.ts';
 import { PASSWORD_LIMIT_BYTES } from '../accounts/password.ts';
 import type { ProxyApi } from './api.ts';
@@ -34,7 +35,13 @@ const deviceSchema = z.object({
 const enrolSchema = z.object({ proof: z.string().min(1) });
 
 /** The HTTP API: each route hands what came in to `api`, and its answer back. */
-export function addRoutes(server: FastifyInstance, api: ProxyApi): void {
+export function addRoutes(server: FastifyInstance, api: ProxyApi, metrics: RoleMetrics): void {
+  server.get('/metrics', async (request, reply) => {
+    // There is no sign-in for scrapers here, so that only this machine may ask; a reverse proxy on it brings strangers.
+    if (!isFromThisMachine(request))
+      throw new DrawbridgeError('request.not_found', 'There is nothing at this path.');
+    return reply.header('content-type', metrics.contentType).send(await metrics.text());
+  });
   server.get('/healthz', async () => ({ status: 'ok' }));
   server.get('/readyz', async () => {
     await api.requireReady();
@@ -61,6 +68,11 @@ export function addRoutes(server: FastifyInstance, api: ProxyApi): void {
   server.post('/api/operator/devices', async (request) =>
     api.enrolDevice(bearerOf(request), parseWith(deviceSchema, request.body), sourceOf(request)),
   );
+}
+
+function isFromThisMachine(request: FastifyRequest): boolean {
+  const forwarded = request.headers['x-forwarded-for'] ?? request.headers.forwarded;
+  return forwarded === undefined && /^(127\.|::1$)/.test(sourceOf(request));
 }
 
 function sourceOf(request: FastifyRequest): string {

@@ -6,6 +6,7 @@ import { fastify } from 'fastify';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
+import type { RoleMetrics } from '../../shared/metrics/role-metrics.ts';
 import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
 import { limitHandshakes } from '../../shared/tunnel/handshake-limit.ts';
 import type { ProxyApi } from './api.ts';
@@ -42,6 +43,7 @@ export interface ProxyWebServer {
 export async function createProxyWebServer(parts: {
   readonly api: ProxyApi;
   readonly upgrades: Upgrades;
+  readonly metrics: RoleMetrics;
   /** PEM texts. */
   readonly tls: { readonly cert: string; readonly key: string };
   readonly clock: Clock;
@@ -90,7 +92,7 @@ export async function createProxyWebServer(parts: {
     reply.header('cache-control', 'no-store');
     reply.header('x-content-type-options', 'nosniff');
   });
-  addRoutes(app, parts.api);
+  addRoutes(app, parts.api, parts.metrics);
   await app.ready();
 
   const server = app.server;

@@ -150,7 +150,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const policy = new EffectivePolicy(policies, () => gate.outsideWindows);
   const recheck = (): void => registry.recheck(policy.policy, labelsOf);
   policies.onChange(recheck);
-  gate.onChange(recheck);
+  gate.onChange(({ state }) => state === 'on' && recheck());
   const watch = new DecisionWatch({ sessions: () => registry.live, recheck, clock });
   teardown.add(() => watch.close());
 
@@ -282,7 +282,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const web = await createWebServer({
     service,
     policies: policyAdministration,
-    admins: new AdminAccounts({ database, audit, clock, bastionName: identity.name }),
+    admins: new AdminAccounts({ database, audit, clock, bastionName: identity.name, log }),
     acceptor,
     enrol: (body, address) => enrolment.handle(body, address),
     recordings,

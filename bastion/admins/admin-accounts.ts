@@ -1,9 +1,11 @@
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { type Logger, silentLogger } from '../../shared/log.ts';
 import type { Database } from '../../shared/store/database.ts';
 import { type ApiTokenInfo, ApiTokens } from './api-tokens.ts';
 import type { AttemptVerdict } from './attempt-limiter.ts';
+import { LateEvents } from './late-events.ts';
 import { codeStep, createTotpSecret, totpUri } from './one-time-code.ts';
 import { generatePassword, PasswordHasher } from './password-hasher.ts';
 import { ADMIN_ROLES, type AdminRole } from './role.ts';
@@ -44,6 +46,8 @@ type RefusalReason = 'unknown_account' | 'wrong_password' | 'wrong_code' | 'spen
 export class AdminAccounts {
   readonly sessions: WebSessions;
   readonly tokens: ApiTokens;
+  /** Events of sign-ins, also while the audit log can't be written. */
+  readonly late: LateEvents;
   readonly #database: Database;
   readonly #audit: AuditSink;
   readonly #clock: Clock;
@@ -59,11 +63,17 @@ export class AdminAccounts {
     readonly clock: Clock;
     /** The bastion's name, as authenticator apps show it. */
     readonly bastionName: string;
+    readonly log?: Logger;
   }) {
     this.#database = options.database;
     this.#audit = options.audit;
     this.#clock = options.clock;
     this.#issuer = `Drawbridge ${options.bastionName}`;
+    this.late = new LateEvents({
+      audit: options.audit,
+      clock: options.clock,
+      log: options.log ?? silentLogger(),
+    });
     this.sessions = new WebSessions(options.database, options.clock);
     this.tokens = new ApiTokens(options.database, options.clock);
     this.#limit = new SignInLimit(options.clock);
@@ -107,6 +117,7 @@ export class AdminAccounts {
   /**
    * Checks a sign-in and spends its code. `address` is where it comes from. Audited as `admin.signed_in` or
    * `admin.refused`, the latter with the true reason.
+   * Neither waits for an audit log that can't be written; see {@link LateEvents}.
    * @throws `login.refused` whatever was wrong, `login.too_many_attempts`, `login.busy`.
    */
   async verify(username: string, password: string, code: string, address: string): Promise<Admin> {
@@ -120,7 +131,7 @@ export class AdminAccounts {
     if (!passwordIsRight) return this.#refuse('wrong_password', name, address);
     if (step === undefined) return this.#refuse('wrong_code', name, address);
     if (!(await this.#spendCode(name, step))) return this.#refuse('spent_code', name, address);
-    await this.#audit.append({ type: 'admin.signed_in', actor: `admin:${name}`, source: address });
+    await this.late.append({ type: 'admin.signed_in', actor: `admin:${name}`, source: address });
     this.#limit.succeeded(name, address);
     return { username: row.username, role: row.role };
   }
@@ -128,7 +139,7 @@ export class AdminAccounts {
   /** Ends a sign-in by its cookie's secret. Audited as `admin.signed_out`. */
   async signOut(username: string, secret: string): Promise<void> {
     await this.sessions.close(secret);
-    await this.#audit.append({ type: 'admin.signed_out', actor: `admin:${username}` });
+    await this.late.append({ type: 'admin.signed_out', actor: `admin:${username}` });
   }
 
   /** Makes an API token. Audited as `token.created`. @throws `api_token.exists`, `api_token.too_many`. */
@@ -154,7 +165,7 @@ export class AdminAccounts {
 
   /** An unknown name stays out of the log: people type passwords into the wrong field. */
   async #refuse(reason: RefusalReason, username: string | undefined, address: string): Promise<never> {
-    await this.#audit.append({
+    await this.late.append({
       type: 'admin.refused',
       actor: username === undefined ? 'system' : `admin:${username}`,
       source: address,
@@ -172,7 +183,7 @@ export class AdminAccounts {
   ): Promise<never> {
     if (verdict.first) {
       const known = (await this.#row(name)) !== undefined;
-      await this.#audit.append({
+      await this.late.append({
         type: 'admin.refused',
         actor: known ? `admin:${name}` : 'system',
         source: address,

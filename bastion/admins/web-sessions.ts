@@ -79,10 +79,10 @@ export class WebSessions {
     if (row === undefined) return undefined;
     if (nowMs >= row.expires_at || nowMs - row.last_seen_at >= WEB_SESSION_IDLE_MS) return undefined;
     if (touch && nowMs - row.last_seen_at >= TOUCH_PERIOD_MS) {
-      await this.#database.run('UPDATE admin_sessions SET last_seen_at = ? WHERE token_hash = ?', [
-        nowMs,
-        hash,
-      ]);
+      // Not to be able to note it must keep nobody from turning access off: the sign-in is only over a little earlier.
+      await this.#database
+        .run('UPDATE admin_sessions SET last_seen_at = ? WHERE token_hash = ?', [nowMs, hash])
+        .catch(() => undefined);
     }
     return {
       sessionId: sessionIdOf(hash),

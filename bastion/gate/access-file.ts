@@ -1,9 +1,11 @@
 import {
+  chownSync,
   closeSync,
   fsyncSync,
   openSync,
   readFileSync,
   renameSync,
+  statSync,
   truncateSync,
   unlinkSync,
   writeFileSync,
@@ -42,6 +44,7 @@ const offRecordSchema = z.object({
   since: isoTime,
   by: z.string().min(1).max(256),
   reason: z.string().max(1000).optional(),
+  unaudited: z.boolean().optional(),
 });
 
 /** What is stored while access is on. */
@@ -88,6 +91,36 @@ export function readAccess(dataDir: string): FoundAccess {
     if (systemCodeOf(error) === 'ENOENT') return { kind: 'absent' };
     const problem = error instanceof z.ZodError ? 'it has not the expected fields' : messageOf(error);
     return { kind: 'unreadable', problem };
+  }
+}
+
+/** True while the file that says on is there and is not empty. What can't be looked at counts as gone. */
+export function isStored(dataDir: string): boolean {
+  try {
+    return statSync(join(dataDir, ACCESS_FILE)).size > 0;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Turns access off without a bastion, by the permissions of its data directory: one that starts finds it off, and one
+ * that runs notices within a second.
+ * @throws `access.not_stored`
+ */
+export function turnOffStored(dataDir: string, record: Omit<OffRecord, 'unaudited'>): void {
+  // First, so that a bastion that runs knows who it was.
+  if (writeOffRecord(dataDir, { ...record, unaudited: true })) giveToOwner(dataDir, OFF_RECORD_FILE);
+  removeAccess(dataDir);
+}
+
+/** What root writes must stay readable for the account of the bastion. */
+function giveToOwner(dataDir: string, name: string): void {
+  try {
+    const { uid, gid } = statSync(dataDir);
+    chownSync(join(dataDir, name), uid, gid);
+  } catch {
+    // Only who it was gets lost by it.
   }
 }
 
@@ -187,6 +220,7 @@ export function writeOffRecord(dataDir: string, record: OffRecord): boolean {
     since: new Date(record.sinceMs).toISOString(),
     by: record.by,
     reason: record.reason,
+    unaudited: record.unaudited,
   });
   try {
     const path = join(dataDir, OFF_RECORD_FILE);
@@ -201,8 +235,14 @@ export function writeOffRecord(dataDir: string, record: OffRecord): boolean {
 /** The last turning off, if it is known. */
 export function readOffRecord(dataDir: string): OffRecord | undefined {
   try {
-    const { since, by, reason } = offRecordSchema.parse(readSmallFile(join(dataDir, OFF_RECORD_FILE)));
-    return { sinceMs: Date.parse(since), by, ...(reason === undefined ? {} : { reason }) };
+    const { since, ...said } = offRecordSchema.parse(readSmallFile(join(dataDir, OFF_RECORD_FILE)));
+    const { by, reason, unaudited } = said;
+    return {
+      sinceMs: Date.parse(since),
+      by,
+      ...(reason === undefined ? {} : { reason }),
+      ...(unaudited === undefined ? {} : { unaudited }),
+    };
   } catch {
     return undefined;
   }

@@ -14,6 +14,8 @@ export interface OffRecord {
   readonly sinceMs: number;
   readonly by: string;
   readonly reason?: string;
+  /** Turned off while no bastion ran: its event is still to be stored. */
+  readonly unaudited?: boolean;
 }
 
 /** Who opened the gate, when, why and for how long. */

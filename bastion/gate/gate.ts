@@ -5,6 +5,7 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { AccessStatus } from '../service.ts';
 import {
+  isStored,
   readAccess,
   readOffRecord,
   removeAccess,
@@ -20,10 +21,11 @@ import {
   type OpeningLimit,
   remainingMs,
 } from './gate-state.ts';
-import { type Machine, thisMachine } from './machine.ts';
+import { leftOf, type Machine, thisMachine } from './machine.ts';
+import { actorOf, enterLate } from './off-by-hand.ts';
 
-/** How often an opening with a limit looks at the clocks: the most by which it can end late. */
-const LIMIT_CHECK_MS = 1000;
+/** How often the clocks and the stored state are looked at while access is on: the most by which it can end late. */
+const CHECK_MS = 1000;
 
 /** Longest opening with a limit: a year. */
 export const OPENING_LIMIT_MAX_MS = 365 * 24 * 3600 * 1000;
@@ -76,7 +78,7 @@ export class Gate {
   readonly #listeners = new Set<(status: AccessStatus) => void>();
   #state: GateState;
   #controller: AbortController | undefined;
-  #limitTimer: Timer | undefined;
+  #timer: Timer | undefined;
   #attempts = 0;
   #lastTurnOn: Promise<unknown> = Promise.resolve();
 
@@ -95,6 +97,7 @@ export class Gate {
     const found = readAccess(dataDir);
     if (found.kind === 'absent') {
       const record = readOffRecord(dataDir) ?? { sinceMs: clock.nowMs(), by: 'system' };
+      if (record.unaudited === true) await enterLate(record, options);
       return new Gate(options, { kind: 'off', record });
     }
     if (found.kind === 'unreadable') {
@@ -106,7 +109,8 @@ export class Gate {
     }
     const { untilMs, boot, ...stored } = found.opening;
     const nowMs = clock.nowMs();
-    const leftMs = untilMs === undefined ? undefined : leftOf(untilMs - nowMs, boot, options.machine);
+    const leftMs =
+      untilMs === undefined ? undefined : leftOf(untilMs - nowMs, boot, options.machine ?? thisMachine);
     const limit =
       untilMs === undefined || leftMs === undefined
         ? {}
@@ -174,7 +178,7 @@ export class Gate {
 
   /** Stops the timer and aborts what hangs from the gate, leaving the stored state as it is. For stopping. */
   stop(message: string): void {
-    this.#limitTimer?.cancel();
+    this.#timer?.cancel();
     this.#abort(message);
   }
 
@@ -265,7 +269,7 @@ export class Gate {
       // One listener per connection of an operator: their number is limited by admission.
       setMaxListeners(0, this.#controller.signal);
     }
-    this.#watchLimit();
+    this.#watch();
   }
 
   /** A fault is logged only: the gate is off, and the customer's page must come up to say so. */
@@ -290,7 +294,7 @@ export class Gate {
     if (!wasOff) {
       const record = { sinceMs: clock.nowMs(), by: actor, ...(reason === undefined ? {} : { reason }) };
       this.#state = nextGateState(this.#state, { kind: 'closed', record });
-      this.#limitTimer?.cancel();
+      this.#timer?.cancel();
       this.#abort(this.#closedMessage());
       if (!writeOffRecord(dataDir, record))
         log.warn('who turned remote access off could not be noted for status');
@@ -325,14 +329,25 @@ export class Gate {
     );
   }
 
-  #watchLimit(): void {
-    this.#limitTimer?.cancel();
+  /** Looks at the clocks, and whether what is stored still says on: who removes the file has turned access off. */
+  #watch(): void {
+    this.#timer?.cancel();
     const state = this.#state;
-    if (state.kind !== 'on' || state.opening.limit === undefined) return;
-    const delayMs = Math.min(Math.max(remainingMs(state.opening, this.#now()), 0), LIMIT_CHECK_MS);
-    this.#limitTimer = this.#options.clock.after(delayMs, () => {
-      if (this.#current().kind === 'on') this.#watchLimit();
+    if (state.kind !== 'on') return;
+    const delayMs = Math.min(Math.max(remainingMs(state.opening, this.#now()), 0), CHECK_MS);
+    this.#timer = this.#options.clock.after(delayMs, () => {
+      if (this.#current().kind !== 'on') return;
+      if (isStored(this.#options.dataDir)) this.#watch();
+      else this.#removedByHand(state.opening);
     });
+  }
+
+  #removedByHand(opening: GateOpening): void {
+    const record = readOffRecord(this.#options.dataDir);
+    const said = record !== undefined && record.sinceMs >= opening.sinceMs ? record : undefined;
+    this.#close(actorOf(said), said === undefined ? REMOVED : said.reason).catch((error: unknown) =>
+      this.#options.log.error({ err: error }, 'remote access was turned off by hand, with a fault'),
+    );
   }
 
   #now(): { wallMs: number; monotonicMs: number } {
@@ -352,14 +367,8 @@ export class Gate {
 }
 
 const TIME_OVER = 'the time for which access was on is over';
+const REMOVED = 'its stored state was removed';
 const CLOCK_SET_BACK = 'the clock was set back, so that the end of the opening can not be known';
-
-/** By the calendar, and, while the machine has not been started anew, by its own running time: whichever is less. */
-function leftOf(wallLeftMs: number, boot: StoredOpening['boot'], machine: Machine = thisMachine): number {
-  const { bootId, uptimeMs } = machine();
-  if (boot === undefined || boot.id !== bootId) return wallLeftMs;
-  return Math.min(wallLeftMs, boot.untilUptimeMs - uptimeMs);
-}
 
 function closedNow(clock: Clock, reason: string): Extract<GateState, { kind: 'off' }> {
   return { kind: 'off', record: { sinceMs: clock.nowMs(), by: 'system', reason } };

@@ -19,3 +19,17 @@ function readBootId(): string | undefined {
     return undefined;
   }
 }
+
+/**
+ * Milliseconds that an opening still has: by the calendar, and, while the machine has not been started anew, by its own
+ * running time as well; the less of both.
+ */
+export function leftOf(
+  wallLeftMs: number,
+  boot: { readonly id: string; readonly untilUptimeMs: number } | undefined,
+  machine: Machine,
+): number {
+  const { bootId, uptimeMs } = machine();
+  if (boot === undefined || boot.id !== bootId) return wallLeftMs;
+  return Math.min(wallLeftMs, boot.untilUptimeMs - uptimeMs);
+}

@@ -59,6 +59,12 @@ export const registerAccess: RegisterVerb = (program, cli) => {
 
 async function setAccess(cli: Cli, state: 'on' | 'off', options: AccessOptions): Promise<void> {
   const { accessStatus, callRole } = await import('../control.ts');
+  if (state === 'off') {
+    const { turnOff } = await import('./access-off.ts');
+    const answer = await turnOff(cli, options);
+    if (answer !== undefined) report(cli, answer, options);
+    return;
+  }
   const { outsideWindows, reason } = options;
   const change = { state, ...(await endOf(options)), outsideWindows, reason };
   report(cli, await callRole(cli, options, 'access.set', change, accessStatus), options);

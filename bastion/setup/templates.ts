@@ -47,6 +47,17 @@ keepTunnelWhenOff: false
 #   noProxy: [localhost, .internal]
 #   caBundle: /etc/ssl/certs/company.pem
 
+# Whose word counts about operators. proxy: the vendor's proxy. idp: only an identity provider, whose signature this
+# bastion checks itself, so that a taken-over proxy can make up nobody; see docs/identity-provider.md.
+trust: proxy
+# idp:
+#   - issuer: https://login.example.com/tenant
+#     clientId: the vendor's application there
+#     usernameClaim: preferred_username
+#     groupsClaim: groups
+#     maxLoginAge: 8h
+#     keys: { maxAge: 24h }   # or { file: provider-keys.json } without a connection to the provider
+
 # Where recordings go, if not to data/recordings.
 # recordings:
 #   directory: /var/lib/drawbridge-recordings

@@ -136,6 +136,17 @@ tls:
 logins:
   lifetime: 8h
 
+# Identity providers that operators may sign in with; see docs/identity-provider.md.
+# providers:
+#   - name: okta
+#     issuer: https://example.okta.com
+#     clientId: a public client without a secret
+#     groupsClaim: groups
+# How to reach them, when not directly. Without 'proxy' the environment's https_proxy counts.
+# egress:
+#   proxy: http://user:password@proxy.example.com:3128
+#   caBundle: /etc/ssl/certs/company.pem
+
 # How long live sessions may go on when the proxy is told to stop.
 drain: 5s
 

@@ -26,6 +26,7 @@ import type {
 } from './service.ts';
 import type { SessionRegistry } from './sessions/session-registry.ts';
 import type { SessionStore } from './sessions/session-store.ts';
+import type { ShipSummary } from './shipping/shipper.ts';
 import type { WitnessSummary } from './witness/witness-client.ts';
 
 /** Longest message to an operator whose session is ended. */
@@ -46,6 +47,7 @@ export interface BastionServiceParts {
   readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint'>;
   readonly uplinks: () => readonly UplinkSummary[];
   readonly witness: () => WitnessSummary;
+  readonly shipping: () => readonly ShipSummary[];
   readonly clock: Clock;
 }
 
@@ -82,6 +84,7 @@ export class LocalBastionService implements BastionService {
         auditHead: head.hash,
         ...(checkpoint === undefined ? {} : { lastCheckpointAt: checkpoint.time }),
         witness: this.#parts.witness(),
+        shipping: this.#parts.shipping(),
         recordingsBytes,
         diskFreeBytes,
         ...(problem === undefined ? {} : { problem }),

@@ -14,6 +14,7 @@ import {
   tlsSection,
 } from '../shared/config/fields.ts';
 import { recordingsSection } from './retention/recordings-section.ts';
+import { shipSection } from './shipping/config.ts';
 import { trustFields } from './trust/config.ts';
 
 /** Hosts without an agent that one bastion may have. */
@@ -33,6 +34,8 @@ export const bastionConfigSchema = z.strictObject({
   egress: egressSection,
   ...trustFields,
   recordings: recordingsSection,
+  /** Where audit events go as they happen; also while remote access is off. */
+  ship: shipSection,
   /** Hosts without an agent, whose sshd the bastion dials itself. */
   hosts: z
     .array(z.strictObject({ name: nodeName, address: dialAddress, labels: labels.default({}) }))

@@ -43,6 +43,7 @@ import { recoverSessions } from './sessions/recover-sessions.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 import { SessionStore } from './sessions/session-store.ts';
 import { readProxyEnrolment } from './setup/enrolment-file.ts';
+import { openShipping } from './shipping/open-shipping.ts';
 import { HostKeys } from './ssh/host-keys.ts';
 import { OperatorConnections } from './ssh/operator-connections.ts';
 import { BASTION_MIGRATIONS } from './store/migrations.ts';
@@ -170,6 +171,9 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     teardown,
   });
 
+  const from = { id: identity.id, name: identity.name, version };
+  const shipping = await openShipping({ config, from, source: auditLog, database, clock, log, teardown });
+
   const hostKeys = new HostKeys({ database, audit, clock });
   const operators = new OperatorConnections({
     services: {
@@ -270,6 +274,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     audit: auditLog,
     uplinks: () => uplink?.summaries ?? [],
     witness: () => witness.summary(),
+    shipping,
     clock,
   });
   const policyAdministration = new PolicyAdministration({

@@ -1,4 +1,5 @@
 import type { Actor, AuditEvent, AuditQuery } from '../shared/audit/event.ts';
+import type { ShipSummary } from './shipping/shipper.ts';
 import type { WitnessSummary } from './witness/witness-client.ts';
 
 /** The gate as users see it. */
@@ -125,6 +126,8 @@ export interface BastionStatus {
     readonly lastCheckpointAt?: string;
     /** Whether the vendor's proxy has counter-signed what the log holds. */
     readonly witness: WitnessSummary;
+    /** Where the audit log is shipped to, and how far. */
+    readonly shipping: readonly ShipSummary[];
     readonly recordingsBytes: number;
     readonly diskFreeBytes: number;
     /** A sentence when evidence can't be written: then no session is admitted. */

@@ -1,4 +1,5 @@
 import { KEEPING_MIGRATION } from '../retention/keeping-migration.ts';
+import { SHIPPING_MIGRATION } from '../shipping/ship-cursors.ts';
 import { SEEN_PASSES_MIGRATION } from '../trust/seen-passes.ts';
 import { ADMIN_MIGRATIONS } from './admin-migrations.ts';
 
@@ -91,4 +92,5 @@ export const BASTION_MIGRATIONS: readonly string[] = [
   SEEN_PASSES_MIGRATION,
   POLICY_MESSAGES,
   KEEPING_MIGRATION,
+  SHIPPING_MIGRATION,
 ];

@@ -74,6 +74,16 @@ export const uplinkSchema = z.object({
   problem: z.string().optional(),
 });
 
+export const shippingSchema = z.object({
+  name: z.string(),
+  kind: z.string(),
+  state: z.enum(['current', 'behind', 'failing']),
+  sent: z.number().describe('Number of the last event that the other end has'),
+  behind: z.number(),
+  lastSentAt: isoTime.optional(),
+  problem: z.string().optional(),
+});
+
 export const witnessSchema = z.object({
   state: z
     .enum(['none', 'pending', 'current', 'behind', 'refused'])
@@ -97,6 +107,7 @@ export const statusSchema = z.object({
     auditHead: z.string(),
     lastCheckpointAt: isoTime.optional(),
     witness: witnessSchema,
+    shipping: z.array(shippingSchema).readonly(),
     recordingsBytes: z.number(),
     diskFreeBytes: z.number(),
     problem: z.string().optional().describe('Why evidence can not be written; no session is admitted then'),

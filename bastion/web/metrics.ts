@@ -6,6 +6,8 @@ export class BastionMetrics {
   readonly #registry = new Registry();
   readonly #status: () => Promise<BastionStatus>;
   readonly #requests: Counter<'method' | 'status'>;
+  readonly #shipBehind: Gauge<'destination'>;
+  readonly #shipOk: Gauge<'destination'>;
   readonly #gauges: readonly { readonly gauge: Gauge; readonly value: (status: BastionStatus) => number }[];
 
   constructor(status: () => Promise<BastionStatus>) {
@@ -14,6 +16,18 @@ export class BastionMetrics {
       name: 'drawbridge_http_requests_total',
       help: 'Requests to the page and its API',
       labelNames: ['method', 'status'],
+      registers: [this.#registry],
+    });
+    this.#shipBehind = new Gauge({
+      name: 'drawbridge_ship_behind_events',
+      help: 'Audit events that a destination does not have yet',
+      labelNames: ['destination'],
+      registers: [this.#registry],
+    });
+    this.#shipOk = new Gauge({
+      name: 'drawbridge_ship_ok',
+      help: '1 while a destination takes audit events',
+      labelNames: ['destination'],
       registers: [this.#registry],
     });
     this.#gauges = GAUGES.map(({ name, help, value }) => ({
@@ -35,6 +49,10 @@ export class BastionMetrics {
   async text(): Promise<string> {
     const status = await this.#status();
     for (const { gauge, value } of this.#gauges) gauge.set(value(status));
+    for (const { name, behind, state } of status.evidence.shipping) {
+      this.#shipBehind.set({ destination: name }, behind);
+      this.#shipOk.set({ destination: name }, state === 'failing' ? 0 : 1);
+    }
     return this.#registry.metrics();
   }
 }
@@ -61,6 +79,16 @@ const GAUGES: readonly { name: string; help: string; value: (status: BastionStat
     name: 'drawbridge_evidence_ok',
     help: '1 while evidence can be written',
     value: (status) => (status.evidence.problem === undefined ? 1 : 0),
+  },
+  {
+    name: 'drawbridge_witness_ok',
+    help: '1 unless the witness says that the history does not fit what it saw before',
+    value: (status) => (status.evidence.witness.state === 'refused' ? 0 : 1),
+  },
+  {
+    name: 'drawbridge_witnessed_events',
+    help: 'Events that the last counter-signed checkpoint covers',
+    value: (status) => status.evidence.witness.events ?? 0,
   },
   {
     name: 'drawbridge_audit_events_total',

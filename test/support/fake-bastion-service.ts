@@ -187,6 +187,7 @@ export class FakeBastionService implements BastionService, AuditSink {
         auditHead: this.events.at(-1)?.hash ?? GENESIS,
         lastCheckpointAt: new Date(Date.now() - 240_000).toISOString(),
         witness: { state: 'none' },
+        shipping: [],
         recordingsBytes: this.sessions.reduce(
           (sum, { recordings }) => sum + (recordings[0]?.sizeBytes ?? 0),
           0,

@@ -36,6 +36,7 @@ import { PresenceLog } from './hosts/presence-log.ts';
 import { EffectivePolicy } from './policy/effective-policy.ts';
 import { PolicyAdministration } from './policy/policy-administration.ts';
 import { PolicyStore } from './policy/policy-store.ts';
+import { runningRole } from './running-role.ts';
 import { Sealing } from './sealing/sealing.ts';
 import { openRecordingLibrary } from './search/open-library.ts';
 import { DecisionWatch } from './sessions/decision-watch.ts';
@@ -357,29 +358,6 @@ function openUplink(parts: {
     clock: deps.clock,
     log: deps.log,
   });
-}
-
-function runningRole(
-  addresses: Readonly<Record<string, string>>,
-  teardown: Teardown,
-  log: Logger,
-): RunningRole {
-  let stopping: Promise<void> | undefined;
-  let tellStopped: (reason: string) => void = () => undefined;
-  const stopped = new Promise<string>((resolve) => {
-    tellStopped = resolve;
-  });
-  return {
-    addresses,
-    stopped,
-    stop: (reason) => {
-      stopping ??= teardown.run().then(() => {
-        log.info({ reason }, 'the bastion has stopped');
-        tellStopped(reason);
-      });
-      return stopping;
-    },
-  };
 }
 
 /** The built page stands beside the built roles, in `dist/page`. */

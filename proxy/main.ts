@@ -14,12 +14,14 @@ import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { loadServerTls } from '../shared/tls/server-tls.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
+import { BrowserSignIn } from './accounts/browser-sign-in.ts';
 import { Devices } from './accounts/devices.ts';
 import { Logins } from './accounts/logins.ts';
 import { OperatorTokens } from './accounts/operator-tokens.ts';
 import { Operators } from './accounts/operators.ts';
 import { PasswordHasher } from './accounts/password.ts';
 import { Refusals } from './accounts/refusals.ts';
+import { SecurityKeys } from './accounts/security-keys.ts';
 import { SignIn } from './accounts/sign-in.ts';
 import { SignInLimit } from './accounts/sign-in-limit.ts';
 import { ProxyAdministration } from './administration.ts';
@@ -90,7 +92,8 @@ async function start(
   const operators = new Operators(store, clock, config.logins.lifetime);
   const refusals = new Refusals(audit, clock);
   const { accounts, factors } = store;
-  const signIn = new SignIn({ accounts, factors, passwords, limit: new SignInLimit(clock), clock });
+  const limit = new SignInLimit(clock);
+  const signIn = new SignIn({ accounts, factors, passwords, limit, clock });
   const devices = new Devices({ store, refusals, audit, audience: identity.id, clock });
   const logins = new Logins({
     store,
@@ -157,7 +160,19 @@ async function start(
     witness,
     clock,
   });
+  const publicUrl = (): string => place().url;
+  const securityKeys = new SecurityKeys({
+    store,
+    publicUrl,
+    proxyName: identity.name,
+    limit,
+    refusals,
+    audit,
+    clock,
+  });
+  const browserSignIn = new BrowserSignIn({ securityKeys, logins, refusals, publicUrl, clock });
   const web = await createProxyWebServer({
+    signIn: { browserSignIn, securityKeys, users: administration.users, tokens, clock },
     api: new ProxyApi({
       identity,
       ca,

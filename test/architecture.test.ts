@@ -65,6 +65,17 @@ const homes: readonly { readonly banned: RegExp; readonly outside: RegExp; reado
     why: 'one place decides the way out',
   },
   {
+    banned: /^@simplewebauthn\/server$/,
+    outside: /^proxy\/(accounts\/(security-keys|browser-sign-in)|web\/sign-in-routes)\.ts$/,
+    why: 'one place decides which answers of a security key count',
+  },
+  {
+    banned: /^@simplewebauthn\/browser$/,
+    outside: /^proxy\/page\//,
+    why: 'browser code stays in the page',
+  },
+  { banned: /^uqr$/, outside: /^cli\//, why: 'codes are drawn where they are shown' },
+  {
     banned: /^asciinema-player$|^preact/,
     outside: /^bastion\/page\//,
     why: 'browser code stays in the page',
@@ -135,11 +146,11 @@ describe('the architecture', () => {
   it('has no import of the page from outside the page, nor of Node inside it', () => {
     const faults = imports
       .filter((found) => {
-        const inside = found.from.startsWith('bastion/page/');
+        const inside = /^(bastion|proxy)\/page\//.test(found.from);
         if (inside) return found.specifier.startsWith('node:') && !found.from.endsWith('vite.config.ts');
         return (
           found.specifier.startsWith('.') &&
-          resolve(root, dirname(found.from), found.specifier).includes('/bastion/page/')
+          /\/(bastion|proxy)\/page\//.test(resolve(root, dirname(found.from), found.specifier))
         );
       })
       .map((found) => `${found.from} imports ${found.specifier}`);

@@ -24,7 +24,7 @@ const parts = [
       'tsconfig.build.json',
       'package-lock.json',
     ],
-    leaveOut: join(root, 'bastion', 'page'),
+    leaveOut: [join(root, 'bastion', 'page'), join(root, 'proxy', 'page')],
     result: 'dist/cli/main.js',
     stamp: 'dist/.tsbuildinfo',
     command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'],
@@ -43,10 +43,24 @@ const parts = [
       'warn',
     ],
   },
+  {
+    name: 'sign-in page',
+    sources: ['proxy/page', 'package-lock.json'],
+    result: 'dist/sign-in-page/index.html',
+    stamp: 'dist/sign-in-page/index.html',
+    command: [
+      'node_modules/vite/bin/vite.js',
+      'build',
+      '--config',
+      'proxy/page/vite.config.ts',
+      '--logLevel',
+      'warn',
+    ],
+  },
 ];
 
-function newestMs(path, leaveOut) {
-  if (path === leaveOut) return 0;
+function newestMs(path, leaveOut = []) {
+  if (leaveOut.includes(path)) return 0;
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return 0;
   if (!stat.isDirectory()) return stat.mtimeMs;

@@ -6,6 +6,7 @@ import { parsePublicLine } from '../../shared/ssh/keys.ts';
 import type { Login, Store } from '../store/store.ts';
 import type { Relays } from '../tunnels/relays.ts';
 import type { Devices } from './devices.ts';
+import { tooManyTries } from './login-refusals.ts';
 import type { ProvenOperator } from './operators.ts';
 import type { Refusals } from './refusals.ts';
 import { PASSWORD_AND_CODE_AMR, type SignIn } from './sign-in.ts';
@@ -194,12 +195,5 @@ function refused(reason: string, waitMs: number | undefined): DrawbridgeError {
   if (reason === 'limited') return tooManyTries(waitMs ?? 0);
   return new DrawbridgeError('login.refused', 'User name, password or code is wrong.', {
     hint: 'A code can be used once; wait for the next one. If it goes on, ask the administrator of the proxy.',
-  });
-}
-
-/** The refusal of somebody who has failed too often of late. */
-export function tooManyTries(waitMs: number): DrawbridgeError {
-  return new DrawbridgeError('login.limited', 'There were too many failed tries.', {
-    hint: `Try again in ${Math.ceil(waitMs / 1000)} seconds.`,
   });
 }

@@ -83,7 +83,7 @@ export class ProxyApi {
 
   /** Password, code and a fresh public key become a login. */
   async login(request: LoginRequest): Promise<OperatorView> {
-    return this.#view(await this.#parts.logins.login(request));
+    return this.viewOf(await this.#parts.logins.login(request));
   }
 
   /** Identity providers that one can sign in with. */
@@ -101,7 +101,7 @@ export class ProxyApi {
     const { fingerprint } = await this.#parts.tokens.verify(token, source);
     const login = await this.#parts.store.logins.findLogin(fingerprint);
     if (!login) throw new DrawbridgeError('operator.login_ended', 'Your login has ended.');
-    return this.#view(login);
+    return this.viewOf(login);
   }
 
   /** What the operator may reach, asked of every connected bastion. */
@@ -136,7 +136,8 @@ export class ProxyApi {
     return { id, name };
   }
 
-  async #view(login: Login): Promise<OperatorView> {
+  /** A login as its operator's command needs it. */
+  async viewOf(login: Login): Promise<OperatorView> {
     const { identity, place, store, directory } = this.#parts;
     const account = await store.accounts.findAccount(login.username);
     const device = login.deviceId === undefined ? undefined : await store.devices.findDevice(login.deviceId);

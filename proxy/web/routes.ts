@@ -1,20 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Json } from '../../shared/audit/event.ts';
-import { DrawbridgeError } from '../../shared/errors.ts';
 import { publicJwkSchema } from '../../shared/identity/keys.ts';
 import type { RoleMetrics } from '../../shared/metrics/role-metrics.ts';
-import { plainAddress } from '../../shared/network.ts';
 import { PASSWORD_LIMIT_BYTES } from '../accounts/password.ts';
 import type { ProxyApi } from './api.ts';
 import { parseWith } from './parse-body.ts';
 import { addProviderRoutes } from './provider-routes.ts';
-
-const loginKeyFields = {
-  publicKey: z.string().min(1).max(1024),
-  lifetimeMs: z.int().min(1).exactOptional(),
-  deviceProof: z.string().min(1).max(8192).exactOptional(),
-};
+import { bearerOf, loginKeyFields, sourceOf } from './request-fields.ts';
 
 const loginSchema = z.object({
   username: z.string().min(1).max(64),
@@ -73,21 +66,4 @@ export function addRoutes(server: FastifyInstance, api: ProxyApi, metrics: RoleM
 function isFromThisMachine(request: FastifyRequest): boolean {
   const forwarded = request.headers['x-forwarded-for'] ?? request.headers.forwarded;
   return forwarded === undefined && /^(127\.|::1$)/.test(sourceOf(request));
-}
-
-function sourceOf(request: FastifyRequest): string {
-  return plainAddress(request.socket.remoteAddress);
-}
-
-function bearerOf(request: FastifyRequest): string {
-  return bearerToken(request.headers.authorization);
-}
-
-/** The token of an `Authorization: Bearer` header (RFC 6750). @throws `operator.unauthenticated`. */
-export function bearerToken(header: string | undefined): string {
-  const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(header ?? '')?.[1];
-  if (token !== undefined) return token;
-  throw new DrawbridgeError('operator.unauthenticated', 'You are not logged in.', {
-    hint: 'Run `drawbridge login`.',
-  });
 }

@@ -12,6 +12,7 @@ import { limitHandshakes } from '../../shared/tunnel/handshake-limit.ts';
 import type { ProxyApi } from './api.ts';
 import { httpRefusalOf } from './http-errors.ts';
 import { addRoutes } from './routes.ts';
+import { addSignInRoutes, type SignInRouteParts } from './sign-in-routes.ts';
 import type { Upgrades } from './upgrades.ts';
 
 /** The largest body is an enrolment (a signed document of at most 48 KiB inside another). */
@@ -42,6 +43,7 @@ export interface ProxyWebServer {
 /** The HTTPS API and the WebSocket ends on one port. */
 export async function createProxyWebServer(parts: {
   readonly api: ProxyApi;
+  readonly signIn: SignInRouteParts;
   readonly upgrades: Upgrades;
   readonly metrics: RoleMetrics;
   /** PEM texts. */
@@ -93,6 +95,7 @@ export async function createProxyWebServer(parts: {
     reply.header('x-content-type-options', 'nosniff');
   });
   addRoutes(app, parts.api, parts.metrics);
+  await addSignInRoutes(app, parts.api, parts.signIn);
   await app.ready();
 
   const server = app.server;

@@ -11,7 +11,7 @@ import type { ProvenOperator } from '../accounts/operators.ts';
 import type { Admission, Admitted } from '../tunnels/admission.ts';
 import { joinStreams, type Relays } from '../tunnels/relays.ts';
 import { httpRefusalOf } from './http-errors.ts';
-import { bearerToken } from './routes.ts';
+import { bearerToken } from './request-fields.ts';
 
 /** Largest WebSocket message of an operator: more than any ssh client hands over at once. */
 const MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024;

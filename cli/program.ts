@@ -117,6 +117,18 @@ const VERBS: readonly Verb[] = [
     load: async () => (await import('./verbs/login.ts')).registerStatus,
   },
   {
+    name: 'security-key',
+    summary: 'register a security key or passkey for sign-in',
+    group: OPERATOR,
+    load: async () => (await import('./verbs/security-key.ts')).registerSecurityKey,
+  },
+  {
+    name: 'device',
+    summary: 'enrol this machine as a trusted device',
+    group: OPERATOR,
+    load: async () => (await import('./verbs/device.ts')).registerDevice,
+  },
+  {
     name: 'ssh',
     summary: 'run ssh with the configuration of this login',
     group: OPERATOR,

@@ -45,7 +45,7 @@ export async function connectHost(options: ConnectOptions): Promise<void> {
 export async function dialHost(options: Pick<ConnectOptions, 'home' | 'env' | 'host'>): Promise<Duplex> {
   const { home, env } = options;
   const login = await requireLogin(home, Date.now());
-  const [egress, token] = await Promise.all([loginEgress(home, login, env), operatorToken(home, login)]);
+  const [egress, token] = await Promise.all([loginEgress(home, login, env), operatorToken(home, login, env)]);
   const host = options.host.endsWith(ALIAS_ENDING)
     ? options.host.slice(0, -ALIAS_ENDING.length)
     : options.host;

@@ -15,7 +15,14 @@ export interface ReachableHost {
   readonly logins?: readonly string[] | undefined;
 }
 
+/** A bastion whose hosts are not listed, and why. */
+export interface SilentBastion {
+  readonly name: string;
+  readonly problem: string;
+}
+
 const hostsAnswer = z.object({
+  bastions: z.array(z.object({ name: z.string(), problem: z.string().optional() })).default([]),
   hosts: z.array(
     z.object({
       name: z.string(),
@@ -35,14 +42,26 @@ export async function listOperatorHosts(
   home: OperatorHome,
   env: NodeJS.ProcessEnv,
 ): Promise<readonly ReachableHost[]> {
+  return (await askForHosts(home, env)).hosts;
+}
+
+/** The hosts within reach, and the bastions that list none, with the reason. @throws like {@link listOperatorHosts} */
+export async function askForHosts(
+  home: OperatorHome,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly hosts: readonly ReachableHost[]; readonly silent: readonly SilentBastion[] }> {
   const login = await requireLogin(home, Date.now());
   const egress = await loginEgress(home, login, env);
   const body = await requestProxy(egress, login.proxy.url, '/api/operator/hosts', {
     method: 'GET',
-    token: await operatorToken(home, login),
+    token: await operatorToken(home, login, env),
   });
   const answer = hostsAnswer.safeParse(body);
   if (!answer.success)
     throw new DrawbridgeError('proxy.unexpected', 'The proxy listed hosts in an unknown form.');
-  return answer.data.hosts.map((host) => ({ ...host, name: `${host.name}.${host.bastion}` }));
+  const { hosts, bastions } = answer.data;
+  return {
+    hosts: hosts.map((host) => ({ ...host, name: `${host.name}.${host.bastion}` })),
+    silent: bastions.flatMap(({ name, problem }) => (problem === undefined ? [] : [{ name, problem }])),
+  };
 }

@@ -15,7 +15,14 @@ export interface Login {
   readonly version: 1;
   readonly operator: { readonly username: string; readonly groups: readonly string[] };
   /** `expiresAt` is an ISO time. */
-  readonly key: { readonly fingerprint: string; readonly expiresAt: string };
+  readonly key: {
+    readonly fingerprint: string;
+    readonly expiresAt: string;
+    /** True when the ssh-agent holds the private key, and no file does. */
+    readonly inAgent?: true;
+  };
+  /** What was proven at the sign-in (RFC 8176). */
+  readonly amr: readonly string[];
   readonly proxy: {
     readonly url: string;
     readonly id: string;
@@ -123,7 +130,8 @@ function parseLogin(text: string): Login | undefined {
   return {
     version: 1,
     operator: { username, groups: listOf(operator?.['groups'], textOf) },
-    key: { fingerprint, expiresAt },
+    key: { fingerprint, expiresAt, ...(key?.['inAgent'] === true ? { inAgent: true } : {}) },
+    amr: listOf(root['amr'], textOf),
     proxy: { url, id, ssh: { host, port, hostKey }, ownCa: proxy?.['ownCa'] === true },
     bastions: listOf(root['bastions'], bastionOf),
     ...providerOf(root['provider']),

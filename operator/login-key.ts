@@ -30,6 +30,20 @@ export async function readLoginKey(path: string): Promise<KeyObject> {
   }
 }
 
+/** The 32 bytes of the Ed25519 key in a `.pub` file. @throws `login.unreadable` */
+export async function readPublicKeyBytes(path: string): Promise<Buffer> {
+  try {
+    const [type, base64 = ''] = (await readFile(path, 'utf8')).split(' ');
+    const reader = new WireReader(Buffer.from(base64, 'base64'));
+    if (type !== KEY_TYPE || reader.text() !== KEY_TYPE) throw new RangeError('not an Ed25519 key');
+    const bytes = reader.string();
+    if (bytes.length !== SEED_BYTES) throw new RangeError('wrong length');
+    return bytes;
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
 /** Reads an unencrypted Ed25519 private key in OpenSSH's format. Throws on anything else. */
 export function parseOpenSshEd25519(text: string): KeyObject {
   if (text.length > LIMIT_BYTES) throw new RangeError('too large');

@@ -63,8 +63,9 @@ export async function signInWithProvider(options: ProviderSignIn): Promise<Login
     async (context) => {
       const jwk = publicJwkOf(ed25519KeyObjectFromBlob(parsePublicLine(context.publicKey).blob));
       const commitment = commitToKey(jwk);
-      return withIdToken(provider, nonceOf(commitment), context.egress, options, (idToken) => {
-        const body = { provider: name, idToken, ...commitment };
+      return withIdToken(provider, nonceOf(commitment), context.egress, options, async (idToken) => {
+        const key = { ...context.lifetime, ...(await context.proveDevice()) };
+        const body = { provider: name, idToken, ...commitment, ...key };
         return requestProxy(context.egress, context.url, '/api/login/provider', { method: 'POST', body });
       });
     },

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Json } from '../shared/audit/event.ts';
 import { systemClock } from '../shared/clock.ts';
@@ -8,7 +7,8 @@ import { DrawbridgeError } from '../shared/errors.ts';
 import { signOperatorToken } from '../shared/identity/operator-signature.ts';
 import type { OperatorHome } from './home.ts';
 import type { Login } from './login-file.ts';
-import { readLoginKey } from './login-key.ts';
+import { readLoginKey, readPublicKeyBytes } from './login-key.ts';
+import { agentOf } from './ssh-agent.ts';
 
 const REQUEST_TIMEOUT_MS = 20_000;
 
@@ -23,9 +23,20 @@ export async function loginEgress(home: OperatorHome, login: Login, env: NodeJS.
 }
 
 /** A fresh proof that the caller holds the login's key; good for one request. */
-export async function operatorToken(home: OperatorHome, login: Login): Promise<string> {
-  const privateKey: KeyObject = await readLoginKey(home.keyPath);
-  return signOperatorToken({ privateKey, fingerprint: login.key.fingerprint }, login.proxy.id, systemClock);
+export async function operatorToken(
+  home: OperatorHome,
+  login: Login,
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
+  const { fingerprint, inAgent } = login.key;
+  if (inAgent === true) {
+    const agent = agentOf(env);
+    const publicBytes = await readPublicKeyBytes(`${home.keyPath}.pub`);
+    const sign = (data: Buffer): Promise<Buffer> => agent.sign(publicBytes, data);
+    return signOperatorToken({ sign, fingerprint }, login.proxy.id, systemClock);
+  }
+  const privateKey = await readLoginKey(home.keyPath);
+  return signOperatorToken({ privateKey, fingerprint }, login.proxy.id, systemClock);
 }
 
 /**

@@ -3,10 +3,13 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Egress } from '../shared/egress/egress.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
-import { createSshKeyFile } from '../shared/ssh/keys.ts';
+import { generateSshKey, parsePublicLine } from '../shared/ssh/keys.ts';
+import { deviceProof } from './device.ts';
 import { makeHome, type OperatorHome } from './home.ts';
 import { type Login, removeLogin, requireLogin, writeLogin } from './login-file.ts';
+import { parseOpenSshEd25519, readPublicKeyBytes } from './login-key.ts';
 import { loginEgress, operatorEgress, operatorToken, requestProxy } from './proxy-api.ts';
+import { type AgentKey, agentOf } from './ssh-agent.ts';
 import { renderKnownHosts, renderSshConfig } from './ssh-config.ts';
 
 /** Where a login is asked for and where it is kept. */
@@ -20,6 +23,10 @@ export interface LoginPlace {
   readonly command: readonly string[];
   /** UNIX account on the hosts, when one is to be the default in the ssh configuration. */
   readonly user?: string;
+  /** A shorter life of the login than what the proxy gives by itself. */
+  readonly lifetimeMs?: number;
+  /** Hands the key to the ssh-agent, with the login's lifetime, and writes it to no file. */
+  readonly agent?: boolean;
 }
 
 /** What an operator gives to sign in with password and code. */
@@ -37,6 +44,10 @@ export interface LoginRequestContext {
   readonly url: string;
   /** OpenSSH one-line public key, made for this login. */
   readonly publicKey: string;
+  /** The wanted lifetime, as the proxy takes it beside the key. */
+  readonly lifetime: { readonly lifetimeMs?: number };
+  /** The proof of this device, as the proxy takes it beside the key; empty when none is enrolled. */
+  readonly proveDevice: () => Promise<{ readonly deviceProof?: string }>;
 }
 
 /** One DNS label: with dots, or anything that ssh reads as a pattern, it could claim hosts that are not the bastion's. */
@@ -54,6 +65,7 @@ const loginAnswer = z.object({
     url: z.string(),
     ssh: z.object({ host: sshHost, port: z.int().min(1).max(65_535), hostKey }),
   }),
+  amr: z.array(z.string().max(64)).max(32).default([]),
   bastions: z.array(z.object({ name: bastionName, id: z.string(), hostKey, online: z.boolean() })),
 });
 
@@ -63,8 +75,9 @@ const loginAnswer = z.object({
  */
 export function signIn(options: SignIn): Promise<Login> {
   const { username, password, code } = options;
-  return obtainLogin(options, `drawbridge:${username}`, ({ egress, url, publicKey }) => {
-    const body = { username, password, code, publicKey };
+  return obtainLogin(options, `drawbridge:${username}`, async (context) => {
+    const { egress, url, publicKey, lifetime, proveDevice } = context;
+    const body = { username, password, code, publicKey, ...lifetime, ...(await proveDevice()) };
     return requestProxy(egress, url, '/api/login', { method: 'POST', body });
   });
 }
@@ -87,14 +100,21 @@ export async function obtainLogin(
   await makeHome(home);
   const newKeyPath = `${home.keyPath}.new`;
   await rm(newKeyPath, { force: true });
+  const agent = place.agent === true ? agentOf(place.env) : undefined;
   try {
-    const publicKey = await createSshKeyFile(newKeyPath, keyComment);
+    const made = generateSshKey(keyComment);
+    const publicKey = made.publicLine;
+    if (agent === undefined) await writeFile(newKeyPath, made.privateKey, { mode: 0o600, flag: 'wx' });
     const egress = operatorEgress(place.env, place.ca);
-    const answer = readAnswer(await request({ egress, url, publicKey }));
+    const { fingerprint } = parsePublicLine(publicKey);
+    const lifetime = place.lifetimeMs === undefined ? {} : { lifetimeMs: place.lifetimeMs };
+    const proveDevice = () => deviceProof(home, egress, url, fingerprint);
+    const answer = readAnswer(await request({ egress, url, publicKey, lifetime, proveDevice }));
     const login: Login = {
       version: 1,
       operator: answer.operator,
-      key: answer.key,
+      key: { ...answer.key, ...(agent === undefined ? {} : { inAgent: true }) },
+      amr: answer.amr,
       proxy: { url, id: answer.proxy.id, ssh: answer.proxy.ssh, ownCa: place.ca !== undefined },
       bastions: answer.bastions.map(({ name, id, hostKey }) => ({ name, id, hostKey })),
       ...more,
@@ -108,7 +128,13 @@ export async function obtainLogin(
         ...(place.user === undefined ? {} : { user: place.user }),
       }),
     };
-    await rename(newKeyPath, home.keyPath);
+    if (agent === undefined) {
+      await rename(newKeyPath, home.keyPath);
+    } else {
+      const lifetimeS = Math.ceil((Date.parse(answer.key.expiresAt) - Date.now()) / 1000);
+      await agent.add(agentKeyOf(made.privateKey, keyComment), Math.max(lifetimeS, 1));
+      await rm(home.keyPath, { force: true });
+    }
     if (place.ca !== undefined) await writeFile(home.caPath, place.ca, { mode: 0o600 });
     await writeFile(`${home.keyPath}.pub`, `${publicKey}\n`, { mode: 0o644 });
     await writeFile(home.knownHostsPath, files.knownHosts, { mode: 0o600 });
@@ -129,8 +155,10 @@ export async function signOut(home: OperatorHome, env: NodeJS.ProcessEnv): Promi
   try {
     const login = await requireLogin(home, Date.now());
     const egress = await loginEgress(home, login, env);
-    const token = await operatorToken(home, login);
+    const token = await operatorToken(home, login, env);
     await requestProxy(egress, login.proxy.url, '/api/logout', { method: 'POST', token });
+    if (login.key.inAgent === true)
+      await agentOf(env).remove(await readPublicKeyBytes(`${home.keyPath}.pub`));
     return undefined;
   } catch (error) {
     if (error instanceof DrawbridgeError && error.code === 'login.none') throw error;
@@ -147,6 +175,12 @@ function readAnswer(body: unknown): z.infer<typeof loginAnswer> {
     hint: 'Use the command of the same version as the proxy.',
     cause: answer.error,
   });
+}
+
+/** A key in OpenSSH's format, as an agent takes it. */
+function agentKeyOf(privateKey: string, comment: string): AgentKey {
+  const { d = '', x = '' } = parseOpenSshEd25519(privateKey).export({ format: 'jwk' });
+  return { seed: Buffer.from(d, 'base64url'), publicBytes: Buffer.from(x, 'base64url'), comment };
 }
 
 /** The proxy's address without path, query and fragment; only https is taken, since a password goes there. */

@@ -25,9 +25,10 @@ export interface SshConfigInput {
 export function renderSshConfig(input: SshConfigInput): string {
   const { login, home } = input;
   const identity = [
-    `  IdentityFile ${sshPath(home.keyPath)}`,
-    '  IdentitiesOnly yes',
-    '  IdentityAgent none',
+    // With the public half alone, ssh asks the agent for the key.
+    ...(login.key.inAgent === true
+      ? [`  IdentityFile ${sshPath(`${home.keyPath}.pub`)}`, '  IdentitiesOnly yes']
+      : [`  IdentityFile ${sshPath(home.keyPath)}`, '  IdentitiesOnly yes', '  IdentityAgent none']),
     '  PreferredAuthentications publickey',
     `  UserKnownHostsFile ${sshPath(home.knownHostsPath)}`,
     '  GlobalKnownHostsFile /dev/null',

@@ -79,8 +79,8 @@ async function revokeHost(cli: Cli, name: string, options: PlaceOptions): Promis
 
 async function listReachable(cli: Cli, options: ListOptions): Promise<void> {
   const { openHome } = await import('../../operator/home.ts');
-  const { listOperatorHosts } = await import('../../operator/hosts.ts');
-  const hosts = await listOperatorHosts(openHome(options.home, cli.env), cli.env);
+  const { askForHosts } = await import('../../operator/hosts.ts');
+  const { hosts, silent } = await askForHosts(openHome(options.home, cli.env), cli.env);
   if (options.json === true) {
     cli.terminal.json(hosts);
     return;
@@ -100,4 +100,5 @@ async function listReachable(cli: Cli, options: ListOptions): Promise<void> {
     ],
     'No host is within your reach. The customer may have turned remote access off, or the policy may not name you.',
   );
+  for (const { name, problem } of silent) cli.terminal.note(printable(`No hosts of ${name}: ${problem}`));
 }

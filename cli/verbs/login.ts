@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { readDevice } from '../../operator/device.ts';
 import { openHome } from '../../operator/home.ts';
 import { type Login, readLogin, requireLogin } from '../../operator/login-file.ts';
 import { DrawbridgeError, isDrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
 import { type Cli, examples, type RegisterVerb } from '../cli.ts';
+import { duration } from '../duration-option.ts';
 import { formatDuration, formatTime } from '../format.ts';
 import { writeFacts } from '../table.ts';
 import { printable } from '../terminal.ts';
@@ -12,6 +14,7 @@ import {
   signOutAtProvider,
   wantsProvider,
 } from './login-provider.ts';
+import { logInWithSecurityKey } from './security-key.ts';
 
 interface HomeOption {
   readonly home?: string;
@@ -25,6 +28,9 @@ interface LoginOptions extends HomeOption {
   readonly provider?: string;
   readonly deviceCode?: boolean;
   readonly browser: boolean;
+  readonly securityKey?: boolean;
+  readonly for?: number;
+  readonly agent?: boolean;
 }
 
 const HOME_HELP = 'where the login is kept (env DRAWBRIDGE_HOME; ~/.drawbridge)';
@@ -54,12 +60,20 @@ export const registerLogin: RegisterVerb = (program, cli) => {
       'with an identity provider: sign in on another machine, for terminals without a browser',
     )
     .option('--no-browser', 'show the address of the sign-in instead of opening a browser')
+    .option('--security-key', 'sign in with a security key or passkey, on a page of the proxy in a browser')
+    .option(
+      '--for <duration>',
+      'how long the login lasts, such as 2h; at most what the proxy allows',
+      duration,
+    )
+    .option('--agent', 'hand the key to the ssh-agent for the life of the login, and keep no file of it')
     .option('--ca <file>', "PEM file with the CA of the proxy's certificate, if it is not a public one")
     .option('--home <dir>', HOME_HELP)
     .action((proxy: string | undefined, options: LoginOptions) => logIn(cli, proxy, options));
   examples(login, [
     'drawbridge login https://proxy.example.com --username alice',
     'drawbridge login https://proxy.example.com --provider okta',
+    'drawbridge login https://proxy.example.com --security-key --for 2h',
     'drawbridge login https://proxy.example.com --ca ca.pem --username alice --password-file - --code 123456',
   ]);
 };
@@ -109,7 +123,13 @@ async function logIn(cli: Cli, proxy: string | undefined, options: LoginOptions)
     env,
     command: [process.execPath, cli.entryPath],
     ...(ca === undefined ? {} : { ca }),
+    ...(options.for === undefined ? {} : { lifetimeMs: options.for }),
+    ...(options.agent === true ? { agent: true } : {}),
   };
+  if (options.securityKey === true) {
+    tellSignedIn(cli, await logInWithSecurityKey(cli, place, options.browser), home.sshConfigPath);
+    return;
+  }
   if (options.provider === 'list') return listOfferedProviders(cli, place);
   const byProvider = wantsProvider(options, before, proxyUrl, env);
   if (byProvider) {
@@ -209,12 +229,18 @@ async function showStatus(cli: Cli, options: HomeOption & { json?: boolean }): P
     return;
   }
   const leftMs = Date.parse(login.key.expiresAt) - nowMs;
+  const device = await readDevice(openHome(options.home, cli.env));
   writeFacts(cli.terminal, [
     ['Operator', login.operator.username],
     ['Groups', login.operator.groups.join(', ')],
+    ['Signed in by', login.amr.join(' ')],
+    ['Device', device?.proxyId === login.proxy.id ? `${device.name} (${device.id})` : undefined],
     ['Proxy', login.proxy.url],
     ['Until', `${formatTime(login.key.expiresAt)} (${formatDuration(leftMs)} left)`],
     ['Bastions', login.bastions.map((bastion) => bastion.name).join(', ')],
-    ['Key', login.key.fingerprint],
+    [
+      'Key',
+      login.key.inAgent === true ? `${login.key.fingerprint} (in the ssh-agent)` : login.key.fingerprint,
+    ],
   ]);
 }

@@ -93,7 +93,7 @@ export class ProxyApi {
 
   /** An identity provider's ID token and the key that it commits to become a login. */
   async providerLogin(request: ProviderLoginRequest): Promise<OperatorView> {
-    return this.#view(await this.#parts.providers.login(request));
+    return this.viewOf(await this.#parts.providers.login(request));
   }
 
   /** Who the token's signer is, and how long the login lasts. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Json } from '../../shared/audit/event.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import { publicJwkSchema } from '../../shared/identity/keys.ts';
 import type { RoleMetrics } from '../../shared/metrics/role-metrics.ts';
 import { PASSWORD_LIMIT_BYTES } from '../accounts/password.ts';

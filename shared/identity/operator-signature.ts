@@ -6,6 +6,12 @@ export const OPERATOR_TOKEN_TYPE = 'drawbridge-operator+jwt';
 /** How long an operator token is valid. */
 export const OPERATOR_TOKEN_LIFETIME_S = 60;
 
+/** The operator's login key: itself, or whoever signs with it (an ssh-agent). */
+export type OperatorSigningKey = { readonly fingerprint: string } & (
+  | { readonly privateKey: KeyObject }
+  | { readonly sign: (data: Buffer) => Promise<Buffer> }
+);
+
 const ID_BYTES = 16;
 
 /**
@@ -15,7 +21,7 @@ const ID_BYTES = 16;
  * with which statements are checked would take longer than all the rest. The checking side takes it like any other.
  */
 export async function signOperatorToken(
-  key: { readonly privateKey: KeyObject; readonly fingerprint: string },
+  key: OperatorSigningKey,
   audience: string,
   clock: Clock,
 ): Promise<string> {
@@ -28,7 +34,9 @@ export async function signOperatorToken(
     exp: iat + OPERATOR_TOKEN_LIFETIME_S,
   };
   const signed = `${encoded({ alg: 'EdDSA', typ: OPERATOR_TOKEN_TYPE })}.${encoded(claims)}`;
-  return `${signed}.${sign(null, Buffer.from(signed), key.privateKey).toString('base64url')}`;
+  const bytes = Buffer.from(signed);
+  const signature = 'sign' in key ? await key.sign(bytes) : sign(null, bytes, key.privateKey);
+  return `${signed}.${signature.toString('base64url')}`;
 }
 
 function encoded(value: object): string {

@@ -8,6 +8,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 const expiresAt = '2030-01-01T08:00:00.000Z';
 const login: Login = {
   version: 1,
+  amr: ['pwd', 'otp', 'mfa'],
   operator: { username: 'alice', groups: ['support'] },
   key: { fingerprint: 'SHA256:x', expiresAt },
   proxy: {

@@ -13,6 +13,7 @@ const hostKey = generateSshKey('host').publicLine;
 function loginWith(changes: Partial<Login['proxy']['ssh']> = {}): Login {
   return {
     version: 1,
+    amr: [],
     operator: { username: 'alice', groups: ['support'] },
     key: { fingerprint: 'SHA256:x', expiresAt: '2030-01-01T00:00:00.000Z' },
     proxy: {

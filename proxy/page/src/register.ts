@@ -33,7 +33,7 @@ export async function registerView(secret: string): Promise<void> {
       show(
         'Registered',
         element('p', {}, `The security key "${kept.name}" is registered for ${username}.`),
-        element('p', {}, 'Sign in with it from your terminal: drawbridge login --browser'),
+        element('p', {}, 'Sign in with it from your terminal: drawbridge login --security-key'),
       );
     } catch (error) {
       status.replaceChildren(problem(error));

@@ -207,7 +207,10 @@ describe('a security key that does not verify its user', () => {
     await page.route(/\/api\/sign-in\/challenge$/, async (route) => {
       const response = await route.fetch();
       const options = (await response.json()) as object;
-      await route.fulfill({ response, json: { ...options, allowCredentials, userVerification: 'discouraged' } });
+      await route.fulfill({
+        response,
+        json: { ...options, allowCredentials, userVerification: 'discouraged' },
+      });
     });
     const { own, url } = await begin(proxy);
     await approve(page, url);

@@ -1,6 +1,7 @@
 import { EXTENDED_DATA_STDERR, MESSAGE } from './messages.ts';
 import type { DataStream } from './ordered-queue.ts';
-import { loadSendPacket, type Protocol, protocolOf } from './ssh2-protocol.ts';
+import { PAYLOAD_START, PacketBuffers } from './packet-buffer.ts';
+import { encryptsGcmInPlace, loadSendPacket, type Protocol, protocolOf } from './ssh2-protocol.ts';
 import { WireWriter } from './wire.ts';
 
 /*
@@ -42,6 +43,7 @@ export interface PacketPort {
 export function attachPackets(connection: object, handler: PacketHandler): PacketPort {
   const protocol = protocolOf(connection);
   const sendPacket = loadSendPacket();
+  const buffers = new PacketBuffers();
   takePackets(protocol, handler);
 
   const isEnded = (): boolean => protocol._destruct === undefined;
@@ -51,8 +53,9 @@ export function attachPackets(connection: object, handler: PacketHandler): Packe
     // Each key exchange makes a new writer. Its `allocStart` leaves room for the packet's header, or none while the
     // packet has to wait for the new keys.
     const write = protocol._packetRW.write;
-    const packet = write.alloc(lengthBytes, evenDuringKeyExchange);
-    let position = evenDuringKeyExchange ? write.allocStartKEX : write.allocStart;
+    const plain = protocol._kexinit === undefined && encryptsGcmInPlace(protocol);
+    const packet = plain ? buffers.allocate(lengthBytes) : write.alloc(lengthBytes, evenDuringKeyExchange);
+    let position = plain ? PAYLOAD_START : evenDuringKeyExchange ? write.allocStartKEX : write.allocStart;
     for (const part of parts) {
       packet.set(part, position);
       position += part.length;

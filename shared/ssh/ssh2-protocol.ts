@@ -25,6 +25,8 @@ export interface Protocol {
   readonly _kexinit: unknown;
   /** Undefined once ssh2 has given the connection up; every send would throw then. */
   readonly _destruct: unknown;
+  /** What encrypts what we send; each key exchange makes a new one. */
+  readonly _cipher: object;
   readonly _packetRW: { readonly write: PacketWriter; readonly read: PacketReader };
   /** What both sides are offered in our KEXINIT; sent when the peer's version line has come. */
   _offer: KexOffer;
@@ -69,15 +71,27 @@ function isProtocol(value: unknown): value is Protocol {
   if (!('_onPayload' in value) || typeof value._onPayload !== 'function') return false;
   if (!('_kexinit' in value) || !('_destruct' in value)) return false;
   if (!('rekey' in value) || typeof value.rekey !== 'function') return false;
-  if (!('_packetRW' in value) || typeof value._packetRW !== 'object' || value._packetRW === null)
-    return false;
-  if (!('write' in value._packetRW)) return false;
-  const write = value._packetRW.write;
-  if (typeof write !== 'object' || write === null) return false;
+  if (!('_packetRW' in value) || !hasPacketWriter(value._packetRW)) return false;
   if (!('_offer' in value) || !isOffer(value._offer)) return false;
   if (!('_onHandshakeComplete' in value) || typeof value._onHandshakeComplete !== 'function') return false;
   if (!('_server' in value) || !('_kex' in value)) return false;
+  if (!('_cipher' in value) || typeof value._cipher !== 'object' || value._cipher === null) return false;
+  return true;
+}
+
+function hasPacketWriter(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('write' in value)) return false;
+  const { write } = value;
+  if (typeof write !== 'object' || write === null) return false;
   return 'alloc' in write && 'finalize' in write && 'allocStart' in write && 'allocStartKEX' in write;
+}
+
+/** True when packets are sealed in place by ssh2's native AES-GCM, without compression: then their layout is known. */
+export function encryptsGcmInPlace(protocol: Protocol): boolean {
+  return (
+    protocol._cipher.constructor.name === 'AESGCMCipherBinding' &&
+    protocol._packetRW.write.constructor.name === 'PacketWriter'
+  );
 }
 
 export function isOffer(value: unknown): value is KexOffer {

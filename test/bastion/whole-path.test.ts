@@ -292,7 +292,7 @@ describe('the whole path through a bastion', () => {
       'true',
     ]);
     expect(remote.code).toBe(255);
-    await bastion.auditHas('forward.refused', { destination: 'tcpip-forward' });
+    await bastion.auditHas('forward.refused', { destination: 'localhost:0', remote: true });
   });
 
   test('a failing recording ends the session, and what was shown is recorded', async () => {

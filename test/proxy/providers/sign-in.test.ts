@@ -16,6 +16,7 @@ import { ID_TOKEN_ALGORITHMS } from '../../../shared/identity/provider/key-set.t
 import { SeenOnce } from '../../../shared/identity/seen-once.ts';
 import { silentLogger } from '../../../shared/log.ts';
 import { launchBrowser, openWindow } from '../../support/browser.ts';
+import { startConnectProxy } from '../../support/connect-proxy.ts';
 import { startIdentityProvider, type TestIdentityProvider } from '../../support/identity-provider.ts';
 import { startTestProxy } from '../../support/running-proxy.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -242,6 +243,16 @@ describe('an operator with an identity provider', () => {
       status: 429,
       body: { code: 'login.limited' },
     });
+  });
+
+  it('gets out through an HTTP proxy, to the provider as well', async () => {
+    const { provider, signIn } = await proxyWithProvider();
+    const outbound = await startConnectProxy({ kind: 'relay' });
+    const { login } = signIn({ env: { https_proxy: `http://127.0.0.1:${outbound.port}` } });
+    expect((await login).operator.username).toBe('alice');
+    const targets = outbound.targets.filter((target) => target === new URL(provider.issuer).host);
+    // Its configuration, and the exchange of the code for the tokens.
+    expect(targets).toHaveLength(2);
   });
 
   it('is told which providers there are', async () => {

@@ -199,3 +199,22 @@ describe('a pass', () => {
     expect(JSON.stringify(error) + String(error)).not.toContain(token.slice(0, 40));
   });
 });
+
+describe('a proxy whose key is being replaced', () => {
+  it('is believed by either of its pinned keys, and by no other', async () => {
+    const [next, stranger] = [
+      await createNodeIdentity(temporaryDirectory(), 'proxy', 'next'),
+      await createNodeIdentity(temporaryDirectory(), 'proxy', 'stranger'),
+    ];
+    const issuer = { id: proxy.id, publicJwk: next.publicJwk, otherPublicJwks: [proxy.publicJwk] };
+    const seen = new SeenOnce({ limit: 10, clock });
+    const check = (token: string) => verifyPass(token, { issuer, audience: BASTION, seen, clock });
+    await expect(check(await forge({ jti: 'old' }))).resolves.toMatchObject({ sub: 'alice' });
+    await expect(check(await forge({ jti: 'new' }, { key: next.privateKey }))).resolves.toMatchObject({
+      jti: 'new',
+    });
+    await expect(check(await forge({ jti: 'no' }, { key: stranger.privateKey }))).rejects.toMatchObject({
+      code: 'pass.bad_signature',
+    });
+  });
+});

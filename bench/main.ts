@@ -15,6 +15,7 @@ const PARTS: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'echo-bulk': async () => (await import('./echo.ts')).runEchoBulkBench(),
   tunnel: async () => (await import('./tunnel.ts')).runTunnelBench(),
   kill: async () => (await import('./kill.ts')).runKillBench(),
+  search: async () => (await import('./search.ts')).runSearchBench(),
   recording: async () => (await import('./recording.ts')).runRecordingBench(),
 };
 

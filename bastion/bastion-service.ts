@@ -46,6 +46,8 @@ export interface BastionServiceParts {
   readonly evidence: EvidenceHealth;
   readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint'>;
   readonly uplinks: () => readonly UplinkSummary[];
+  /** One sentence when recordings can't be kept or deleted as configured. */
+  readonly keepingWarning: () => string | undefined;
   readonly witness: () => WitnessSummary;
   readonly shipping: () => readonly ShipSummary[];
   readonly clock: Clock;
@@ -63,13 +65,15 @@ export class LocalBastionService implements BastionService {
     const { identity, version, startedAt, gate, registry, sessions, hosts, evidence, audit, uplinks } =
       this.#parts;
     const all = hosts.all();
-    const [head, checkpoint, recordingsBytes, diskFreeBytes, problem] = await Promise.all([
+    const [head, checkpoint, recordingsBytes, diskFreeBytes, problem, diskWarning] = await Promise.all([
       audit.head(),
       audit.lastCheckpoint(),
       sessions.recordingsBytes(),
       evidence.diskFreeBytes(),
       evidence.problem(),
+      evidence.warning(),
     ]);
+    const warning = diskWarning ?? this.#parts.keepingWarning();
     return {
       name: identity.name,
       id: identity.id,
@@ -88,6 +92,7 @@ export class LocalBastionService implements BastionService {
         recordingsBytes,
         diskFreeBytes,
         ...(problem === undefined ? {} : { problem }),
+        ...(warning === undefined ? {} : { warning }),
       },
     };
   }

@@ -25,7 +25,6 @@ import { RefusalLog } from './admission/refusal-log.ts';
 import { LocalBastionService } from './bastion-service.ts';
 import { type BastionConfig, bastionPaths } from './config.ts';
 import { controlHandlers } from './control/control-handlers.ts';
-import { recordingHandlers } from './control/recording-handlers.ts';
 import { Gate } from './gate/gate.ts';
 import { AgentConnections } from './hosts/agent-connections.ts';
 import { AgentEnrolment } from './hosts/agent-enrolment.ts';
@@ -134,15 +133,13 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const registry = new SessionRegistry({ store: sessionStore, audit, clock, log });
   teardown.add(() => registry.close());
   const recordings = await openRecordingLibrary({
+    ...deps,
     config,
-    recordingsDirectory: paths.recordings,
     database,
     evidence: audit,
     events: auditLog,
     registry,
     lastEventAt: newest?.time,
-    clock,
-    log,
     teardown,
   });
   const agentStore = new AgentStore(database, clock);
@@ -274,6 +271,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     evidence: audit,
     audit: auditLog,
     uplinks: () => uplink?.summaries ?? [],
+    keepingWarning: () => recordings.retention.warning,
     witness: () => witness.summary(),
     shipping,
     clock,
@@ -303,15 +301,13 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   teardown.add(() => web.close());
   const control = await ControlServer.listen(
     paths.controlSocket,
-    {
-      ...recordingHandlers(service, recordings),
-      ...controlHandlers({
-        service,
-        policies: policyAdministration,
-        audit: auditLog,
-        forgetHostKey: (actor, name) => hostKeys.forget(actor, directHostId(name), name),
-      }),
-    },
+    controlHandlers({
+      service,
+      recordings,
+      policies: policyAdministration,
+      audit: auditLog,
+      forgetHostKey: (actor, name) => hostKeys.forget(actor, directHostId(name), name),
+    }),
     log,
   );
   teardown.add(() => control.close());

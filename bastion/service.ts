@@ -132,6 +132,8 @@ export interface BastionStatus {
     readonly diskFreeBytes: number;
     /** A sentence when evidence can't be written: then no session is admitted. */
     readonly problem?: string;
+    /** A sentence when that is near, or when recordings can't be deleted as configured. */
+    readonly warning?: string;
   };
 }
 

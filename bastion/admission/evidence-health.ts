@@ -3,8 +3,13 @@ import type { AuditEvent, AuditEventInput, AuditSink } from '../../shared/audit/
 import type { Clock } from '../../shared/clock.ts';
 import { isDrawbridgeError } from '../../shared/errors.ts';
 
+const MEBIBYTE = 1024 * 1024;
+
 /** With less free disk than this, no session is admitted: those that are live need the room for their evidence. */
 export const DISK_LOW_WATER_BYTES = 64 * 1024 * 1024;
+
+/** With less free disk than this there is a warning, and the search index takes no more room. */
+export const DISK_WARNING_BYTES = 4 * DISK_LOW_WATER_BYTES;
 
 /** How long an answer about free disk may be used again. */
 const DISK_CHECK_MS = 1000;
@@ -50,6 +55,13 @@ export class EvidenceHealth implements AuditSink {
     const free = await Promise.all(this.#directories.map(freeBytesOf));
     this.#disk = { atMs: nowMs, freeBytes: Math.min(...free) };
     return this.#disk.freeBytes;
+  }
+
+  /** One sentence when the disk runs low, while evidence can still be written. */
+  async warning(): Promise<string | undefined> {
+    const freeBytes = await this.diskFreeBytes();
+    if (freeBytes >= DISK_WARNING_BYTES) return undefined;
+    return `The bastion has ${Math.floor(freeBytes / MEBIBYTE)} MiB of disk left for evidence; below ${DISK_LOW_WATER_BYTES / MEBIBYTE} MiB it admits no session.`;
   }
 
   /** One sentence when evidence can't be written now: then no session may be admitted. */

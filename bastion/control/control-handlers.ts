@@ -4,9 +4,11 @@ import type { AuditLog } from '../../shared/audit/log.ts';
 import type { ControlHandler } from '../../shared/control/server.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { PolicyAdministration } from '../policy/policy-administration.ts';
+import type { RecordingParts } from '../search/open-library.ts';
 import type { BastionService } from '../service.ts';
 import { defined, read, toJson } from './params.ts';
 import { policyHandlers } from './policy-handlers.ts';
+import { recordingHandlers } from './recording-handlers.ts';
 
 const text = (limit: number) => z.string().max(limit);
 
@@ -43,6 +45,7 @@ const schemas = {
 
 export interface ControlHandlerParts {
   readonly service: BastionService;
+  readonly recordings: RecordingParts;
   readonly policies: PolicyAdministration;
   readonly audit: Pick<AuditLog, 'checkpoint'>;
   /** Forgets the pinned key of a host without an agent. False when none was pinned. */
@@ -53,6 +56,7 @@ export interface ControlHandlerParts {
 export function controlHandlers(parts: ControlHandlerParts): Readonly<Record<string, ControlHandler>> {
   const { service, audit } = parts;
   return {
+    ...recordingHandlers(service, parts.recordings),
     status: async () => toJson(await service.status()),
     'access.set': async (params, { actor }) => {
       const { state, ...options } = read(schemas.access, params);

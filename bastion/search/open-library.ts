@@ -7,8 +7,8 @@ import type { Clock } from '../../shared/clock.ts';
 import { isDrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Database } from '../../shared/store/database.ts';
-import { DISK_LOW_WATER_BYTES, type EvidenceHealth, freeBytesOf } from '../admission/evidence-health.ts';
-import type { BastionConfig } from '../config.ts';
+import { DISK_WARNING_BYTES, type EvidenceHealth, freeBytesOf } from '../admission/evidence-health.ts';
+import { type BastionConfig, bastionPaths } from '../config.ts';
 import { DiskWatch } from '../retention/disk-watch.ts';
 import { type FinishedRecording, RecordingCatalogue } from '../retention/recording-catalogue.ts';
 import { Retention } from '../retention/retention.ts';
@@ -21,12 +21,8 @@ import { SearchStore } from './search-store.ts';
 /** A finished recording that is smaller stays as it is: nothing is gained. */
 const COMPRESS_FROM_BYTES = 4 * 1024;
 
-/** The index takes no room while less than this is free: evidence goes first. */
-const INDEX_FROM_BYTES = 4 * DISK_LOW_WATER_BYTES;
-
 export interface OpenLibraryParts {
   readonly config: BastionConfig;
-  readonly recordingsDirectory: string;
   readonly database: Database;
   readonly evidence: EvidenceHealth;
   readonly events: AuditSource;
@@ -50,7 +46,7 @@ export interface RecordingParts {
  * @throws `store.*`
  */
 export async function openRecordingLibrary(parts: OpenLibraryParts): Promise<RecordingParts> {
-  const { config, recordingsDirectory, database, evidence, registry, clock, log, teardown } = parts;
+  const { config, database, evidence, registry, clock, log, teardown } = parts;
   const catalogue = new RecordingCatalogue(database);
   const store = await SearchStore.open(join(config.dataDir, 'search.db'), log);
   teardown.add(() => store.close());
@@ -62,7 +58,7 @@ export async function openRecordingLibrary(parts: OpenLibraryParts): Promise<Rec
     events: parts.events,
     growing: () => growingRecordings(registry),
     onIndexed: (recording) => compress(recording),
-    hasRoom: async () => (await evidence.diskFreeBytes()) >= INDEX_FROM_BYTES,
+    hasRoom: async () => (await evidence.diskFreeBytes()) >= DISK_WARNING_BYTES,
     clock,
     log,
   });
@@ -71,7 +67,7 @@ export async function openRecordingLibrary(parts: OpenLibraryParts): Promise<Rec
   const retention = new Retention({
     catalogue,
     audit: evidence,
-    recordingsDirectory,
+    recordingsDirectory: bastionPaths(config).recordings,
     ...(keepFor === undefined ? {} : { keepForMs: keepFor }),
     ...(keepBytes === undefined ? {} : { keepBytes }),
     onDeleted: ({ session, channel }) => store.remove(session, channel),

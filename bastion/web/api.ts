@@ -111,6 +111,7 @@ export const statusSchema = z.object({
     recordingsBytes: z.number(),
     diskFreeBytes: z.number(),
     problem: z.string().optional().describe('Why evidence can not be written; no session is admitted then'),
+    warning: z.string().optional().describe('What to see to before it comes to that'),
   }),
 });
 

@@ -91,6 +91,11 @@ const GAUGES: readonly { name: string; help: string; value: (status: BastionStat
     value: (status) => status.evidence.witness.events ?? 0,
   },
   {
+    name: 'drawbridge_evidence_low',
+    help: '1 while the disk runs low, or recordings can not be deleted as configured',
+    value: (status) => (status.evidence.warning === undefined ? 0 : 1),
+  },
+  {
     name: 'drawbridge_audit_events_total',
     help: 'Events in the audit log',
     value: (status) => status.evidence.auditEvents,

@@ -152,13 +152,13 @@ function HostsCard({ status: { hosts } }: { status: Status }) {
 }
 
 function EvidenceCard({ status: { evidence } }: { status: Status }) {
-  const { problem, lastCheckpointAt } = evidence;
+  const { problem, warning, lastCheckpointAt } = evidence;
   return (
     <HealthCard
       title="Evidence"
-      health={problem === undefined ? 'good' : 'bad'}
+      health={problem !== undefined ? 'bad' : warning === undefined ? 'good' : 'warn'}
       summary={problem === undefined ? 'Recording and audit log work' : 'No session is admitted'}
-      problem={problem}
+      problem={problem ?? warning}
       facts={[
         ['Audit log', countWords(evidence.auditEvents, 'event')],
         [

@@ -3,9 +3,11 @@ import type { SearchResult, Session, SessionList } from '../../../web/api.ts';
 import { withQuery } from '../data/api-client.ts';
 import { usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
-import { useLocation } from '../router.tsx';
+import { Link, useLocation } from '../router.tsx';
+import { clockWords } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
+import { Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
 import { SessionRows } from './session-rows.tsx';
 
@@ -65,7 +67,7 @@ function SearchField({ value, onChange }: { value: string; onChange: (value: str
       <span class="sr-only">Find sessions</span>
       <input
         type="search"
-        placeholder="Operator, host, login, command…"
+        placeholder="Operator, host, command, or what was on a screen…"
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
       />
@@ -132,14 +134,50 @@ function Found({ text, live }: { text: string; live: string }) {
     .map(({ session }) => session)
     .filter(({ state }) => live === '' || (live === 'true') === (state === 'live'));
   if (sessions.length === 0) {
-    return <Empty title={`Nothing found for “${text}”`}>Try a part of a name or of a command.</Empty>;
+    return (
+      <Empty title={`Nothing found for “${text}”`}>
+        Try the beginning of a name, of a command, or of a word on the screen.
+      </Empty>
+    );
   }
   return (
     <>
       <SessionRows sessions={sessions} />
+      <SeenLines results={found.data.results} />
       {!found.data.complete && (
-        <p class="muted more">There may be more: only the newest sessions were searched. Narrow it down.</p>
+        <p class="muted more">There may be more: only the newest sessions are shown. Narrow it down.</p>
       )}
     </>
+  );
+}
+
+/** Lines of screens that have the words, each with a link to the moment at which it was seen. */
+function SeenLines({ results }: { results: SearchResult['results'] }) {
+  const lines = results.flatMap(({ session, matches }) =>
+    matches.flatMap(({ field, text, channel, timeS }) =>
+      field === 'screen' && channel !== undefined && timeS !== undefined
+        ? [{ session, text, channel, timeS }]
+        : [],
+    ),
+  );
+  if (lines.length === 0) return null;
+  return (
+    <section class="seen-lines" aria-label="Lines on screens">
+      <h2>On screens</h2>
+      <ul>
+        {lines.map(({ session, text, channel, timeS }) => (
+          <li key={`${session.id} ${channel} ${timeS} ${text}`}>
+            <Link
+              href={`/sessions/${encodeURIComponent(session.id)}?channel=${channel}&t=${timeS.toFixed(1)}`}
+            >
+              <code>{text.trim()}</code>
+            </Link>{' '}
+            <span class="muted">
+              {session.operator} on {session.host}, <Moment at={session.startedAt} /> + {clockWords(timeS)}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }

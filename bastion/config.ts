@@ -13,6 +13,7 @@ import {
   nodeName,
   tlsSection,
 } from '../shared/config/fields.ts';
+import { approvalsSection } from './approvals/config.ts';
 import { recordingsSection } from './retention/recordings-section.ts';
 import { shipSection } from './shipping/config.ts';
 import { trustFields } from './trust/config.ts';
@@ -36,6 +37,7 @@ export const bastionConfigSchema = z.strictObject({
   recordings: recordingsSection,
   /** Where audit events go as they happen; also while remote access is off. */
   ship: shipSection,
+  approvals: approvalsSection,
   /** Hosts without an agent, whose sshd the bastion dials itself. */
   hosts: z
     .array(z.strictObject({ name: nodeName, address: dialAddress, labels: labels.default({}) }))

@@ -22,8 +22,10 @@ import { AdminAccounts } from './admins/admin-accounts.ts';
 import { Admission } from './admission/admission.ts';
 import { EvidenceHealth } from './admission/evidence-health.ts';
 import { RefusalLog } from './admission/refusal-log.ts';
+import { openDecisions } from './approvals/open-decisions.ts';
 import { LocalBastionService } from './bastion-service.ts';
 import { type BastionConfig, bastionPaths } from './config.ts';
+import { approvalHandlers } from './control/approval-handlers.ts';
 import { controlHandlers } from './control/control-handlers.ts';
 import { Gate } from './gate/gate.ts';
 import { AgentConnections } from './hosts/agent-connections.ts';
@@ -38,7 +40,6 @@ import { PolicyStore } from './policy/policy-store.ts';
 import { runningRole } from './running-role.ts';
 import { Sealing } from './sealing/sealing.ts';
 import { openRecordingLibrary } from './search/open-library.ts';
-import { DecisionWatch } from './sessions/decision-watch.ts';
 import { recoverSessions } from './sessions/recover-sessions.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 import { SessionStore } from './sessions/session-store.ts';
@@ -147,11 +148,12 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const labelsOf = (host: string) => hosts.find(host)?.labels ?? {};
   const gate = await Gate.open({ dataDir, name: identity.name, audit, clock, log });
   const policy = new EffectivePolicy(policies, () => gate.outsideWindows);
-  const recheck = (): void => registry.recheck(policy.policy, labelsOf);
-  policies.onChange(recheck);
-  gate.onChange(({ state }) => state === 'on' && recheck());
-  const watch = new DecisionWatch({ sessions: () => registry.live, recheck, clock });
-  teardown.add(() => watch.close());
+  const decisions = await openDecisions({
+    ...{ config: config.approvals, bastionName: identity.name, database, audit, registry, policy, labelsOf },
+    ...{ gate, egress: () => createEgress(config.egress), clock, log, teardown },
+  });
+  policies.onChange(decisions.recheck);
+  gate.onChange(({ state }) => state === 'on' && decisions.recheck());
 
   const sealing = new Sealing({ auditLog, audit, liveSessions: () => registry.live, clock, log });
   gate.onChange(() => sealing.seal());
@@ -180,6 +182,8 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
       refusals,
       store: sessionStore,
       policy,
+      approvals: decisions.approvals,
+      locks: decisions.locks,
       recordingsDirectory: paths.recordings,
       recordingSync: new SyncSchedule(clock),
       clock,
@@ -213,6 +217,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     policy,
     evidence: audit,
     refusals,
+    locks: decisions.locks,
     clock,
     log,
     verifyPass: await openPassCheck({
@@ -287,6 +292,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     service,
     policies: policyAdministration,
     admins: new AdminAccounts({ database, audit, clock, bastionName: identity.name, log }),
+    desk: decisions.desk,
     acceptor,
     enrol: (body, address) => enrolment.handle(body, address),
     recordings,
@@ -301,13 +307,16 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   teardown.add(() => web.close());
   const control = await ControlServer.listen(
     paths.controlSocket,
-    controlHandlers({
-      service,
-      recordings,
-      policies: policyAdministration,
-      audit: auditLog,
-      forgetHostKey: (actor, name) => hostKeys.forget(actor, directHostId(name), name),
-    }),
+    {
+      ...controlHandlers({
+        service,
+        recordings,
+        policies: policyAdministration,
+        audit: auditLog,
+        forgetHostKey: (actor, name) => hostKeys.forget(actor, directHostId(name), name),
+      }),
+      ...approvalHandlers(decisions.desk),
+    },
     log,
   );
   teardown.add(() => control.close());

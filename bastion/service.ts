@@ -63,6 +63,10 @@ export interface SessionSummary {
   /** Bytes from the operator to the host and back, over all channels. */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** ISO time at which bytes last moved; only of a live one. */
+  readonly movedAt?: string;
+  /** ISO time at which the customer's approval ends, when it goes on by one. */
+  readonly grantedUntil?: string;
   readonly recordings: readonly RecordingSummary[];
 }
 

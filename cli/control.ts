@@ -73,6 +73,9 @@ export const sessionSummary = z.looseObject({
   endReason: z.string().optional(),
   bytesIn: z.number(),
   bytesOut: z.number(),
+  source: z.string().optional(),
+  movedAt: z.string().optional(),
+  grantedUntil: z.string().optional(),
   recordings: z.array(recordingSummary),
 });
 

@@ -69,6 +69,18 @@ const VERBS: readonly Verb[] = [
     load: async () => (await import('./verbs/sessions.ts')).registerSessions,
   },
   {
+    name: 'approvals',
+    summary: 'grant or refuse what operators ask for, take grants back',
+    group: CUSTOMER,
+    load: async () => (await import('./verbs/approvals.ts')).registerApprovals,
+  },
+  {
+    name: 'operators',
+    summary: 'lock operators out, whatever the proxy says',
+    group: CUSTOMER,
+    load: async () => (await import('./verbs/operators.ts')).registerOperators,
+  },
+  {
     name: 'audit',
     summary: 'read, verify or export the audit log',
     group: CUSTOMER,

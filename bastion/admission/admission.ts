@@ -13,6 +13,7 @@ import type { SessionRegistry } from '../sessions/session-registry.ts';
 import { identityRefusal } from '../trust/refusal-sentence.ts';
 import type { EvidenceHealth } from './evidence-health.ts';
 import { listHostsFor } from './host-list.ts';
+import type { OperatorLocks } from './operator-locks.ts';
 import type { RefusalLog } from './refusal-log.ts';
 
 /** Streams that are being decided, or whose operator has not proved their key yet. */
@@ -55,6 +56,7 @@ export interface AdmissionOptions {
   readonly policy: { readonly policy: Policy };
   readonly evidence: EvidenceHealth;
   readonly refusals: RefusalLog;
+  readonly locks: Pick<OperatorLocks, 'isLocked'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Checks a pass, once. @throws `pass.*` */
@@ -180,7 +182,12 @@ export class Admission {
     }
     const { pass, host, source } = request.data;
     try {
-      return { claims: await this.#options.verifyPass(pass), host, source };
+      const claims = await this.#options.verifyPass(pass);
+      if (!this.#options.locks.isLocked(claims.sub)) return { claims, host, source };
+      const sentence = `${this.#options.name} does not let you in any more.`;
+      const who = { operator: claims.sub, host, source };
+      await this.#refuse(incoming, who, { code: 'operator.locked', sentence });
+      return undefined;
     } catch (error) {
       if (!isDrawbridgeError(error)) throw error;
       const told = identityRefusal(error, this.#options.name);

@@ -1,4 +1,5 @@
 import { isInRanges, parseAddressRange } from '../../shared/address-range.ts';
+import { type ApprovalNeed, coveringGrant, type PolicyGrant } from './approval.ts';
 import { matchesDestination, parseDestination } from './destination.ts';
 import { isMultiFactor } from './factors.ts';
 import { matchesGlob } from './glob.ts';
@@ -40,6 +41,8 @@ export interface PolicyRequest {
   readonly timeMs: number;
   /** The operator's address, as the proxy reports it. */
   readonly source?: string;
+  /** What the customer has approved and is in force. */
+  readonly grants?: readonly PolicyGrant[];
 }
 
 /** The answer, with the role that allows or one sentence that says what is missing. */
@@ -52,11 +55,17 @@ export type PolicyDecision =
       readonly limits: PolicyLimits;
       /** Milliseconds since the epoch at which the answer may be another; left out when time does not change it. */
       readonly untilMs?: number;
+      /** Id of the grant that it needs, when no role allows it without one. */
+      readonly grant?: string;
+      /** True for a sign-in that leads to nothing without the customer's approval. */
+      readonly needsApproval?: boolean;
     }
   | {
       readonly allow: false;
       readonly code: PolicyDenial;
       readonly reason: string;
+      /** With `policy.approval`: what may be asked for. */
+      readonly approval?: ApprovalNeed;
       /** As above: when it may be allowed. */
       readonly untilMs?: number;
     };
@@ -71,6 +80,7 @@ export const POLICY_DENIALS = [
   'policy.action',
   'policy.valid',
   'policy.window',
+  'policy.approval',
 ] as const;
 
 export type PolicyDenial = (typeof POLICY_DENIALS)[number];
@@ -93,13 +103,52 @@ export function decide(policy: Policy, request: PolicyRequest): PolicyDecision {
   const untilMs = Math.min(...verdicts.map((verdict) => verdict.untilMs));
   const until = Number.isFinite(untilMs) ? { untilMs } : {};
   const allowing = verdicts.filter(({ missing }) => missing === undefined).map(({ role }) => role);
-  const [first] = allowing;
-  if (first !== undefined) {
-    return { allow: true, rule: first.name, limits: widestLimits(allowing.map(limitsOf)), ...until };
-  }
+  if (allowing.length > 0) return withApproval(allowing, request, until);
   const furthest = Math.max(0, ...verdicts.map(({ missing }) => stepOf(missing)));
   const code = POLICY_DENIALS[furthest] ?? 'policy.group';
   return { allow: false, code, reason: reasonFor(code, request, { untilMs, zone: policy.zone }), ...until };
+}
+
+/**
+ * Of roles that allow something, those that need no approval or have one. To reach a host and to sign in need none,
+ * since that is where an operator asks for it.
+ */
+function withApproval(
+  allowing: readonly PolicyRole[],
+  request: PolicyRequest,
+  until: { readonly untilMs?: number },
+): PolicyDecision {
+  const asks = request.action.kind !== 'reach' && request.action.kind !== 'login';
+  const free = asks ? allowing.filter((role) => role.approval === undefined) : allowing;
+  const granted = asks ? allowing.filter((role) => coveringGrant(role, request) !== undefined) : [];
+  const [first] = [...free, ...granted];
+  if (first !== undefined) {
+    const grant = free.length > 0 ? undefined : coveringGrant(first, request)?.id;
+    const limits = widestLimits([...free, ...granted].map(limitsOf));
+    const needsApproval = allowing.every((role) => role.approval !== undefined);
+    return {
+      allow: true,
+      rule: first.name,
+      limits,
+      ...until,
+      ...(grant === undefined ? {} : { grant }),
+      ...(needsApproval ? { needsApproval } : {}),
+    };
+  }
+  const need = allowing.flatMap(({ name, approval }) =>
+    approval === undefined ? [] : [{ role: name, rule: approval }],
+  )[0];
+  const reason = reasonFor('policy.approval', request, {
+    untilMs: Number.POSITIVE_INFINITY,
+    zone: undefined,
+  });
+  return {
+    allow: false,
+    code: 'policy.approval',
+    reason,
+    ...until,
+    ...(need === undefined ? {} : { approval: need }),
+  };
 }
 
 /** What `role` alone says to the request, with the first condition, in the order of {@link POLICY_DENIALS}, that is missing. */
@@ -199,6 +248,8 @@ function reasonFor(
       return `the period for which the policy allows this has ${Number.isFinite(times.untilMs) ? 'not begun' : 'ended'}${nextAt(times)}`;
     case 'policy.window':
       return `the policy allows this at other times only${nextAt(times)}`;
+    case 'policy.approval':
+      return `the policy asks for the customer's approval of what ${operator} does on ${host} as ${login}`;
   }
 }
 

@@ -3,6 +3,7 @@ import { parseAddressRange } from '../../shared/address-range.ts';
 import { parseYamlWith } from '../../shared/config/config.ts';
 import { byteSize, durationBetween } from '../../shared/config/fields.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { approvalRule } from './approval.ts';
 import { parseDestination } from './destination.ts';
 import { SUB_TEMPLATE } from './logins.ts';
 import { WEEKDAYS } from './times.ts';
@@ -141,6 +142,8 @@ const role = z.strictObject({
   windows: z.array(window).min(1).max(WINDOWS_MAX).exactOptional(),
   valid: valid.exactOptional(),
   limits: limits.exactOptional(),
+  /** What the role allows waits for the customer's word. */
+  approval: approvalRule.exactOptional(),
 });
 
 /** A policy file. Whatever no role allows is refused. */

@@ -3,10 +3,9 @@ import type { AuditSink } from '../../shared/audit/event.ts';
 import { type Clock, isoTime, type Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
-import { decide, type PolicyAction, type PolicyDecision, type PolicyRequest } from '../policy/decide.ts';
-import type { Policy } from '../policy/schema.ts';
 import type { SessionQuery, SessionSummary } from '../service.ts';
 import { Session, type SessionEnding, type SessionIdentity } from './session.ts';
+import { type DecisionRules, recheckSession } from './session-decision.ts';
 import { type RoomLimits, SessionRoom } from './session-room.ts';
 import type { SessionStore } from './session-store.ts';
 
@@ -146,9 +145,14 @@ export class SessionRegistry {
     }
   }
 
-  /** Ends every session, before it returns. */
-  endAll(ending: SessionEnding): void {
-    for (const session of this.#live.values()) session.end(ending);
+  /** Ends every session, before it returns. Says how many that were. */
+  endAll(ending: SessionEnding): number {
+    let ended = 0;
+    for (const session of this.#live.values()) {
+      if (session.phase.kind === 'live') ended += 1;
+      session.end(ending);
+    }
+    return ended;
   }
 
   /** Ends the sessions on one host, before it returns. */
@@ -168,24 +172,26 @@ export class SessionRegistry {
   }
 
   /**
-   * Ends the sessions that `policy` no longer allows, or in which something goes on that it no longer allows; of the
-   * others it notes until when that holds.
+   * Ends the sessions that are no longer allowed, or in which something goes on that no longer is; of the others it notes
+   * until when that holds, and what bounds them.
    */
-  recheck(policy: Policy, labelsOf: (host: string) => Readonly<Record<string, string>> | undefined): void {
+  recheck(rules: DecisionRules): void {
     for (const session of this.#live.values()) {
-      const labels = labelsOf(session.identity.host) ?? {};
-      const actions: PolicyAction[] = [{ kind: 'login' }];
-      for (const channel of session.openChannels) actions.push(channel.action);
-      let untilMs = Number.POSITIVE_INFINITY;
-      for (const action of actions) {
-        const decision = decide(policy, requestOf(session.identity, labels, action, this.#options.clock));
-        untilMs = Math.min(untilMs, decision.untilMs ?? untilMs);
-        if (decision.allow) continue;
-        session.end({ code: decision.code, message: endingSentence(decision) });
-        break;
-      }
-      session.decidedUntilMs = untilMs;
+      if (session.phase.kind !== 'live') continue;
+      const ending = recheckSession(session, rules, this.#options.clock);
+      if (ending !== undefined) session.end(ending);
     }
+  }
+
+  /** Ends all that an operator has open, before it returns. Says how many sessions that were. */
+  endOfOperator(operator: string, ending: SessionEnding): number {
+    let ended = 0;
+    for (const session of this.#live.values()) {
+      if (session.identity.operator !== operator || session.phase.kind !== 'live') continue;
+      session.end(ending);
+      ended += 1;
+    }
+    return ended;
   }
 
   /** Resolves when no session is live, or after `timeoutMs`. */
@@ -227,32 +233,6 @@ export class SessionRegistry {
       this.#storing = false;
     }
   }
-}
-
-function endingSentence({ code, reason }: Extract<PolicyDecision, { allow: false }>): string {
-  const byTime = code === 'policy.window' || code === 'policy.valid';
-  return byTime ? `Your time for this session is over: ${reason}.` : `The policy has changed: ${reason}.`;
-}
-
-/** What the policy is asked about a session. */
-export function requestOf(
-  who: Pick<SessionIdentity, 'operator' | 'groups' | 'amr' | 'device' | 'host' | 'login' | 'source'>,
-  labels: Readonly<Record<string, string>>,
-  action: PolicyAction,
-  clock: Clock,
-): PolicyRequest {
-  return {
-    operator: who.operator,
-    groups: who.groups,
-    amr: who.amr,
-    ...(who.device === undefined ? {} : { device: who.device }),
-    host: who.host,
-    labels,
-    login: who.login,
-    action,
-    timeMs: clock.nowMs(),
-    ...(who.source === undefined ? {} : { source: who.source }),
-  };
 }
 
 function createSessionId(): string {

@@ -3,6 +3,7 @@ import type { Recorder } from '../../recordings/recorder.ts';
 import type { Actor } from '../../shared/audit/event.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { PolicyAction } from '../policy/decide.ts';
+import type { PolicyLimits } from '../policy/limits.ts';
 import type { RecordingSummary, SessionSummary } from '../service.ts';
 
 /** Who has a session, where, and by which pass: fixed from its first moment. */
@@ -83,12 +84,14 @@ export class Session {
   readonly #controller = new AbortController();
   readonly #open = new Map<number, OpenChannel>();
   readonly #totals: ChannelTotals[] = [];
+  readonly #noticed = new Set<(sentence: string) => void>();
   readonly #recordings = new Map<number, RecordingSummary>();
   #phase: SessionPhase = { kind: 'live' };
   #channels = 0;
   #closedChannels = 0;
   #bytesIn = 0;
   #bytesOut = 0;
+  #reason: string | undefined;
 
   constructor(identity: SessionIdentity) {
     this.identity = identity;
@@ -123,6 +126,39 @@ export class Session {
     return { channels: this.#totals, unlisted: this.#closedChannels - this.#totals.length };
   }
 
+  /** What the policy bounds it by, over all that goes on in it; undefined before the first look. */
+  limits: PolicyLimits | undefined;
+
+  /** When it will end by itself, in milliseconds since the epoch, as far as that is known. */
+  ends: {
+    readonly windowMs?: number;
+    readonly grantMs?: number;
+    readonly loginMs?: number;
+  } = {};
+
+  /** When bytes last moved in it, in milliseconds since the epoch, within {@link UPKEEP_MS}. */
+  movedAtMs: number | undefined;
+
+  /** Calls `listener` with each line for the operator's terminal. Returns how to stop. */
+  onNotice(listener: (sentence: string) => void): () => void {
+    this.#noticed.add(listener);
+    return () => this.#noticed.delete(listener);
+  }
+
+  /** Shows a sentence in the operator's terminals. */
+  notify(sentence: string): void {
+    for (const listener of this.#noticed) listener(sentence);
+  }
+
+  /** Why the operator is here, when they have said so. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  noteReason(reason: string): void {
+    this.#reason = reason;
+  }
+
   /** Ends the session. Those who move its bytes hear it by {@link signal} before this returns. */
   end(ending: SessionEnding): void {
     const before = this.#phase;
@@ -143,6 +179,8 @@ export class Session {
 
   channelOpened(channel: OpenChannel): void {
     this.#open.set(channel.number, channel);
+    // What bounds the session may be another from here on.
+    this.decidedUntilMs = 0;
   }
 
   channelClosed(totals: ChannelTotals): void {
@@ -178,6 +216,8 @@ export class Session {
       startedAt,
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
+      ...(this.movedAtMs === undefined ? {} : { movedAt: new Date(this.movedAtMs).toISOString() }),
+      ...(this.ends.grantMs === undefined ? {} : { grantedUntil: new Date(this.ends.grantMs).toISOString() }),
       recordings,
     };
   }

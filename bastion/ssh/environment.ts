@@ -11,14 +11,27 @@ const ALLOWED_NAME = /^(?:LANG|LANGUAGE|LC_[A-Z0-9_]{1,32}|TERM|COLORTERM|NO_COL
 /** Tells programs on the host who is at work; set by the bastion, never by the operator. */
 const OPERATOR_VARIABLE = 'DRAWBRIDGE_OPERATOR';
 
+/** By this an operator says why they come; it goes to the customer and not to the host. */
+export const REASON_VARIABLE = 'DRAWBRIDGE_REASON';
+
 type EnvRequest = Extract<ChannelRequest, { kind: 'env' }>;
 
 /** The environment that a channel asks for before it starts. */
 export class ChannelEnvironment {
   readonly #variables = new Map<string, EnvRequest>();
+  #reason: string | undefined;
+
+  /** Why the operator comes, when they have said so. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
 
   /** Keeps a variable; false when it is not one that may be set. */
   set(request: EnvRequest): boolean {
+    if (request.name === REASON_VARIABLE && request.value.length <= VALUE_LIMIT_BYTES) {
+      this.#reason = request.value.toString('utf8');
+      return true;
+    }
     if (!ALLOWED_NAME.test(request.name) || request.value.length > VALUE_LIMIT_BYTES) return false;
     if (!this.#variables.has(request.name) && this.#variables.size >= VARIABLES_MAX) return false;
     this.#variables.set(request.name, request);

@@ -5,6 +5,7 @@ import { bridgeChannels, type ChannelBridge } from '../../shared/ssh/channel-bri
 import type { DirectTcpipOpen } from '../../shared/ssh/server-connection.ts';
 import { ByteAccount } from '../evidence/byte-account.ts';
 import type { PolicyAction } from '../policy/decide.ts';
+import { waitForApproval } from './approval-wait.ts';
 import type { SessionContext } from './session-context.ts';
 
 /** Longest destination that is passed on or logged. */
@@ -31,6 +32,8 @@ export interface Forwarding {
   connect(): Promise<{ readonly operator: SshChannel; readonly host: SshChannel }>;
   /** Refuses what was asked for; without effect once it was accepted. */
   refuse(sentence: string): void;
+  /** Aborted when whoever asked has gone. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -46,6 +49,7 @@ export function openForward(context: SessionContext, open: DirectTcpipOpen): Ope
       action: { kind: 'forward', host, port },
       destination: `${printable(host)}:${port}`,
       connect: async () => {
+        context.link.allowSignIn();
         const connection = await context.link.ready;
         const origin = { host: originHost, port: originPort };
         const target = await connection.openForward({ host, port }, origin, context.session.signal);
@@ -53,6 +57,7 @@ export function openForward(context: SessionContext, open: DirectTcpipOpen): Ope
         return { operator: open.accept(), host: target };
       },
       refuse: (sentence) => open.refuse(sentence),
+      signal: open.signal,
     },
     wellFormed ? undefined : 'the destination is not well formed',
   );
@@ -109,6 +114,15 @@ async function carry(
 ): Promise<void> {
   const { action, destination, fields: about = {} } = forwarding;
   if (refusal !== undefined) return refuseForward(context, forwarding, destination, refusal, about);
+  const need = context.approvalNeed(action);
+  if (need !== undefined) {
+    try {
+      await waitForApproval(context, need, { action: `forward ${destination}`, signal: forwarding.signal });
+    } catch (error) {
+      if (!isDrawbridgeError(error)) throw error;
+      return refuseForward(context, forwarding, destination, error.message.replace(/\.$/, ''), about);
+    }
+  }
   const decision = context.decide(action);
   if (!decision.allow) return refuseForward(context, forwarding, destination, decision.reason, about);
 

@@ -143,6 +143,7 @@ export class HostChannels {
   /** The host's answer; undefined when it refuses or is not there. */
   async #askHost(name: string, payload: Buffer): Promise<Buffer | undefined> {
     try {
+      this.#context.link.allowSignIn();
       const connection = await this.#context.link.ready;
       return await connection.globalRequest(name, payload);
     } catch {
@@ -187,6 +188,7 @@ export class HostChannels {
         return { operator, host: incoming.accept() };
       },
       refuse: (sentence) => incoming.refuse(sentence),
+      signal: incoming.signal,
     });
   }
 }

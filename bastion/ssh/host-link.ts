@@ -21,6 +21,11 @@ export interface HostLinkOptions {
   readonly privateKey: string;
   readonly hostKeys: HostKeys;
   readonly clock: Clock;
+  /**
+   * `when_allowed`: not before {@link HostLink.allowSignIn}, since the customer has to be asked first, which can take
+   * longer than a connection waits.
+   */
+  readonly begin: 'now' | 'when_allowed';
   /** The host opens a channel: towards the operator, or to their SSH agent. */
   onIncoming(incoming: IncomingChannel): void;
 }
@@ -42,7 +47,13 @@ export class HostLink {
     this.#signIn = new Promise((resolve) => {
       this.#decideSignIn = resolve;
     });
-    this.ready = this.#connect(options);
+    this.ready =
+      options.begin === 'now'
+        ? this.#connect(options)
+        : this.#signIn.then((allowed) => {
+            if (!allowed) throw closed();
+            return this.#connect(options);
+          });
     // Whoever waits for it sees the rejection; when nobody has begun to wait, it is no fault.
     this.ready.catch(() => undefined);
   }

@@ -8,7 +8,8 @@ import {
 import type { AdmittedStream } from '../admission/admission.ts';
 import { decide, type PolicyDecision } from '../policy/decide.ts';
 import type { Session, SessionEnding } from '../sessions/session.ts';
-import { requestOf, type SessionRegistry } from '../sessions/session-registry.ts';
+import { requestOf } from '../sessions/session-decision.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
 import { openForward, refuseForward } from './forward-channel.ts';
 import { HostChannels } from './host-channels.ts';
 import type { HostKeys } from './host-keys.ts';
@@ -49,6 +50,8 @@ export interface OperatorConnectionOptions {
   /** ISO time at which the gate closes by itself, if it does. */
   readonly closesAt: () => string | undefined;
 }
+
+type AllowedLogin = Extract<PolicyDecision, { allow: true }>;
 
 /** How far an operator's connection has come. */
 type Phase =
@@ -125,7 +128,7 @@ export class OperatorConnection {
       await this.#refuseLogin(attempt.username, decision);
       return;
     }
-    const link = this.#startLink(attempt.username);
+    const link = this.#startLink(attempt.username, decision);
     const { key } = attempt;
     if (link === undefined || key === undefined || !isBoundKey(key.fingerprint, this.#admitted.claims.cnf))
       return;
@@ -160,7 +163,7 @@ export class OperatorConnection {
   }
 
   /** Begins the way to the host, once per login: the client may not change its mind about whom it signs in as. */
-  #startLink(login: string): HostLink | undefined {
+  #startLink(login: string, decision: AllowedLogin): HostLink | undefined {
     if (this.#phase.kind !== 'proving') return undefined;
     if (this.#phase.link !== undefined)
       return this.#phase.link.login === login ? this.#phase.link : undefined;
@@ -169,17 +172,14 @@ export class OperatorConnection {
     const link = new HostLink({
       ...{ host, login, privateKey: keys.client, hostKeys, clock: services.clock },
       onIncoming: (incoming) => void this.#fromHost(incoming),
+      begin: decision.needsApproval === true ? 'when_allowed' : 'now',
     });
     this.#phase = { kind: 'proving', link };
     return link;
   }
 
   /** The key is proved: session and events first, then the operator is in and the bastion signs in on the host. */
-  async #admit(
-    attempt: SshAuthAttempt,
-    link: HostLink,
-    decision: Extract<PolicyDecision, { allow: true }>,
-  ): Promise<void> {
+  async #admit(attempt: SshAuthAttempt, link: HostLink, decision: AllowedLogin): Promise<void> {
     const { services, registry, labelsOf } = this.#options;
     const { host, gate, claims } = this.#admitted;
     this.#phase = { kind: 'admitting', link };
@@ -187,6 +187,12 @@ export class OperatorConnection {
     if (full !== undefined) {
       await this.#refuseLogin(attempt.username, { code: 'bastion.busy', reason: full });
       this.#cut(full);
+      return;
+    }
+    // Asked here again: from here on, a lock finds the session.
+    if (services.locks.isLocked(claims.sub)) {
+      await this.#refuseLogin(attempt.username, lockedOut(services.bastionName));
+      this.#cut(lockedOut(services.bastionName).reason);
       return;
     }
     const session = registry.create(this.#identity(attempt.username));
@@ -205,7 +211,7 @@ export class OperatorConnection {
       session.end({ code: 'access.off', message: sentenceOf(gate.reason) });
       return;
     }
-    link.allowSignIn();
+    if (decision.needsApproval !== true) link.allowSignIn();
     link.ready.then(
       (connection) =>
         connection.signal.addEventListener('abort', () => this.#hostLost(session), { once: true }),
@@ -363,6 +369,10 @@ export class OperatorConnection {
       reason: gate.aborted ? sentenceOf(gate.reason) : `the key of the pass was not proved: ${reason}`,
     });
   }
+}
+
+function lockedOut(bastionName: string): { code: string; reason: string } {
+  return { code: 'operator.locked', reason: `${bastionName} does not let you in any more` };
 }
 
 function isBoundKey(fingerprint: string, bound: string): boolean {

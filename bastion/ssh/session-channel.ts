@@ -2,6 +2,8 @@ import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/erro
 import type { SshChannel } from '../../shared/ssh/channel.ts';
 import { bridgeChannels, type ChannelBridge, type ChannelExit } from '../../shared/ssh/channel-bridge.ts';
 import { type ChannelRequest, isSessionStart, type SessionStart } from '../../shared/ssh/channel-request.ts';
+import type { ApprovalNeed } from '../policy/approval.ts';
+import { waitForApproval } from './approval-wait.ts';
 import { ChannelEvidence, FILES_UNCLEAR } from './channel-evidence.ts';
 import { type ChannelPlan, planChannel } from './channel-plan.ts';
 import { ChannelEnvironment } from './environment.ts';
@@ -100,22 +102,72 @@ export class SessionChannel {
   /** Decides, enters, records, and only then lets the host act. */
   async #start(start: SessionStart): Promise<boolean> {
     this.#state = { kind: 'starting' };
+    const plan = planChannel(start, this.#pty !== undefined);
+    const need = plan === undefined ? undefined : this.#context.approvalNeed(plan.action);
+    if (plan !== undefined && need !== undefined) {
+      // Answered before the wait: some clients take no key and show no line before they have their answer.
+      void this.#startWhenApproved(start, plan, need);
+      return true;
+    }
+    await this.#startNow(start, plan);
+    return true;
+  }
+
+  async #startNow(start: SessionStart, plan: ChannelPlan | undefined): Promise<void> {
     try {
-      const plan = planChannel(start, this.#pty !== undefined);
       const refusal = this.#refusalOf(plan, start);
       if (plan === undefined || refusal !== undefined) {
         await this.#refuse(start, refusal ?? 'it is not known');
         this.#settle();
-        return true;
+        return;
       }
       await this.#run(start, plan);
     } catch (error) {
-      this.#say(isDrawbridgeError(error) ? error.message : 'The channel could not be opened.');
-      if (!isDrawbridgeError(error))
-        this.#context.services.log.error({ err: error }, 'a channel could not be opened');
-      this.#settle();
+      this.#failed(error);
     }
-    return true;
+  }
+
+  async #startWhenApproved(start: SessionStart, plan: ChannelPlan, need: ApprovalNeed): Promise<void> {
+    try {
+      await waitForApproval(this.#context, need, {
+        action: plan.command === undefined ? plan.kind : `${plan.kind} ${plan.command}`.slice(0, 200),
+        reason: this.#environment.reason,
+        signal: this.#operator.signal,
+        place: {
+          channel: this.#operator,
+          hasTerminal: this.#pty !== undefined,
+          listen: (onData) => this.#listenWhileWaiting(onData),
+        },
+      });
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    // Asked again: policy, host and grants may have changed by now.
+    await this.#startNow(start, plan);
+  }
+
+  #failed(error: unknown): void {
+    this.#say(isDrawbridgeError(error) ? error.message : 'The channel could not be opened.');
+    if (!isDrawbridgeError(error))
+      this.#context.services.log.error({ err: error }, 'a channel could not be opened');
+    this.#settle();
+  }
+
+  #listenWhileWaiting(onData: ((chunk: Buffer) => void) | undefined): void {
+    if (this.#state.kind !== 'starting') return;
+    this.#operator.attach({
+      ...(onData === undefined ? {} : { onData }),
+      onRequest: (request) => {
+        if (request.kind !== 'window-change' || this.#pty === undefined) return false;
+        const { cols, rows, widthPx, heightPx } = request;
+        this.#pty = { ...this.#pty, cols, rows, widthPx, heightPx };
+        return true;
+      },
+      onClosed: () => {
+        this.#state = { kind: 'over' };
+      },
+    });
   }
 
   #refusalOf(plan: ChannelPlan | undefined, start: SessionStart): string | undefined {
@@ -161,6 +213,7 @@ export class SessionChannel {
     };
     try {
       // The host's channel is opened meanwhile; nothing is asked of it before the event is stored.
+      context.link.allowSignIn();
       const opening = context.link.ready.then((connection) => connection.openSession(session.signal));
       opening.catch(() => undefined);
       await Promise.all([this.#announce(plan), evidence.announce()]);
@@ -198,8 +251,14 @@ export class SessionChannel {
         },
       });
       this.#state = { kind: 'running', bridge, evidence };
+      // Only where a person looks on: the output of a command is the command's alone.
+      const stopNotices =
+        this.#pty === undefined || plan.kind !== 'shell'
+          ? () => undefined
+          : session.onNotice((sentence) => this.#notice(sentence, bridge, evidence));
       bridge.ended
         .then(({ aborted }) => {
+          stopNotices();
           problem ??= aborted;
         })
         .then(end)
@@ -211,11 +270,20 @@ export class SessionChannel {
     }
   }
 
+  #notice(sentence: string, bridge: ChannelBridge, evidence: ChannelEvidence): void {
+    try {
+      bridge.release(evidence.notice(`\r\ndrawbridge: ${sentence}\r\n`));
+    } catch (error) {
+      this.#context.endForEvidence(error);
+    }
+  }
+
   async #announce(plan: ChannelPlan): Promise<void> {
     await this.#context.record(plan.kind === 'shell' ? 'shell.started' : 'exec.started', {
       channel: this.#number,
       pty: this.#pty !== undefined,
       ...(this.#agentForwarding ? { agentForwarding: true } : {}),
+      grant: this.#context.grantFor(plan.action),
       ...(plan.kind === 'subsystem' ? { subsystem: plan.command } : { command: plan.command, ...plan.whole }),
       ...(plan.transfer === undefined ? {} : { transfer: { ...plan.transfer } }),
     });

@@ -3,11 +3,14 @@ import type { AuditEventInput, AuditEventType, AuditSink } from '../../shared/au
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
+import type { OperatorLocks } from '../admission/operator-locks.ts';
 import type { RefusalLog } from '../admission/refusal-log.ts';
+import type { Approvals } from '../approvals/approvals.ts';
+import type { ApprovalNeed } from '../policy/approval.ts';
 import { decide, type PolicyAction, type PolicyDecision } from '../policy/decide.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { Session } from '../sessions/session.ts';
-import { requestOf } from '../sessions/session-registry.ts';
+import { requestOf } from '../sessions/session-decision.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import type { HostLink } from './host-link.ts';
 
@@ -19,6 +22,8 @@ export interface SessionServices {
   readonly refusals: RefusalLog;
   readonly store: SessionStore;
   readonly policy: { readonly policy: Policy };
+  readonly locks: Pick<OperatorLocks, 'isLocked'>;
+  readonly approvals: Pick<Approvals, 'grantsOf' | 'request'>;
   /** Absolute path. */
   readonly recordingsDirectory: string;
   readonly recordingSync: SyncSchedule;
@@ -51,8 +56,22 @@ export class SessionContext {
 
   /** Asks the policy in force at this moment. */
   decide(action: PolicyAction): PolicyDecision {
-    const { policy, clock } = this.services;
-    return decide(policy.policy, requestOf(this.session.identity, this.#labels(), action, clock));
+    const { policy, approvals, clock } = this.services;
+    const { identity } = this.session;
+    const grants = approvals.grantsOf(identity.operator);
+    return decide(policy.policy, { ...requestOf(identity, this.#labels(), action, clock), grants });
+  }
+
+  /** What has to be asked for before this action, when that is all that is missing. */
+  approvalNeed(action: PolicyAction): ApprovalNeed | undefined {
+    const decision = this.decide(action);
+    return decision.allow ? undefined : decision.approval;
+  }
+
+  /** The grant by which this action is allowed, when it takes one. */
+  grantFor(action: PolicyAction): string | undefined {
+    const decision = this.decide(action);
+    return decision.allow ? decision.grant : undefined;
   }
 
   /**

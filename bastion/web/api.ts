@@ -139,6 +139,8 @@ export const sessionSchema = z.object({
   endReason: z.string().optional(),
   bytesIn: z.number(),
   bytesOut: z.number(),
+  movedAt: isoTime.optional().describe('When bytes last moved; only of a live one'),
+  grantedUntil: isoTime.optional().describe("When the customer's approval ends, when it goes on by one"),
   recordings: z.array(recordingSchema).readonly(),
 });
 

@@ -18,6 +18,7 @@ import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
 import { limitHandshakes } from '../../shared/tunnel/handshake-limit.ts';
 import { refuseUpgrade } from '../../shared/tunnel/upgrade-refusal.ts';
 import type { AdminAccounts } from '../admins/admin-accounts.ts';
+import type { ApprovalDesk } from '../approvals/desk.ts';
 import type { PolicyAdministration } from '../policy/policy-administration.ts';
 import type { RecordingParts } from '../search/open-library.ts';
 import type { BastionService } from '../service.ts';
@@ -29,6 +30,7 @@ import { BastionMetrics } from './metrics.ts';
 import { servePage } from './page-files.ts';
 import { accessRoutes } from './routes/access.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
+import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { hostRoutes } from './routes/hosts.ts';
 import { machineRoutes } from './routes/machine.ts';
@@ -58,6 +60,7 @@ export interface WebServerDeps {
   readonly policies: PolicyAdministration;
   readonly recordings?: RecordingParts;
   readonly admins: AdminAccounts;
+  readonly desk: ApprovalDesk;
   /** Takes the agents' tunnels (`/tunnel`). */
   readonly acceptor: { handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void };
   enrol(body: unknown, address: string): Promise<{ status: number; body: Json }>;
@@ -128,6 +131,7 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   recordingRoutes(app, context);
   auditRoutes(app, context);
   hostRoutes(app, context);
+  approvalRoutes(app, context, deps.desk);
   policyRoutes(app, context, deps.policies);
   apiTokenRoutes(app, context);
   machineRoutes(app, context, {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ControlClient } from '../../shared/control/client.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import { type Cli, examples, type RegisterVerb, wholeNumber } from '../cli.ts';
 import { callRole, type SessionSummary, sessionSummary } from '../control.ts';
 import { formatBytes, formatDuration, formatTime } from '../format.ts';
@@ -16,7 +17,15 @@ interface ListOptions extends PlaceOptions {
   readonly json?: boolean;
 }
 
+interface EndOptions extends PlaceOptions {
+  readonly operator?: string;
+  readonly all?: boolean;
+  readonly message?: string;
+}
+
 const LIST_LIMIT = 500;
+/** A session in which nothing has moved for so long is shown as idle. */
+const IDLE_FROM_MS = 60_000;
 const LIST_DEFAULT = 50;
 
 /** `drawbridge sessions ls|watch|end`. */
@@ -38,19 +47,37 @@ export const registerSessions: RegisterVerb = (program, cli) => {
     .action((id: string, options: PlaceOptions) => watchSession(cli, id, options));
   const end = sessions
     .command('end')
-    .argument('<id>', 'id of a live session')
-    .description('End one session at once; the operator is told why.')
+    .argument('[id]', 'id of a live session')
+    .option('--operator <name>', 'end all sessions of this operator')
+    .option('--all', 'end all sessions')
+    .description('End a session at once, or all of an operator; the operator is told why.')
     .option('--message <text>', 'what to tell the operator')
-    .action((id: string, options: PlaceOptions & { message?: string }) => endSession(cli, id, options));
+    .action((id: string | undefined, options: EndOptions) => endSessions(cli, id, options));
   examples(withPlace(list), ['drawbridge sessions ls --live', 'drawbridge sessions ls --host web-1 --json']);
   examples(withPlace(watch), ['drawbridge sessions watch s-3f9k']);
-  examples(withPlace(end), ['drawbridge sessions end s-3f9k --message "Please call me before you go on."']);
+  examples(withPlace(end), [
+    'drawbridge sessions end s-3f9k --message "Please call me before you go on."',
+    'drawbridge sessions end --operator alice',
+  ]);
 };
 
 /** How long a session lasted, or has lasted so far. */
 function durationOf(session: SessionSummary): string {
   const end = session.endedAt === undefined ? Date.now() : Date.parse(session.endedAt);
   return formatDuration(Math.max(end - Date.parse(session.startedAt), 0));
+}
+
+/** For how long nothing has moved in a live session; nothing for one that is busy. */
+function idleOf(session: SessionSummary): string {
+  if (session.state !== 'live' || session.movedAt === undefined) return '';
+  const idleMs = Date.now() - Date.parse(session.movedAt);
+  return idleMs < IDLE_FROM_MS ? 'busy' : formatDuration(idleMs);
+}
+
+/** How much is left of the approval that a live session goes on by. */
+function grantLeftOf(session: SessionSummary): string {
+  if (session.state !== 'live' || session.grantedUntil === undefined) return '';
+  return formatDuration(Math.max(Date.parse(session.grantedUntil) - Date.now(), 0));
 }
 
 async function listSessions(cli: Cli, options: ListOptions): Promise<void> {
@@ -81,7 +108,10 @@ async function listSessions(cli: Cli, options: ListOptions): Promise<void> {
       { heading: 'IN', value: (session) => formatBytes(session.bytesIn), align: 'right' },
       { heading: 'OUT', value: (session) => formatBytes(session.bytesOut), align: 'right' },
       { heading: 'OPERATOR', value: (session) => session.operator },
+      { heading: 'FROM', value: (session) => session.source ?? '' },
       { heading: 'WHERE', value: (session) => `${session.login}@${session.host}` },
+      { heading: 'IDLE', value: idleOf, align: 'right' },
+      { heading: 'GRANT', value: grantLeftOf, align: 'right' },
     ],
     options.live === true ? 'No session is live.' : 'There is no session yet.',
   );
@@ -100,7 +130,20 @@ async function watchSession(cli: Cli, id: string, options: PlaceOptions): Promis
   }
 }
 
-async function endSession(cli: Cli, id: string, options: PlaceOptions & { message?: string }): Promise<void> {
-  await callRole(cli, options, 'sessions.end', { id, message: options.message }, z.unknown());
-  cli.terminal.line(`Session ${printable(id)} has ended.`);
+async function endSessions(cli: Cli, id: string | undefined, options: EndOptions): Promise<void> {
+  const { operator, all, message } = options;
+  const given = [id, operator, all === true ? 'all' : undefined].filter((one) => one !== undefined);
+  if (given.length !== 1) {
+    throw new DrawbridgeError('usage.sessions', 'Name one session, or --operator, or --all.', {
+      hint: 'See which are live with drawbridge sessions ls --live.',
+    });
+  }
+  if (id !== undefined) {
+    await callRole(cli, options, 'sessions.end', { id, message }, z.unknown());
+    cli.terminal.line(`Session ${printable(id)} has ended.`);
+    return;
+  }
+  const answer = z.looseObject({ ended: z.number() });
+  const { ended } = await callRole(cli, options, 'sessions.end_all', { operator, message }, answer);
+  cli.terminal.line(ended === 1 ? '1 session has ended.' : `${ended} sessions have ended.`);
 }

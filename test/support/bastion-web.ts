@@ -12,6 +12,7 @@ import { PolicyStore } from '../../bastion/policy/policy-store.ts';
 import { BASTION_MIGRATIONS } from '../../bastion/store/migrations.ts';
 import { createWebServer, type WebServerDeps } from '../../bastion/web/server.ts';
 import { systemClock } from '../../shared/clock.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import { silentLogger } from '../../shared/log.ts';
 import { Database } from '../../shared/store/database.ts';
 import { FakeBastionService } from './fake-bastion-service.ts';
@@ -88,6 +89,7 @@ export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): P
     service,
     policies,
     admins,
+    desk: emptyDesk(),
     acceptor: {
       handleUpgrade: (_request, socket) => void socket.end('HTTP/1.1 426 Upgrade Required\r\n\r\n'),
     },
@@ -157,4 +159,21 @@ async function fetchWith(base: string, ca: string, path: string, options: WebReq
     json = undefined;
   }
   return { status: response.statusCode, headers: response.headers, text: received, json };
+}
+
+/** A desk at which nobody waits. */
+function emptyDesk(): WebServerDeps['desk'] {
+  const nothing = async (): Promise<never> => {
+    throw new DrawbridgeError('approval.not_found', 'No request waits.');
+  };
+  return {
+    list: () => ({ requests: [], grants: [] }),
+    grant: nothing,
+    refuse: nothing,
+    revoke: nothing,
+    locks: () => [],
+    lock: nothing,
+    unlock: nothing,
+    endSessions: () => 0,
+  };
 }

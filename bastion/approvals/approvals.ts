@@ -1,0 +1,358 @@
+import { randomBytes } from 'node:crypto';
+import type { Actor, AuditEventInput, AuditSink } from '../../shared/audit/event.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { ApprovalNeed, PolicyGrant } from '../policy/approval.ts';
+import type { Approvers } from './approvers.ts';
+import { type ActiveGrant, activate, type Grant, grantLeftMs, policyGrantOf } from './grant.ts';
+import type { GrantStore } from './grant-store.ts';
+import { type ApprovalAsk, type ApprovalOutcome, ParkedRequest } from './parked-request.ts';
+
+/** Requests that may wait at once, in all and of one operator. */
+export const PARKED_MAX = 100;
+export const PARKED_PER_OPERATOR_MAX = 10;
+
+/** Channels that may wait for one request. */
+export const WAITERS_MAX = 64;
+
+/** Longest reason and message that are kept. */
+export const TEXT_LIMIT_CHARACTERS = 500;
+
+/** How often it is looked whether something has run out: the most by which a grant can end late. */
+const LOOK_MS = 500;
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** What has happened to a request or a grant; for those who are told of it elsewhere. */
+export interface ApprovalNews {
+  readonly kind: 'requested' | 'approved' | 'granted' | 'refused' | 'expired' | 'withdrawn' | 'revoked';
+  readonly request?: ParkedRequest;
+  readonly grant?: Grant;
+}
+
+export interface ApprovalsOptions {
+  readonly store: GrantStore;
+  readonly approvers: Approvers;
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The customer's word: requests of operators that wait for it, and what was granted. */
+export class Approvals {
+  readonly #options: ApprovalsOptions;
+  readonly #parked = new Map<string, ParkedRequest>();
+  readonly #grants = new Map<string, ActiveGrant>();
+  readonly #listeners = new Set<(news: ApprovalNews) => void>();
+  readonly #timer: Timer;
+  /** Decisions of people come one after the other: two that come at once are two, and no more. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: ApprovalsOptions) {
+    this.#options = options;
+    this.#timer = options.clock.every(LOOK_MS, () => this.#look());
+  }
+
+  /** Takes over the grants that still hold. @throws `store.*`, `audit.unavailable` */
+  static async open(options: ApprovalsOptions): Promise<Approvals> {
+    const approvals = new Approvals(options);
+    for (const grant of await options.store.listOpen()) {
+      const active = activate(grant, options.clock);
+      if (active !== undefined) approvals.#grants.set(grant.id, active);
+      else await approvals.#noteEnd(grant);
+    }
+    return approvals;
+  }
+
+  /** Lets go of everybody who waits. */
+  close(): void {
+    this.#timer.cancel();
+    for (const request of this.#parked.values()) request.apply({ kind: 'withdraw' });
+    this.#parked.clear();
+  }
+
+  /** What decisions look at: the grants of an operator that are in force at this moment. */
+  grantsOf(operator: string): readonly PolicyGrant[] {
+    const { clock } = this.#options;
+    return [...this.#grants.values()]
+      .filter((grant) => grant.operator === operator && grantLeftMs(grant, clock) > 0)
+      .map(policyGrantOf);
+  }
+
+  get grants(): readonly Grant[] {
+    return [...this.#grants.values()].filter((grant) => grantLeftMs(grant, this.#options.clock) > 0);
+  }
+
+  get requests(): readonly ParkedRequest[] {
+    return [...this.#parked.values()];
+  }
+
+  /** Called after each change, grants that end included. Must not throw. Returns how to stop. */
+  onNews(listener: (news: ApprovalNews) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Parks a request, or joins one for the same, and resolves with what became of it. When `signal` aborts, nobody waits
+   * for this one any more; a request for which nobody waits is withdrawn.
+   * @throws `approval.too_many`, `audit.unavailable`
+   */
+  async request(
+    ask: ApprovalAsk,
+    need: ApprovalNeed,
+    signal: AbortSignal,
+    onParked: (request: ParkedRequest) => void = () => undefined,
+  ): Promise<ApprovalOutcome> {
+    const request = this.#find(ask, need.role) ?? this.#park(ask, need);
+    if (request.waiters >= WAITERS_MAX) throw tooMany(`${WAITERS_MAX} connections wait for this already.`);
+    const outcome = request.wait(signal);
+    try {
+      await request.announced;
+    } catch (error) {
+      this.#parked.delete(request.id);
+      request.apply({ kind: 'withdraw' });
+      throw error;
+    }
+    onParked(request);
+    return outcome;
+  }
+
+  /**
+   * One person's yes. The grant is made with the last one that the policy asks for; until then the request waits on.
+   * @throws `approval.not_found`, `approval.own_request`, `approval.same_person`, `approval.too_long`, `audit.unavailable`
+   */
+  grant(actor: Actor, id: string, forMs?: number): Promise<Grant | undefined> {
+    return this.#inTurn(async () => {
+      const { audit, clock, store } = this.#options;
+      const request = this.#waiting(id);
+      const { rule } = request.need;
+      const wanted = forMs ?? rule.for;
+      const person = await this.#assertMayApprove(actor, request, wanted);
+      const approval = { actor, person, forMs: wanted };
+      const complete = request.approvals.length + 1 >= rule.approvers;
+      const grantId = complete ? createId('g') : undefined;
+      await audit.append({
+        type: 'approval.granted',
+        actor,
+        ...request.subject,
+        forMs: wanted,
+        approvals: request.approvals.length + 1,
+        needed: rule.approvers,
+        complete,
+        ...(grantId === undefined ? {} : { grant: grantId }),
+      });
+      // The operator may have gone, and the time may have run out, while the event was stored.
+      if (request.state.kind !== 'waiting') throw notFound(id);
+      if (grantId === undefined) {
+        request.apply({ kind: 'approve', approval, needed: rule.approvers });
+        this.#tell({ kind: 'approved', request });
+        return undefined;
+      }
+      const given = [...request.approvals, approval];
+      const nowMs = clock.nowMs();
+      const grant: Grant = {
+        id: grantId,
+        request: request.id,
+        operator: request.ask.operator,
+        host: request.ask.host,
+        login: request.ask.login,
+        role: request.need.role,
+        ...(request.ask.reason === undefined ? {} : { reason: request.ask.reason }),
+        approvedBy: given.map((one) => one.actor),
+        grantedAtMs: nowMs,
+        untilMs: nowMs + Math.min(...given.map((one) => one.forMs)),
+      };
+      await store.add(grant);
+      const active = activate(grant, clock);
+      if (active !== undefined) this.#grants.set(grant.id, active);
+      this.#parked.delete(request.id);
+      request.apply({ kind: 'approve', approval, needed: rule.approvers }, grant);
+      this.#tell({ kind: 'granted', request, grant });
+      return grant;
+    });
+  }
+
+  /** @throws `approval.not_found`, `audit.unavailable` */
+  refuse(actor: Actor, id: string, message?: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const request = this.#waiting(id);
+      const said = plainText(message);
+      await this.#options.audit.append({
+        type: 'approval.refused',
+        actor,
+        ...request.subject,
+        message: said,
+      });
+      this.#parked.delete(id);
+      request.apply({ kind: 'refuse', by: actor, ...(said === undefined ? {} : { message: said }) });
+      this.#tell({ kind: 'refused', request });
+    });
+  }
+
+  /**
+   * Takes a grant back. Its sessions end before anything is stored: whatever is wrong with disk or log, it is gone.
+   * @throws `approval.not_found`; `audit.unavailable`, `store.*`, when it is gone all the same until the next start.
+   */
+  async revoke(actor: Actor, id: string, message?: string): Promise<void> {
+    const grant = this.#grants.get(id);
+    if (grant === undefined)
+      throw new DrawbridgeError('approval.not_found', 'There is no such grant in force.');
+    const { audit, clock, store } = this.#options;
+    this.#grants.delete(id);
+    this.#tell({ kind: 'revoked', grant });
+    await audit.append({ type: 'approval.revoked', actor, ...subjectOf(grant), message: plainText(message) });
+    await store.end(id, clock.nowMs());
+  }
+
+  /** Ends what waits for an operator who is not let in any more. */
+  withdraw(operator: string): void {
+    for (const request of this.requests) if (request.ask.operator === operator) this.#withdrawn(request);
+  }
+
+  /** Who stands behind the actor, when that person may approve this for so long. */
+  async #assertMayApprove(actor: Actor, request: ParkedRequest, forMs: number): Promise<string> {
+    const { approvers, audit } = this.#options;
+    const { rule } = request.need;
+    const person = await approvers.personOf(actor);
+    if (person === undefined || approvers.isOperator(person, request.ask.operator)) {
+      const reason =
+        'nobody approves a request of their own, and each approval needs a person who can be named';
+      await audit.append({ type: 'approval.denied', actor, ...request.subject, reason });
+      throw new DrawbridgeError('approval.own_request', 'You may not approve this request.', {
+        hint: 'Somebody else has to: nobody approves a request of their own.',
+      });
+    }
+    if (request.approvals.some((given) => given.person === person)) {
+      throw new DrawbridgeError('approval.same_person', 'You have approved this request already.', {
+        hint: `${rule.approvers} different people have to approve it.`,
+      });
+    }
+    if (forMs > 0 && forMs <= rule.for) return person;
+    const minutes = rule.for / 60_000;
+    throw new DrawbridgeError(
+      'approval.too_long',
+      `The policy lets this be granted for ${minutes} minutes at most.`,
+    );
+  }
+
+  #find(ask: ApprovalAsk, role: string): ParkedRequest | undefined {
+    return this.requests.find((request) => request.isFor(ask, role) && request.state.kind === 'waiting');
+  }
+
+  #park(ask: ApprovalAsk, need: ApprovalNeed): ParkedRequest {
+    const own = this.requests.filter((request) => request.ask.operator === ask.operator).length;
+    if (this.#parked.size >= PARKED_MAX) throw tooMany(`${PARKED_MAX} requests wait already.`);
+    if (own >= PARKED_PER_OPERATOR_MAX) throw tooMany(`You have ${own} requests waiting already.`);
+    const { audit, clock } = this.#options;
+    const { reason, ...rest } = ask;
+    const said = plainText(reason);
+    const request = new ParkedRequest({
+      id: createId('r'),
+      ask: { ...rest, ...(said === undefined ? {} : { reason: said }) },
+      need,
+      askedAtMs: clock.nowMs(),
+      deadlineMonotonicMs: clock.monotonicMs() + need.rule.wait,
+      onAbandoned: (abandoned) => this.#withdrawn(abandoned),
+    });
+    this.#parked.set(request.id, request);
+    request.announced = audit
+      .append({
+        type: 'approval.requested',
+        actor: `operator:${ask.operator}`,
+        ...request.subject,
+        session: ask.session,
+        source: ask.source,
+        action: ask.action,
+        needed: need.rule.approvers,
+        waitMs: need.rule.wait,
+      })
+      .then(() => this.#tell({ kind: 'requested', request }));
+    request.announced.catch(() => undefined);
+    return request;
+  }
+
+  #waiting(id: string): ParkedRequest {
+    const request = this.#parked.get(id);
+    if (request === undefined || request.state.kind !== 'waiting') throw notFound(id);
+    return request;
+  }
+
+  #withdrawn(request: ParkedRequest): void {
+    if (!this.#parked.delete(request.id)) return;
+    request.apply({ kind: 'withdraw' });
+    this.#note({ type: 'approval.withdrawn', actor: `operator:${request.ask.operator}`, ...request.subject });
+    this.#tell({ kind: 'withdrawn', request });
+  }
+
+  #look(): void {
+    const { clock } = this.#options;
+    for (const request of this.requests) {
+      if (clock.monotonicMs() < request.deadlineMonotonicMs) continue;
+      this.#parked.delete(request.id);
+      request.apply({ kind: 'expire' });
+      this.#note({ type: 'approval.expired', actor: 'system', ...request.subject });
+      this.#tell({ kind: 'expired', request });
+    }
+    for (const grant of this.#grants.values()) {
+      if (grantLeftMs(grant, clock) > 0) continue;
+      this.#grants.delete(grant.id);
+      this.#tell({ kind: 'expired', grant });
+      this.#noteEnd(grant).catch((error: unknown) =>
+        this.#options.log.error({ err: error, grant: grant.id }, 'the end of a grant could not be stored'),
+      );
+    }
+  }
+
+  async #noteEnd(grant: Grant): Promise<void> {
+    const { audit, clock, store } = this.#options;
+    await audit.append({ type: 'approval.expired', actor: 'system', ...subjectOf(grant) });
+    await store.end(grant.id, clock.nowMs());
+  }
+
+  /** What it tells has taken something away already: there is nothing left to refuse when it can't be stored. */
+  #note(event: AuditEventInput): void {
+    this.#options.audit
+      .append(event)
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'an event could not be stored'));
+  }
+
+  #tell(news: ApprovalNews): void {
+    for (const listener of this.#listeners) listener(news);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+function subjectOf(grant: Grant) {
+  const { id, request, operator, host, login, role } = grant;
+  return { grant: id, request, operator, host, login, role };
+}
+
+/** Text of a person for people: no control characters, bounded; undefined when nothing is left. */
+function plainText(text: string | undefined): string | undefined {
+  const plain = text
+    ?.replace(/\p{Cc}+/gu, ' ')
+    .trim()
+    .slice(0, TEXT_LIMIT_CHARACTERS);
+  return plain === '' ? undefined : plain;
+}
+
+function notFound(id: string): DrawbridgeError {
+  return new DrawbridgeError('approval.not_found', `No request ${id.slice(0, 40)} waits.`, {
+    hint: 'See which do with drawbridge approvals ls.',
+  });
+}
+
+function tooMany(sentence: string): DrawbridgeError {
+  return new DrawbridgeError('approval.too_many', sentence, { hint: 'Try again later.' });
+}
+
+function createId(prefix: 'r' | 'g'): string {
+  return `${prefix}-${[...randomBytes(10)].map((byte) => BASE32[byte % 32]).join('')}`;
+}

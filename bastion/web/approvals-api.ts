@@ -1,0 +1,68 @@
+import { z } from 'zod';
+
+/** Schemas of the API by which the customer's people decide about operators. Nothing but zod may be imported here. */
+
+const isoTime = z.string().describe('ISO 8601, UTC');
+const text = z.string().trim().min(1).max(500);
+
+export const grantSchema = z.object({
+  id: z.string(),
+  request: z.string(),
+  operator: z.string(),
+  host: z.string(),
+  login: z.string(),
+  role: z.string().describe('The role of the policy that it was given for'),
+  reason: z.string().optional(),
+  approvedBy: z.array(z.string()).readonly().describe('Actors, as kind:name'),
+  grantedAt: isoTime,
+  until: isoTime,
+});
+
+export const approvalRequestSchema = z.object({
+  id: z.string(),
+  operator: z.string(),
+  host: z.string(),
+  login: z.string(),
+  role: z.string(),
+  action: z.string().describe('What the operator wanted to do'),
+  session: z.string(),
+  source: z.string().optional(),
+  reason: z.string().optional(),
+  askedAt: isoTime,
+  expiresAt: isoTime,
+  forMs: z.number().describe('Longest time that may be granted'),
+  approversNeeded: z.number(),
+  approvedBy: z.array(z.string()).readonly(),
+});
+
+export const approvalListSchema = z.object({
+  requests: z.array(approvalRequestSchema).readonly(),
+  grants: z.array(grantSchema).readonly(),
+});
+
+export const approvalIdSchema = z.object({ id: z.string().min(1).max(64) });
+export const grantRequestSchema = z
+  .object({
+    for: z.string().max(20).optional().describe('Like 30m or 2h; as long as the policy allows when left out'),
+  })
+  .nullish();
+export const grantAnswerSchema = z.object({
+  grant: grantSchema.optional().describe('Missing while another person has to approve'),
+});
+export const answerSchema = z.object({ message: text.optional() }).nullish();
+
+export const lockSchema = z.object({
+  operator: z.string(),
+  reason: z.string().optional(),
+  lockedBy: z.string(),
+  lockedAt: isoTime,
+});
+export const lockListSchema = z.object({ locks: z.array(lockSchema).readonly() });
+export const operatorNameSchema = z.object({ operator: z.string().min(1).max(256) });
+export const lockRequestSchema = z.object({ reason: text.optional() }).nullish();
+export const endedSchema = z.object({ ended: z.number().describe('Sessions that were ended') });
+
+export type ApprovalRequest = z.infer<typeof approvalRequestSchema>;
+export type Grant = z.infer<typeof grantSchema>;
+export type ApprovalList = z.infer<typeof approvalListSchema>;
+export type Lock = z.infer<typeof lockSchema>;

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { type Cli, examples, type RegisterVerb } from '../cli.ts';
+import { callRole } from '../control.ts';
+import { formatDuration, formatTime } from '../format.ts';
+import { type PlaceOptions, withPlace } from '../role-config.ts';
+import { writeTable } from '../table.ts';
+import { printable } from '../terminal.ts';
+
+const request = z.looseObject({
+  id: z.string(),
+  operator: z.string(),
+  host: z.string(),
+  login: z.string(),
+  action: z.string(),
+  reason: z.string().optional(),
+  expiresAt: z.string(),
+  approversNeeded: z.number(),
+  approvedBy: z.array(z.string()),
+});
+
+const grant = z.looseObject({
+  id: z.string(),
+  operator: z.string(),
+  host: z.string(),
+  login: z.string(),
+  reason: z.string().optional(),
+  approvedBy: z.array(z.string()),
+  until: z.string(),
+});
+
+const approvalList = z.looseObject({ requests: z.array(request), grants: z.array(grant) });
+
+/** `drawbridge approvals ls|grant|refuse|revoke`. */
+export const registerApprovals: RegisterVerb = (program, cli) => {
+  const approvals = program
+    .command('approvals')
+    .description('See what operators ask for, grant or refuse it, and take grants back.');
+  const list = approvals
+    .command('ls')
+    .description('List the requests that wait, and the grants in force.')
+    .option('--json', 'print them as JSON')
+    .action((options: PlaceOptions & { json?: boolean }) => listApprovals(cli, options));
+  const give = approvals
+    .command('grant')
+    .argument('<request>', 'id of a request that waits (see `drawbridge approvals ls`)')
+    .option('--for <duration>', 'for how long (30m, 2h); as long as the policy allows when left out')
+    .description('Approve a request. The policy may ask for two different people.')
+    .action((id: string, options: PlaceOptions & { for?: string }) => grantRequest(cli, id, options));
+  const refuse = approvals
+    .command('refuse')
+    .argument('<request>', 'id of a request that waits')
+    .option('--message <text>', 'what to tell the operator')
+    .description('Refuse a request.')
+    .action(async (id: string, options: PlaceOptions & { message?: string }) => {
+      await callRole(cli, options, 'approvals.refuse', { id, message: options.message }, z.unknown());
+      cli.terminal.line(`Request ${printable(id)} is refused.`);
+    });
+  const revoke = approvals
+    .command('revoke')
+    .argument('<grant>', 'id of a grant in force')
+    .option('--message <text>', 'why, for the audit log')
+    .description('Take a grant back. The sessions that go on by it end at once.')
+    .action(async (id: string, options: PlaceOptions & { message?: string }) => {
+      await callRole(cli, options, 'approvals.revoke', { id, message: options.message }, z.unknown());
+      cli.terminal.line(`Grant ${printable(id)} is taken back; its sessions have ended.`);
+    });
+  examples(withPlace(list), ['drawbridge approvals ls', 'drawbridge approvals ls --json']);
+  examples(withPlace(give), ['drawbridge approvals grant r-3f9kq2mnop --for 1h']);
+  examples(withPlace(refuse), ['drawbridge approvals refuse r-3f9kq2mnop --message "Call me first."']);
+  examples(withPlace(revoke), ['drawbridge approvals revoke g-3f9kq2mnop --message "the work is done"']);
+};
+
+async function listApprovals(cli: Cli, options: PlaceOptions & { json?: boolean }): Promise<void> {
+  const { requests, grants } = await callRole(cli, options, 'approvals.list', {}, approvalList);
+  if (options.json === true) {
+    cli.terminal.json({ requests, grants });
+    return;
+  }
+  writeTable(
+    cli.terminal,
+    requests,
+    [
+      { heading: 'REQUEST', value: (item) => item.id },
+      { heading: 'OPERATOR', value: (item) => item.operator },
+      { heading: 'WHERE', value: (item) => `${item.login}@${item.host}` },
+      { heading: 'WHAT', value: (item) => item.action },
+      { heading: 'APPROVED', value: (item) => `${item.approvedBy.length} of ${item.approversNeeded}` },
+      { heading: 'WAITS', value: (item) => leftText(item.expiresAt), align: 'right' },
+      { heading: 'REASON', value: (item) => item.reason ?? '' },
+    ],
+    'No request waits.',
+  );
+  cli.terminal.line('');
+  writeTable(
+    cli.terminal,
+    grants,
+    [
+      { heading: 'GRANT', value: (item) => item.id },
+      { heading: 'OPERATOR', value: (item) => item.operator },
+      { heading: 'WHERE', value: (item) => `${item.login}@${item.host}` },
+      { heading: 'LEFT', value: (item) => leftText(item.until), align: 'right' },
+      { heading: 'UNTIL', value: (item) => formatTime(item.until) },
+      { heading: 'BY', value: (item) => item.approvedBy.join(', ') },
+      { heading: 'REASON', value: (item) => item.reason ?? '' },
+    ],
+    'No grant is in force.',
+  );
+}
+
+async function grantRequest(cli: Cli, id: string, options: PlaceOptions & { for?: string }): Promise<void> {
+  const { parseDurationMs } = await import('../../shared/config/duration.ts');
+  const forMs = options.for === undefined ? undefined : parseDurationMs(options.for);
+  const answer = z.looseObject({ grant: grant.optional() });
+  const given = await callRole(cli, options, 'approvals.grant', { id, forMs }, answer);
+  cli.terminal.line(
+    given.grant === undefined
+      ? `You have approved ${printable(id)}; another person has to approve it too.`
+      : `Granted until ${formatTime(given.grant.until)} (${printable(given.grant.id)}).`,
+  );
+}
+
+function leftText(until: string): string {
+  return formatDuration(Math.max(Date.parse(until) - Date.now(), 0));
+}

@@ -50,7 +50,7 @@ export interface ExportOptions {
 export async function exportArchive(
   options: ExportOptions,
 ): Promise<{ manifest: Manifest; end: ArchiveEnd }> {
-  const tar = TarWriter.create(options.out);
+  const tar = await TarWriter.create(options.out);
   try {
     const manifest = await manifestOf(options);
     await tar.addText(MANIFEST_NAME, `${JSON.stringify(manifest, undefined, 2)}\n`);

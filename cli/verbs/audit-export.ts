@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { AuditEvent } from '../../shared/audit/event.ts';
-import { ControlClient } from '../../shared/control/client.ts';
-import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import { loadNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { type Cli, examples } from '../cli.ts';
 import { evidencePlace, withAuditLog } from '../evidence.ts';
@@ -69,6 +68,7 @@ async function writeArchive(
   options: ExportVerbOptions,
 ): Promise<void> {
   const { exportArchive } = await import('../archive/export-archive.ts');
+  const { seal } = await import('../archive/seal.ts');
   const { terminal } = cli;
   await seal(place);
   const { id, name, successions } = await loadNodeIdentity(place.dataDir);
@@ -116,21 +116,4 @@ async function writeArchive(
       hint: 'The archive says so too, and does not verify: see `drawbridge audit verify`.',
     },
   );
-}
-
-/** A checkpoint over everything so far, so that the archive's last event is sealed too. */
-async function seal(place: RolePlace): Promise<void> {
-  let client: ControlClient;
-  try {
-    client = await ControlClient.connect(place.socketPath);
-  } catch (error) {
-    // A role that was stopped in order has signed its last checkpoint by itself.
-    if (isDrawbridgeError(error, 'control.not_running')) return;
-    throw error;
-  }
-  try {
-    await client.call('audit.checkpoint');
-  } finally {
-    client.close();
-  }
 }

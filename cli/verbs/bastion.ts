@@ -5,6 +5,7 @@ import { configPathOf, DEFAULT_BASTION_CONFIG } from '../role-config.ts';
 import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
+import { registerBackup } from './bastion-backup.ts';
 import { registerRotateKey } from './rotate-key.ts';
 
 interface InitOptions {
@@ -29,6 +30,7 @@ export const registerBastion: RegisterVerb = (program, cli) => {
     .command('bastion')
     .description("The customer's authority: it decides, records, and can cut everything.");
   registerInit(bastion, cli);
+  registerBackup(bastion, cli);
   const join = bastion
     .command('join')
     .argument('<proxy>', "address of the vendor's proxy, such as https://proxy.example.com")

@@ -1,7 +1,9 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Pack, pack } from 'tar-stream';
-import { DrawbridgeError, messageOf } from '../errors.ts';
+import { DrawbridgeError, messageOf, systemCodeOf } from '../errors.ts';
 
 /** Writes one tar file (POSIX ustar, pax where names or sizes need it), a piece at a time. */
 export class TarWriter {
@@ -16,13 +18,17 @@ export class TarWriter {
     written.catch(() => undefined);
   }
 
-  /** Makes the file at `path` (0600), which must not be there yet. Errors come with `finish`, or the next entry. */
-  static create(path: string): TarWriter {
+  /** Makes the file at `path` (0600). @throws `archive.failed`, also when it is there already: nothing is overwritten */
+  static async create(path: string): Promise<TarWriter> {
+    let file: FileHandle;
+    try {
+      file = await open(path, 'wx', 0o600);
+    } catch (error) {
+      const why = systemCodeOf(error) === 'EEXIST' ? 'it is there already' : messageOf(error);
+      throw new DrawbridgeError('archive.failed', `${path} could not be made: ${why}.`, { cause: error });
+    }
     const tarball = pack();
-    return new TarWriter(
-      tarball,
-      pipeline(tarball, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true })),
-    );
+    return new TarWriter(tarball, pipeline(tarball, file.createWriteStream({ flush: true })));
   }
 
   /** Bytes of content so far. */
@@ -41,19 +47,24 @@ export class TarWriter {
   }
 
   /**
-   * Adds exactly the first `sizeBytes` of a file.
+   * Adds exactly the first `sizeBytes` of a file, and gives back their SHA-256 (hex).
    * @throws `archive.failed` when it is shorter, since a tar can't take a size back
    */
-  async addFile(name: string, path: string, sizeBytes: number, signal?: AbortSignal): Promise<void> {
-    if (sizeBytes === 0) return this.addText(name, '');
+  async addFile(name: string, path: string, sizeBytes: number, signal?: AbortSignal): Promise<string> {
+    const hash = createHash('sha256');
+    if (sizeBytes === 0) {
+      await this.addText(name, '');
+      return hash.digest('hex');
+    }
     await this.#add(name, sizeBytes, (entry) => {
       const source = createReadStream(path, {
         end: sizeBytes - 1,
         highWaterMark: READ_BYTES,
         ...(signal === undefined ? {} : { signal }),
       });
-      return pipeline(source, entry);
+      return pipeline(source, hashing(hash), entry);
     });
+    return hash.digest('hex');
   }
 
   /** Resolves when the archive is whole and on the disk. */
@@ -78,12 +89,13 @@ export class TarWriter {
       const header = { name, size, mode: 0o600, mtime: new Date(0) };
       entry = this.#pack.entry(header, (error) => (error == null ? resolve() : reject(error)));
     });
+    // Whoever fills the entry may fail first; then nobody waits for this.
+    added.catch(() => undefined);
     if (entry === undefined) throw failed(name, new Error('the archive is closed'));
     try {
       const failure = this.#written.then(() => undefined);
       await Promise.race([Promise.all([added, fill(entry)]), failure]);
     } catch (error) {
-      added.catch(() => undefined);
       throw failed(name, error);
     }
     this.#bytes += size;
@@ -91,6 +103,15 @@ export class TarWriter {
 }
 
 const READ_BYTES = 1024 * 1024;
+
+function hashing(hash: Hash) {
+  return async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of source) {
+      hash.update(piece);
+      yield piece;
+    }
+  };
+}
 
 /** A file in a tar, whose content must be read before the next one. */
 export interface TarEntry {

@@ -75,7 +75,6 @@ export const AUDIT_EVENT_TYPES = [
   'witness.reset',
   'bastion.started',
   'bastion.recovered',
-  'bastion.backed_up',
   'bastion.restored',
   'bastion.stopped',
   'proxy.started',

@@ -139,6 +139,22 @@ export async function lockFile(path: string): Promise<{ release(): Promise<void>
   return { release: () => connection.close() };
 }
 
+/**
+ * Copies the database at `path` as it is at one moment into a new file at `target`, also while somebody writes to it.
+ * @throws `store.*`
+ */
+export async function copyDatabase(path: string, target: string): Promise<void> {
+  const connection = await Connection.open(path, true);
+  try {
+    connection.setBusyTimeout(BUSY_TIMEOUT_MS);
+    await connection.run('VACUUM INTO ?', [target]);
+  } catch (error) {
+    throw storeError(error, path);
+  } finally {
+    await connection.close();
+  }
+}
+
 async function prepare(connection: Connection, options: DatabaseOptions): Promise<void> {
   connection.setBusyTimeout(BUSY_TIMEOUT_MS);
   await connection.run('PRAGMA foreign_keys = ON', []);

@@ -1,7 +1,7 @@
 import { isInRanges, parseAddressRange } from '../../shared/address-range.ts';
 import { type ApprovalNeed, coveringGrant, type PolicyGrant } from './approval.ts';
 import { matchesDestination, parseDestination } from './destination.ts';
-import { isMultiFactor } from './factors.ts';
+import { isMultiFactor, isUserVerified } from './factors.ts';
 import { matchesGlob } from './glob.ts';
 import { limitsOf, type PolicyLimits, widestLimits } from './limits.ts';
 import { expandLogin } from './logins.ts';
@@ -75,6 +75,8 @@ export const POLICY_DENIALS = [
   'policy.group',
   'policy.host',
   'policy.mfa',
+  'policy.user_verification',
+  'policy.trusted_device',
   'policy.source',
   'policy.login',
   'policy.action',
@@ -168,6 +170,8 @@ function firstMissing(role: PolicyRole, request: PolicyRequest): PolicyDenial | 
   if (!role.groups.some((group) => request.groups.includes(group))) return 'policy.group';
   if (!coversHost(role, request)) return 'policy.host';
   if (role.require.mfa && !isMultiFactor(request.amr)) return 'policy.mfa';
+  if (role.require.user_verification && !isUserVerified(request.amr)) return 'policy.user_verification';
+  if (role.require.trusted_device && request.device === undefined) return 'policy.trusted_device';
   if (!comesFrom(role.require.source, request.source)) return 'policy.source';
   if (!givesLogin(role, request)) return 'policy.login';
   if (!allowsAction(role, request.action)) return 'policy.action';
@@ -234,6 +238,10 @@ function reasonFor(
       return `no role of ${operator} covers the host ${host}`;
     case 'policy.mfa':
       return `the policy asks for a second factor, and ${operator} signed in without one`;
+    case 'policy.user_verification':
+      return `the policy asks for a sign-in by finger, face or the PIN of a security key; ${operator} can use drawbridge login --security-key`;
+    case 'policy.trusted_device':
+      return `the policy asks for a trusted device, and ${operator} did not log in from an approved one (drawbridge device show)`;
     case 'policy.source':
       return request.source === undefined
         ? `the policy asks where ${operator} comes from, and the proxy did not say`

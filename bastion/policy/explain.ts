@@ -74,6 +74,10 @@ function whyNot(
       return `it covers ${hostsOf(role)}, and ${host} has the labels ${listed(labelsOf(request.labels), '(none)')}`;
     case 'policy.mfa':
       return `it asks for a second factor, and ${operator} signed in with ${listed(request.amr, 'nothing that is known')}`;
+    case 'policy.user_verification':
+      return `it asks for a finger, a face or the PIN of a security key, and ${operator} signed in with ${listed(request.amr, 'nothing that is known')}`;
+    case 'policy.trusted_device':
+      return `it asks for a trusted device, and the pass of ${operator} names none`;
     case 'policy.source':
       return `it is for the addresses ${role.require.source?.join(', ') ?? ''}, and ${operator} comes from ${request.source ?? 'an address that is not known'}`;
     case 'policy.login':

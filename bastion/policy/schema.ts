@@ -114,6 +114,10 @@ const limits = z.strictObject({
 const requirements = z
   .strictObject({
     mfa: z.boolean().default(true),
+    /** The sign-in checked the person: a finger, a face, or the PIN of a security key. */
+    user_verification: z.boolean().default(false),
+    /** The login came from a device that the vendor's administrator has approved, as the vendor's proxy says. */
+    trusted_device: z.boolean().default(false),
     /** The operator's address, as the vendor's proxy reports it, must be in one of them. */
     source: z.array(sourceRange).min(1).max(SOURCES_MAX).exactOptional(),
   })

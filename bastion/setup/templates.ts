@@ -85,7 +85,8 @@ roles:
   - name: support
     # Groups, as the vendor's proxy states them for an operator. One of them is enough.
     groups: [support]
-    # Only operators who signed in with a second factor.
+    # Only operators who signed in with a second factor. Also possible: user_verification (finger, face or the PIN of
+    # a security key) and trusted_device (approved by the vendor).
     require: { mfa: true }
     # Hosts by name, where * stands for any characters, and by labels (all of them must fit).
     hosts:

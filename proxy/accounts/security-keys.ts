@@ -165,9 +165,9 @@ export class SecurityKeys {
     if (!(await this.#store.factors.useSecurityKey(credentialId, key.counter, counter, nowMs)))
       throw await this.#refuse('security_key_counter', source, username);
     this.#limit.succeeded(counted, source);
-    // RFC 8176: a key that cannot be copied is hardware, one that its platform syncs is software; `user` stands for
-    // the check of the person by PIN, finger or face, which WebAuthn does not tell apart.
-    const amr = [deviceBound ? 'hwk' : 'swk', 'user', 'mfa'];
+    // RFC 8176: a key that cannot be copied is hardware, one that its platform syncs is software. `uv` is
+    // not of the RFC: it says that the key checked its person by PIN, finger or face, which WebAuthn does not tell apart.
+    const amr = [deviceBound ? 'hwk' : 'swk', 'user', 'uv', 'mfa'];
     return { username, amr, by: 'security_key', details: { securityKey: name } };
   }
 

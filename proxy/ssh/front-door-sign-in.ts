@@ -251,5 +251,5 @@ function sentenceFor(result: Extract<SignInResult, { ok: false }>): string {
 /** RFC 8176: a hardware key says so by its type, and whether it has checked its user (PIN or finger). */
 function amrOf(key: OfferedKey): readonly string[] {
   if (!key.type.startsWith('sk-')) return KEY_AND_CODE_AMR;
-  return ['hwk', ...(key.userVerified ? ['user'] : []), 'otp', 'mfa'];
+  return ['hwk', ...(key.userVerified ? ['user', 'uv'] : []), 'otp', 'mfa'];
 }

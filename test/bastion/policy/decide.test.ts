@@ -35,6 +35,39 @@ function request(overrides: Partial<PolicyRequest> = {}): PolicyRequest {
   };
 }
 
+describe('a role that asks how one signed in', () => {
+  const strict = parsePolicy(
+    POLICY.replace(
+      'hosts: { names: [',
+      'require: { user_verification: true, trusted_device: true }\n    hosts: { names: [',
+    ),
+    'policy.yaml',
+  );
+  const allowed = { amr: ['hwk', 'user', 'uv', 'mfa'], device: 'd-1' };
+
+  test.each<[string, readonly string[]]>([
+    ['a security key that verified its user', ['hwk', 'user', 'uv', 'mfa']],
+    ['a fingerprint', ['pwd', 'fpt']],
+    ['the PIN of a smart card', ['sc', 'pin']],
+  ])('lets in with %s and a trusted device', (_what, amr) => {
+    expect(decide(strict, request({ ...allowed, amr }))).toMatchObject({ allow: true });
+  });
+
+  test.each<[string, Partial<PolicyRequest>, string]>([
+    ['password and code', { amr: ['pwd', 'otp', 'mfa'] }, 'policy.user_verification'],
+    ['a touch without a check of the person', { amr: ['hwk', 'user', 'mfa'] }, 'policy.user_verification'],
+    ['a PIN by itself', { amr: ['pwd', 'pin'] }, 'policy.user_verification'],
+  ])('refuses %s', (_what, changes, code) => {
+    expect(decide(strict, request({ ...allowed, ...changes }))).toMatchObject({ allow: false, code });
+  });
+
+  test('refuses whom no approved device stands behind', () => {
+    const { device: _device, ...without } = allowed;
+    const decision = decide(strict, request(without));
+    expect(decision).toMatchObject({ allow: false, code: 'policy.trusted_device' });
+  });
+});
+
 describe('a decision of the policy', () => {
   test.each<[string, Partial<PolicyRequest>]>([
     ['what a role names', {}],
@@ -95,7 +128,7 @@ const word = fc.constantFrom('a', 'b', 'web-1', 'web-2', 'root', 'deploy');
 const anyRole = fc.record({
   name: fc.uuid(),
   groups: fc.array(word, { minLength: 1, maxLength: 3 }),
-  require: fc.record({ mfa: fc.boolean() }),
+  require: fc.record({ mfa: fc.boolean(), user_verification: fc.boolean(), trusted_device: fc.boolean() }),
   hosts: fc.record({ names: fc.array(fc.constantFrom('*', 'web-*', 'a'), { minLength: 1, maxLength: 2 }) }),
   logins: fc.array(fc.constantFrom('{{sub}}', 'deploy', 'root'), { minLength: 1, maxLength: 3 }),
   allow: fc.uniqueArray(fc.constantFrom('shell' as const, 'exec' as const, 'sftp' as const)),

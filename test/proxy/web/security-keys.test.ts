@@ -99,7 +99,7 @@ describe('a security key that verifies its user', () => {
     const login = await proxy.call('POST', '/api/sign-in/finish', own);
     expect(login).toMatchObject({
       status: 200,
-      body: { operator: { username: 'alice' }, amr: ['hwk', 'user', 'mfa'] },
+      body: { operator: { username: 'alice' }, amr: ['hwk', 'user', 'uv', 'mfa'] },
     });
     expect((await proxy.call('POST', '/api/sign-in/finish', own)).status).toBe(410);
     await proxy.auditHas('operator.signed_in', { by: 'security_key', securityKey: 'yubikey' });

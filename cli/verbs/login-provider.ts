@@ -1,6 +1,8 @@
-import type { Login } from '../../operator/login-file.ts';
+import type { OperatorHome } from '../../operator/home.ts';
+import { type Login, readLogin } from '../../operator/login-file.ts';
 import { openBrowser } from '../../operator/open-browser.ts';
 import type { LoginPlace } from '../../operator/sign-in.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Cli } from '../cli.ts';
 import { printable } from '../terminal.ts';
 
@@ -47,16 +49,34 @@ export async function logInWithProvider(
   });
 }
 
-/** `drawbridge logout --everywhere`: shows the provider's own sign-out page, if it has one. */
-export async function signOutAtProvider(cli: Cli, login: Login): Promise<void> {
-  if (login.provider === undefined) return;
+/** Where the operator's provider signs people out. */
+export interface ProviderSignOut {
+  readonly name: string;
+  readonly page: URL | undefined;
+}
+
+/** The sign-out page of the provider that the operator last signed in with; ask before the login is removed. */
+export async function findProviderSignOut(
+  cli: Cli,
+  home: OperatorHome,
+): Promise<ProviderSignOut | undefined> {
   const { providerSignOutPage } = await import('../../operator/provider-sign-in.ts');
-  const { operatorEgress } = await import('../../operator/proxy-api.ts');
-  const page = await providerSignOutPage(login.provider, operatorEgress(cli.env, undefined));
+  const { loginEgress } = await import('../../operator/proxy-api.ts');
+  const login = await readLogin(home);
+  if (login.provider === undefined) return undefined;
+  const { name } = login.provider;
+  try {
+    return { name, page: await providerSignOutPage(login.provider, await loginEgress(home, login, cli.env)) };
+  } catch (error) {
+    cli.terminal.note(`${printable(name)} can't be asked (${printable(messageOf(error))}).`);
+    return { name, page: undefined };
+  }
+}
+
+/** `drawbridge logout --everywhere`: shows the provider's own sign-out page, if it has one. */
+export async function signOutAtProvider(cli: Cli, { name, page }: ProviderSignOut): Promise<void> {
   if (page === undefined) {
-    cli.terminal.note(
-      `${printable(login.provider.name)} has no page to sign out; end your session there by hand.`,
-    );
+    cli.terminal.note(`${printable(name)} has no page to sign out; end your session there by hand.`);
     return;
   }
   const opened = await openBrowser(page, cli.env);

@@ -9,6 +9,7 @@ import { formatDuration, formatTime } from '../format.ts';
 import { writeFacts } from '../table.ts';
 import { printable } from '../terminal.ts';
 import {
+  findProviderSignOut,
   listOfferedProviders,
   logInWithProvider,
   signOutAtProvider,
@@ -210,11 +211,12 @@ async function givenPassword(options: LoginOptions, env: NodeJS.ProcessEnv): Pro
 }
 
 async function logOut(cli: Cli, options: HomeOption & { everywhere?: boolean }): Promise<void> {
-  const login = options.everywhere === true ? await earlierLogin(cli, options) : undefined;
+  const home = openHome(options.home, cli.env);
+  const provider = options.everywhere === true ? await findProviderSignOut(cli, home) : undefined;
   const { signOut } = await import('../../operator/sign-in.ts');
-  const problem = await signOut(openHome(options.home, cli.env), cli.env);
+  const problem = await signOut(home, cli.env);
   cli.terminal.line('Signed out.');
-  if (login !== undefined) await signOutAtProvider(cli, login);
+  if (provider !== undefined) await signOutAtProvider(cli, provider);
   if (problem === undefined || isDrawbridgeError(problem, 'login.expired')) return;
   cli.terminal.note(
     `The proxy could not be told (${printable(messageOf(problem))}); the login ends there by itself.`,

@@ -1,0 +1,255 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Approvals, PARKED_MAX, PARKED_PER_OPERATOR_MAX } from '../../../bastion/approvals/approvals.ts';
+import { Approvers } from '../../../bastion/approvals/approvers.ts';
+import { GrantStore } from '../../../bastion/approvals/grant-store.ts';
+import type { ApprovalAsk } from '../../../bastion/approvals/parked-request.ts';
+import {
+  nextRequestState,
+  type RequestEvent,
+  type RequestState,
+} from '../../../bastion/approvals/request-state.ts';
+import { SIGNATURE_HEADER, signatureOf, Webhook } from '../../../bastion/approvals/webhook.ts';
+import { BASTION_MIGRATIONS } from '../../../bastion/store/migrations.ts';
+import { systemClock } from '../../../shared/clock.ts';
+import { createEgress } from '../../../shared/egress/egress.ts';
+import { silentLogger } from '../../../shared/log.ts';
+import { Database } from '../../../shared/store/database.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { MemoryAudit } from '../../support/memory-audit.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const RULE = { approvers: 1 as const, for: 3_600_000, wait: 60_000, reason: 'optional' as const };
+const NEED = { role: 'production', rule: RULE };
+const TWO = { role: 'production', rule: { ...RULE, approvers: 2 as const } };
+
+function ask(operator = 'alice', host = 'web-1'): ApprovalAsk {
+  return { operator, host, login: 'root', session: 's-1', action: 'shell' };
+}
+
+async function openDatabase(): Promise<Database> {
+  const database = await Database.open(join(temporaryDirectory(), 'bastion.db'), {
+    migrations: BASTION_MIGRATIONS,
+    synchronous: 'NORMAL',
+  });
+  onTestFinished(() => database.close());
+  return database;
+}
+
+async function open(given: { database?: Database; clock?: FakeClock } = {}) {
+  const { database = await openDatabase(), clock = new FakeClock() } = given;
+  const audit = new MemoryAudit();
+  const approvers = new Approvers({
+    sameAs: { dora: ['Alice'] },
+    creatorOfToken: async (name) => (name === 'carols' ? 'admin:carol' : undefined),
+  });
+  const store = new GrantStore(database);
+  const approvals = await Approvals.open({ store, approvers, audit, clock, log: silentLogger() });
+  onTestFinished(() => approvals.close());
+  return { approvals, audit, clock, database };
+}
+
+type Opened = Awaited<ReturnType<typeof open>>;
+
+async function park({ approvals }: Opened, need: typeof NEED | typeof TWO = NEED, asked = ask()) {
+  const gone = new AbortController();
+  const outcome = approvals.request(asked, need, gone.signal);
+  outcome.catch(() => undefined);
+  const id = await waitFor(() => approvals.requests.at(-1)?.id);
+  return { id, outcome, gone };
+}
+
+describe('approvals', () => {
+  test('are given by nobody to themselves, under no name, nor by a token of nobody', async () => {
+    const opened = await open();
+    const { id } = await park(opened);
+    for (const actor of [
+      'admin:alice',
+      'admin:ALICE',
+      'local:alice',
+      'admin:dora',
+      'token:unknown',
+    ] as const) {
+      await expect(opened.approvals.grant(actor, id)).rejects.toMatchObject({ code: 'approval.own_request' });
+    }
+    await expect(opened.approvals.grant('system', id)).rejects.toMatchObject({
+      code: 'approval.own_request',
+    });
+    expect(opened.audit.ofType('approval.denied')).toHaveLength(6);
+    expect(opened.approvals.grants).toEqual([]);
+  });
+
+  test('of two people need two people: a token is whoever made it, and the shorter time counts', async () => {
+    const opened = await open();
+    const { id, outcome } = await park(opened, TWO);
+    expect(await opened.approvals.grant('admin:carol', id, 600_000)).toBeUndefined();
+    await expect(opened.approvals.grant('token:carols', id)).rejects.toMatchObject({
+      code: 'approval.same_person',
+    });
+    const grant = await opened.approvals.grant('local:root', id, 1_200_000);
+    expect(grant).toMatchObject({ approvedBy: ['admin:carol', 'local:root'] });
+    expect((grant?.untilMs ?? 0) - (grant?.grantedAtMs ?? 0)).toBe(600_000);
+    expect(await outcome).toMatchObject({ kind: 'granted' });
+    expect(opened.approvals.grantsOf('alice')).toMatchObject([{ approvers: 2, role: 'production' }]);
+    expect(opened.approvals.grantsOf('bob')).toEqual([]);
+  });
+
+  test('run out, also when the clock is set back, and are not found again by the next start', async () => {
+    const opened = await open();
+    const { id } = await park(opened);
+    const ended: string[] = [];
+    opened.approvals.onNews(({ kind, grant }) => grant !== undefined && ended.push(kind));
+    await opened.approvals.grant('admin:carol', id, 60_000);
+    const again = await open({ database: opened.database, clock: opened.clock });
+    expect(again.approvals.grantsOf('alice')).toHaveLength(1);
+    opened.clock.advance(59_000);
+    expect(opened.approvals.grantsOf('alice')).toHaveLength(1);
+    opened.clock.advance(1_500);
+    expect(opened.approvals.grantsOf('alice')).toEqual([]);
+    expect(ended).toEqual(['granted', 'expired']);
+    await waitFor(() => opened.audit.ofType('approval.expired').length === 1);
+    const later = await open({ database: opened.database, clock: opened.clock });
+    expect(later.approvals.grants).toEqual([]);
+  });
+
+  test('end at once when they are taken back, even when that can not be entered', async () => {
+    const opened = await open();
+    const { id } = await park(opened);
+    const grant = await opened.approvals.grant('admin:carol', id);
+    const ended: string[] = [];
+    opened.approvals.onNews(({ kind }) => ended.push(kind));
+    opened.audit.failing = true;
+    const revoked = opened.approvals.revoke('admin:carol', grant?.id ?? '');
+    expect(opened.approvals.grants).toEqual([]);
+    expect(ended).toEqual(['revoked']);
+    await expect(revoked).rejects.toMatchObject({ code: 'audit.unavailable' });
+  });
+
+  test('are not asked for, nor given, when that can not be entered', async () => {
+    const opened = await open();
+    const { id, outcome } = await park(opened);
+    opened.audit.failing = true;
+    await expect(opened.approvals.grant('admin:carol', id)).rejects.toMatchObject({
+      code: 'audit.unavailable',
+    });
+    expect(opened.approvals.grants).toEqual([]);
+    const refused = opened.approvals.request(ask('bob'), NEED, new AbortController().signal);
+    await expect(refused).rejects.toMatchObject({ code: 'audit.unavailable' });
+    expect(opened.approvals.requests.map((request) => request.ask.operator)).toEqual(['alice']);
+    opened.clock.advance(61_000);
+    expect(await outcome).toEqual({ kind: 'expired' });
+  });
+
+  test('are asked for once by all who wait for the same, and withdrawn with the last of them', async () => {
+    const opened = await open();
+    const first = await park(opened);
+    const second = await park(opened);
+    expect(second.id).toBe(first.id);
+    first.gone.abort();
+    expect(await first.outcome).toEqual({ kind: 'withdrawn' });
+    expect(opened.approvals.requests).toHaveLength(1);
+    second.gone.abort();
+    expect(opened.approvals.requests).toEqual([]);
+    await expect(opened.approvals.grant('admin:carol', first.id)).rejects.toMatchObject({
+      code: 'approval.not_found',
+    });
+  });
+
+  test('wait up to a limit per operator and in all', async () => {
+    const { approvals } = await open();
+    const { signal } = new AbortController();
+    const request = (operator: string, number: number) => {
+      const outcome = approvals.request(ask(operator, `h-${number}`), NEED, signal);
+      outcome.catch(() => undefined);
+      return outcome;
+    };
+    for (let number = 0; number < PARKED_PER_OPERATOR_MAX; number++) void request('alice', number);
+    await expect(request('alice', 99)).rejects.toMatchObject({ code: 'approval.too_many' });
+    for (let number = PARKED_PER_OPERATOR_MAX; number < PARKED_MAX; number++)
+      void request(`o-${number}`, number);
+    await expect(request('zoe', 1)).rejects.toMatchObject({ code: 'approval.too_many' });
+    expect(approvals.requests).toHaveLength(PARKED_MAX);
+  });
+});
+
+describe('the state of a request', () => {
+  test('is granted only by as many different people as are needed, and never changes after its end', () => {
+    const person = fc.constantFrom('carol', 'dora', 'erin');
+    const needed = fc.constantFrom(1, 2);
+    const event = (count: number): fc.Arbitrary<RequestEvent> =>
+      fc.oneof(
+        person.map((name): RequestEvent => {
+          const approval = { actor: `admin:${name}` as const, person: name, forMs: 1 };
+          return { kind: 'approve', approval, needed: count };
+        }),
+        fc.constantFrom<RequestEvent>(
+          { kind: 'expire' },
+          { kind: 'withdraw' },
+          { kind: 'refuse', by: 'admin:carol' },
+        ),
+      );
+    const cases = needed.chain((count) =>
+      fc.tuple(fc.constant(count), fc.array(event(count), { maxLength: 8 })),
+    );
+    fc.assert(
+      fc.property(cases, ([count, events]) => {
+        let state: RequestState = { kind: 'waiting', approvals: [] };
+        for (const one of events) {
+          const before: RequestState = state;
+          state = nextRequestState(state, one);
+          if (before.kind !== 'waiting') expect(state).toBe(before);
+        }
+        if (state.kind !== 'granted') return;
+        expect(new Set(state.approvals.map((given) => given.person)).size).toBe(count);
+      }),
+    );
+  });
+});
+
+describe('the webhook', () => {
+  test('sends signed messages in order, and again what was not taken', async () => {
+    const taken: { type: string; valid: boolean }[] = [];
+    let tries = 0;
+    const server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      request.on('end', () => {
+        tries += 1;
+        if (tries === 1) {
+          response.statusCode = 503;
+          response.end();
+          return;
+        }
+        const header = String(request.headers[SIGNATURE_HEADER]);
+        const seconds = Number(/^t=(\d+),/.exec(header)?.[1]);
+        const { type } = JSON.parse(body) as { type: string };
+        taken.push({ type, valid: header === signatureOf('0123456789abcdef', body, seconds) });
+        response.end('ok, not JSON');
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const webhook = new Webhook({
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+      secret: '0123456789abcdef',
+      bastionName: 'acme',
+      egress: createEgress({}, { env: {} }),
+      clock: systemClock,
+      log: silentLogger(),
+    });
+    onTestFinished(() => webhook.close());
+    webhook.send('approval.requested', { request: { id: 'r-1' } });
+    webhook.send('approval.granted', { request: { id: 'r-1' } });
+    await waitFor(() => taken.length === 2);
+    expect(taken).toEqual([
+      { type: 'approval.requested', valid: true },
+      { type: 'approval.granted', valid: true },
+    ]);
+  });
+});

@@ -116,8 +116,9 @@ class IndexPass {
         done = this.#segment({ startS: event.time, offsetBytes: this.#endBytes, cols, rows, screen });
       }
     } else if (this.#dirtyS !== undefined && event.time - this.#dirtyS >= LOOK_PERIOD_S) {
-      await this.#settle();
-      this.#look();
+      // In the order of the writes, and without waiting for them: the emulator takes a moment for each wait.
+      this.#dirtyS = undefined;
+      this.#screen.write('', () => this.#addVisible());
     }
     await this.#apply(event);
     this.#endBytes += lineBytes;
@@ -183,8 +184,13 @@ class IndexPass {
   }
 
   #look(): void {
-    for (const line of this.#screen.lines()) this.#text.add(this.#handedS, line);
+    this.#nowS = this.#handedS;
+    this.#addVisible();
     this.#dirtyS = undefined;
+  }
+
+  #addVisible(): void {
+    for (const line of this.#screen.lines()) this.#text.add(this.#nowS, line);
   }
 
   #lookBeforeErase(): void {
@@ -192,7 +198,7 @@ class IndexPass {
     if (isSoon) return;
     this.#erasedS = this.#nowS;
     this.#unitsSinceErase = 0;
-    for (const line of this.#screen.lines()) this.#text.add(this.#nowS, line);
+    this.#addVisible();
   }
 
   #segment(next: Keyframe | undefined): IndexSegment {

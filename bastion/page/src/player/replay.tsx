@@ -1,7 +1,7 @@
 import type { Marker, Player, Source } from 'asciinema-player';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { AuditEntry, Recording } from '../../../web/api.ts';
-import { withQuery } from '../data/api-client.ts';
+import { type ApiClient, withQuery } from '../data/api-client.ts';
 import { usePage } from '../data/context.ts';
 import { useLocation } from '../router.tsx';
 import { clockWords, sizeWords } from '../ui/format.ts';
@@ -26,7 +26,17 @@ export function Replay({ sessionId, recording, events }: ReplayProps) {
   const file = withQuery(`/api/sessions/${encodeURIComponent(sessionId)}/recording`, {
     channel: recording.channel,
   });
-  if (open) return <OpenReplay file={file} recording={recording} events={events} startAtS={startAtS} />;
+  if (open) {
+    return (
+      <OpenReplay
+        file={file}
+        sessionId={sessionId}
+        recording={recording}
+        events={events}
+        startAtS={startAtS}
+      />
+    );
+  }
   const length = recording.durationMs === undefined ? '' : `${clockWords(recording.durationMs / 1000)}, `;
   return (
     <Poster action="Replay" onOpen={() => setOpen(true)}>
@@ -36,28 +46,28 @@ export function Replay({ sessionId, recording, events }: ReplayProps) {
   );
 }
 
-interface OpenReplayProps extends Omit<ReplayProps, 'sessionId'> {
+interface OpenReplayProps extends ReplayProps {
   readonly file: string;
   readonly startAtS: number;
 }
 
-function OpenReplay({ file, recording, events, startAtS }: OpenReplayProps) {
+function OpenReplay({ file, sessionId, recording, events, startAtS }: OpenReplayProps) {
   const { api } = usePage();
+  const { channel, sizeBytes } = recording;
   const { path, query, go } = useLocation();
-  const [loaded, setLoaded] = useState<string | Error | undefined>(undefined);
+  const [loaded, setLoaded] = useState<Source | Error | undefined>(undefined);
   const [settings, setSettings] = useState<PlayerSettings>({ speed: 1, idleLimitS: IDLE_LIMIT_S });
   const player = useRef<Player>(null);
   useEffect(() => {
     const controller = new AbortController();
-    api.text(file, controller.signal).then(setLoaded, (error: Error) => {
-      if (!controller.signal.aborted) setLoaded(error);
-    });
+    loadReplay(api, { file, sessionId, channel, sizeBytes }, controller.signal).then(
+      setLoaded,
+      (error: Error) => {
+        if (!controller.signal.aborted) setLoaded(error);
+      },
+    );
     return () => controller.abort();
-  }, [api, file]);
-  const source = useMemo<Source | undefined>(
-    () => (typeof loaded === 'string' ? { data: castForPlayer(loaded), parser: 'asciicast' } : undefined),
-    [loaded],
-  );
+  }, [api, file, sessionId, channel, sizeBytes]);
   // A new list would start the player anew, and looking at a recording adds events of its own.
   const momentsKey = JSON.stringify(momentsOf(events, recording));
   const markers = useMemo<readonly Marker[]>(() => {
@@ -65,7 +75,7 @@ function OpenReplay({ file, recording, events, startAtS }: OpenReplayProps) {
     return moments.map(({ seconds, label }): Marker => [seconds, label]);
   }, [momentsKey]);
   if (loaded instanceof Error) return <ErrorNote error={loaded} />;
-  if (source === undefined) return <Loading rows={3} />;
+  if (loaded === undefined) return <Loading rows={3} />;
   const linkHere = () => {
     const next = new URLSearchParams(query);
     next.set('channel', String(recording.channel));
@@ -76,7 +86,7 @@ function OpenReplay({ file, recording, events, startAtS }: OpenReplayProps) {
   return (
     <div class="replay">
       <TerminalPlayer
-        source={source}
+        source={loaded}
         settings={settings}
         markers={markers}
         startAtS={startAtS}
@@ -86,4 +96,31 @@ function OpenReplay({ file, recording, events, startAtS }: OpenReplayProps) {
       <PlayerTools settings={settings} onChange={setSettings} onLink={linkHere} file={file} />
     </div>
   );
+}
+
+/** What is larger is loaded piece by piece, as it is looked at. */
+const WHOLE_FILE_LIMIT_BYTES = 8 * 1024 * 1024;
+
+/** The recording as the player takes it: the whole file, or for a large one that has been indexed, its segments. */
+async function loadReplay(
+  api: ApiClient,
+  of: {
+    readonly file: string;
+    readonly sessionId: string;
+    readonly channel: number;
+    readonly sizeBytes: number;
+  },
+  signal: AbortSignal,
+): Promise<Source> {
+  if (of.sizeBytes > WHOLE_FILE_LIMIT_BYTES) {
+    const session = encodeURIComponent(of.sessionId);
+    const url = withQuery(`/api/sessions/${session}/recording/index`, { channel: of.channel });
+    const isIndexed = await api.text(url, signal).then(
+      () => true,
+      () => false,
+    );
+    // The player's types do not know its segmented source yet.
+    if (isIndexed) return { url, format: 'segmented' } as Source;
+  }
+  return { data: castForPlayer(await api.text(of.file, signal)), parser: 'asciicast' };
 }

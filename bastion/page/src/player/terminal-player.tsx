@@ -35,11 +35,13 @@ export function TerminalPlayer({ source, settings, markers, startAtS, isLive, ha
     const start = async () => {
       const { create } = await loadPlayer();
       if (cancelled || container.current === null) return;
+      const isSegmented = typeof source === 'object' && 'format' in source;
       const replayOptions: Options = {
         speed,
         startAt: resumeAtS.current,
-        markers: [...markers],
-        ...(idleLimitS === undefined ? {} : { idleTimeLimit: idleLimitS }),
+        // A source of segments has markers of its own, and its times as they were.
+        ...(isSegmented ? {} : { markers: [...markers] }),
+        ...(isSegmented || idleLimitS === undefined ? {} : { idleTimeLimit: idleLimitS }),
       };
       player = create(source, container.current, {
         autoPlay: true,

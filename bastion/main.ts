@@ -313,7 +313,8 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
         recordings,
         policies: policyAdministration,
         audit: auditLog,
-        forgetHostKey: (actor, name) => hostKeys.forget(actor, directHostId(name), name),
+        forgetHostKey: (actor, name) =>
+          hostKeys.forget(actor, hosts.find(name)?.id ?? directHostId(name), name),
       }),
       ...approvalHandlers(decisions.desk),
     },

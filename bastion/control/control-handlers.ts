@@ -48,7 +48,7 @@ export interface ControlHandlerParts {
   readonly recordings: RecordingParts;
   readonly policies: PolicyAdministration;
   readonly audit: Pick<AuditLog, 'checkpoint'>;
-  /** Forgets the pinned key of a host without an agent. False when none was pinned. */
+  /** Forgets the pinned key of a host whose own sshd ends the session. False when none was pinned. */
   forgetHostKey(actor: Parameters<BastionService['revokeHost']>[0], name: string): Promise<boolean>;
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { type Cli, examples, label, nameList, type RegisterVerb } from '../cli.ts';
 import { hostAndPort } from '../host-and-port.ts';
+import { configPathOf } from '../role-config.ts';
 import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { registerRotateKey } from './rotate-key.ts';
@@ -54,6 +55,18 @@ export const registerAgent: RegisterVerb = (program, cli) => {
     'drawbridge agent join https://bastion.acme.example dbj1.… --target sshd --sshd 127.0.0.1:22',
   ]);
   registerUninstall(agent, cli, 'agent', DEFAULT_AGENT_CONFIG);
+  const keys = agent
+    .command('authorized-keys')
+    .argument(
+      '[login]',
+      'account that is signed in to; nothing is printed for one that the configuration does not list',
+    )
+    .description(
+      "Print what the host's sshd must accept, for --target sshd: its AuthorizedKeysCommand (docs/host-sshd.md).",
+    )
+    .option('--config <file>', `configuration file (env DRAWBRIDGE_CONFIG; ${DEFAULT_AGENT_CONFIG})`)
+    .action((login: string | undefined, options: StartOptions) => printKeys(cli, login, options));
+  examples(keys, ['drawbridge agent authorized-keys --config agent.yaml deploy']);
   registerRotateKey(agent, cli, { name: 'agent', defaultConfig: DEFAULT_AGENT_CONFIG });
   const start = agent
     .command('start')
@@ -94,4 +107,11 @@ async function startAgentRole(cli: Cli, options: StartOptions): Promise<void> {
     load: loadAgentConfig,
     start: startAgent,
   });
+}
+
+async function printKeys(cli: Cli, login: string | undefined, options: StartOptions): Promise<void> {
+  const { loadAgentConfig } = await import('../../agent/config.ts');
+  const { authorizedKeys } = await import('../../agent/setup/authorized-keys.ts');
+  const config = await loadAgentConfig(configPathOf(options, cli, DEFAULT_AGENT_CONFIG));
+  for (const line of await authorizedKeys(config, login)) cli.terminal.line(line);
 }

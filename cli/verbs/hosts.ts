@@ -11,7 +11,7 @@ interface ListOptions extends PlaceOptions {
   readonly home?: string;
 }
 
-/** `drawbridge hosts` (operator) and `drawbridge hosts ls|revoke` (customer). */
+/** `drawbridge hosts` (operator) and `drawbridge hosts ls|revoke|forget-key` (customer). */
 export const registerHosts: RegisterVerb = (program, cli) => {
   const hosts = program
     .command('hosts')
@@ -32,9 +32,17 @@ export const registerHosts: RegisterVerb = (program, cli) => {
     .argument('<name>', 'name of the host')
     .description('Cut the agent of a host at once and never let it back in with its present key.')
     .action((name: string, options: PlaceOptions) => revokeHost(cli, name, options));
+  const forget = hosts
+    .command('forget-key')
+    .argument('<name>', 'name of the host')
+    .description(
+      'Forget the pinned key of a host whose own sshd ends the session, after it was set up anew.\nThe key of the next connection is pinned instead.',
+    )
+    .action((name: string, options: PlaceOptions) => forgetKey(cli, name, options));
   examples(hosts, ['drawbridge hosts', 'drawbridge hosts ls --json', 'drawbridge hosts revoke web-1']);
   examples(withPlace(list), ['drawbridge hosts ls']);
   examples(withPlace(revoke), ['drawbridge hosts revoke web-1']);
+  examples(withPlace(forget), ['drawbridge hosts forget-key web-1']);
 };
 
 function labelsOf(host: HostSummary): string {
@@ -75,6 +83,11 @@ async function listHosts(cli: Cli, options: ListOptions): Promise<void> {
 async function revokeHost(cli: Cli, name: string, options: PlaceOptions): Promise<void> {
   await callRole(cli, options, 'hosts.revoke', { name }, z.unknown());
   cli.terminal.line(`Host ${printable(name)} is revoked.`);
+}
+
+async function forgetKey(cli: Cli, name: string, options: PlaceOptions): Promise<void> {
+  await callRole(cli, options, 'hosts.forget_key', { name }, z.unknown());
+  cli.terminal.line(`The pinned key of ${printable(name)} is forgotten.`);
 }
 
 async function listReachable(cli: Cli, options: ListOptions): Promise<void> {

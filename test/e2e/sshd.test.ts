@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runProgram, TestDemo } from '../support/demo.ts';
+import { builtCommand } from '../../bench/demo-process.ts';
+import { runDrawbridge, runProgram, TestDemo } from '../support/demo.ts';
 import { freePort } from '../support/free-port.ts';
 import { startRealSshd } from '../support/real-sshd.ts';
 import { createTemporaryDirectory } from '../support/temporary-directory.ts';
@@ -10,11 +11,12 @@ import { TerminalProgram } from '../support/terminal-program.ts';
 let demo: TestDemo;
 let stopSshd: () => Promise<void>;
 let folder: string;
+let port: number;
 let removeFolder: () => void;
 
 beforeAll(async () => {
   ({ path: folder, remove: removeFolder } = createTemporaryDirectory());
-  const port = await freePort();
+  port = await freePort();
   const keys = join(folder, 'authorized_keys');
   writeFileSync(keys, '');
   stopSshd = await startRealSshd(folder, port, keys);
@@ -63,6 +65,55 @@ describe('a host whose own sshd ends the session', () => {
     expect(await runProgram('sftp', args, { input: batch })).toMatchObject({ status: 0 });
     expect((await runProgram('diff', [from, `${from}-3`])).status).toBe(0);
     await demo.auditEvent((event) => event.type === 'file.written' && event['path'] === `${from}-2`);
+  });
+
+  it('is believed with another key once the customer has said so', async () => {
+    const pinned = async () => (await demo.audit('bastion', ['--type', 'host.key_pinned'])).length;
+    const before = await pinned();
+    expect(await demo.customer(['hosts', 'forget-key', 'web-1'])).toMatchObject({ status: 0 });
+    expect(await demo.customer(['hosts', 'forget-key', 'web-1'])).toMatchObject({ status: 1 });
+    expect(await demo.ssh([demo.host, 'true'])).toMatchObject({ status: 0 });
+    // One that says it was forgotten, one that the next is pinned.
+    expect(await pinned()).toBe(before + 2);
+  });
+
+  it('lets the bastion in by a command that asks the agent, and by no other account than the agent lists', async () => {
+    const config = demo.document.agents[0]?.config ?? '';
+    const [line = ''] = (await runDrawbridge(['agent', 'authorized-keys', '--config', config])).stdout.split(
+      '\n',
+    );
+    expect(line).toBe(`from="127.0.0.1,::1" ${demo.document.bastion.sshClientKey}`);
+    const narrow = join(folder, 'narrow.yaml');
+    writeFileSync(
+      narrow,
+      `${readFileSync(config, 'utf8').replace(/^logins:.*(\n +.*|\n-.*)*/m, '')}\nlogins: [deploy]\n`,
+    );
+    const dataDir = resolve(dirname(config), 'data');
+    writeFileSync(narrow, readFileSync(narrow, 'utf8').replace(/^dataDir:.*/m, `dataDir: ${dataDir}`));
+    const ask = (login: string) => runDrawbridge(['agent', 'authorized-keys', '--config', narrow, login]);
+    expect(await ask('deploy')).toMatchObject({ status: 0, stdout: `${line}\n` });
+    expect(await ask('root')).toMatchObject({ status: 0, stdout: '' });
+    if (process.getuid?.() !== 0) return;
+    // sshd takes only a command that nobody but root can change: so the file of keys is emptied, and the command asked.
+    const wrapper = '/run/sshd/drawbridge-test-keys';
+    writeFileSync(
+      wrapper,
+      `#!/bin/sh\nexec ${process.execPath} ${builtCommand()} agent authorized-keys --config ${config} "$1"\n`,
+      { mode: 0o755 },
+    );
+    const keys = join(folder, 'authorized_keys');
+    writeFileSync(keys, '');
+    try {
+      expect(await demo.ssh([demo.host, 'true'])).toMatchObject({ status: 254 });
+      await stopSshd();
+      stopSshd = await startRealSshd(folder, port, keys, [
+        `AuthorizedKeysCommand ${wrapper} %u`,
+        'AuthorizedKeysCommandUser root',
+      ]);
+      expect(await demo.ssh([demo.host, 'echo in'])).toMatchObject({ status: 0, stdout: 'in\n' });
+    } finally {
+      rmSync(wrapper);
+    }
   });
 
   it('leaves the other host with its builtin shell', async () => {

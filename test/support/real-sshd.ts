@@ -14,16 +14,20 @@ const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/usr/bin/sshd'].find(ex
 
 /**
  * Starts the system's sshd with a configuration of its own in `folder`, that lets in whoever the file `keys` names, as
- * the current user. Gives what stops it.
+ * the current user. `more`: further lines of its configuration. Gives what stops it.
  */
 export async function startRealSshd(
   folder: string,
   port: number,
   keys: string,
+  more: readonly string[] = [],
 ): Promise<() => Promise<void>> {
   const hostKey = join(folder, 'host_key');
-  const made = spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', hostKey]);
-  if (made.status !== 0) throw new Error(`ssh-keygen failed: ${made.stderr.toString()}`);
+  const made = existsSync(hostKey)
+    ? undefined
+    : spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', hostKey]);
+  if (made !== undefined && made.status !== 0)
+    throw new Error(`ssh-keygen failed: ${made.stderr.toString()}`);
   const config = join(folder, 'sshd_config');
   const lines = [
     `ListenAddress 127.0.0.1:${port}`,
@@ -38,6 +42,7 @@ export async function startRealSshd(
     'AcceptEnv LANG LC_* DRAWBRIDGE_OPERATOR',
     'MaxStartups 200',
     'SetEnv DRAWBRIDGE_TEST=real-sshd',
+    ...more,
   ];
   writeFileSync(config, `${lines.join('\n')}\n`);
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });

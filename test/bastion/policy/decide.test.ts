@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decide, type PolicyAction, type PolicyRequest } from '../../../bastion/policy/decide.ts';
+import {
+  decide,
+  type PolicyAction,
+  type PolicyDecision,
+  type PolicyRequest,
+} from '../../../bastion/policy/decide.ts';
 import { type Policy, parsePolicy } from '../../../bastion/policy/schema.ts';
 
 const POLICY = `version: 1
@@ -124,6 +129,19 @@ describe('a decision of the policy', () => {
   });
 });
 
+function expectNoWider(narrow: PolicyDecision, wide: PolicyDecision): void {
+  if (!narrow.allow) return;
+  expect(wide.allow).toBe(true);
+  if (!wide.allow) return;
+  for (const key of ['sessionMs', 'sessions', 'fileSizeBytes'] as const) {
+    const most = wide.limits[key] ?? Number.POSITIVE_INFINITY;
+    expect(narrow.limits[key] ?? Number.POSITIVE_INFINITY).toBeLessThanOrEqual(most);
+  }
+  for (const way of ['up', 'down'] as const) {
+    if (narrow.limits.transfers[way]) expect(wide.limits.transfers[way]).toBe(true);
+  }
+}
+
 const word = fc.constantFrom('a', 'b', 'web-1', 'web-2', 'root', 'deploy');
 const anyRole = fc.record({
   name: fc.uuid(),
@@ -157,7 +175,7 @@ const anyRequest: fc.Arbitrary<PolicyRequest> = fc.record({
   labels: fc.constant({}),
   login: word,
   action: anyAction,
-  timeMs: fc.nat(),
+  timeMs: fc.nat({ max: 10 * 86_400_000 }),
 });
 
 describe('for every policy and request', () => {
@@ -181,6 +199,64 @@ describe('for every policy and request', () => {
         expect(decide(some, { ...asked, groups: without(asked.groups) }).allow).toBe(false);
         expect(decide(some, { ...asked, amr: without(asked.amr) }).allow).toBe(false);
         expect(decide({ ...some, roles: without(some.roles) }, asked).allow).toBe(false);
+      }),
+    );
+  });
+
+  test('every limit is that of a role which allows it alone, and no role that allows it has a wider one', () => {
+    fc.assert(
+      fc.property(anyPolicy, anyRequest, (some, asked) => {
+        const decision = decide(some, asked);
+        if (!decision.allow) return;
+        const alone = some.roles
+          .map((role) => decide({ ...some, roles: [role] }, asked))
+          .filter((one) => one.allow)
+          .map(({ limits }) => limits);
+        for (const key of ['sessionMs', 'sessions', 'fileSizeBytes'] as const) {
+          const widths = alone.map((limits) => limits[key] ?? Number.POSITIVE_INFINITY);
+          expect(decision.limits[key] ?? Number.POSITIVE_INFINITY).toBe(Math.max(...widths));
+        }
+        for (const way of ['up', 'down'] as const) {
+          expect(decision.limits.transfers[way]).toBe(alone.some(({ transfers }) => transfers[way]));
+        }
+      }),
+    );
+  });
+
+  test('taking away a role, or giving one a limit, never widens what is allowed', () => {
+    fc.assert(
+      fc.property(anyPolicy, anyRequest, fc.nat(), (some, asked, at) => {
+        const index = at % (some.roles.length || 1);
+        const without = some.roles.filter((_role, number) => number !== index);
+        const limited = some.roles.map((role, number) =>
+          number === index
+            ? { ...role, limits: { ...role.limits, session: 1, sessions: 1, transfers: 'none' as const } }
+            : role,
+        );
+        for (const roles of [without, limited])
+          expectNoWider(decide({ ...some, roles }, asked), decide(some, asked));
+      }),
+    );
+  });
+
+  test('a narrower window never allows what a wider one does not', () => {
+    fc.assert(
+      fc.property(anyPolicy, anyRequest, (some, asked) => {
+        const roles = some.roles.map((role) => ({ ...role, windows: [{ from: '09:00', to: '10:00' }] }));
+        const everywhere = some.roles.map(({ windows, ...role }) => role);
+        const narrow = decide({ ...some, roles }, asked);
+        if (narrow.allow) expect(decide({ ...some, roles: everywhere }, asked).allow).toBe(true);
+      }),
+    );
+  });
+
+  test('the answer holds up to the moment that it names', () => {
+    fc.assert(
+      fc.property(anyPolicy, anyRequest, fc.double({ min: 0, max: 1, noNaN: true }), (some, asked, part) => {
+        const now = decide(some, asked);
+        const lastMs = (now.untilMs ?? asked.timeMs + 86_400_000) - 1;
+        const timeMs = Math.floor(asked.timeMs + part * (lastMs - asked.timeMs));
+        expect(decide(some, { ...asked, timeMs })).toEqual(now);
       }),
     );
   });

@@ -100,6 +100,10 @@ roles:
     # Where ssh -L, -D and -W may lead, as seen from the host: host:port, with * and port ranges.
     forward: []
     # forward: ['localhost:5432', '*.internal:443', '10.0.0.7:8000-8099']
+    # When the role counts, and what bounds it; every field is in docs/policy.md.
+    # windows: [{ days: [mon, tue, wed, thu, fri], from: '08:00', to: '18:00', zone: Europe/Berlin }]
+    # valid: { from: 2026-01-01, until: 2026-12-31 }
+    # limits: { session: 8h, idle: 30m, sessions: 3, new_per_minute: 10, file_size: 1 GiB, transfers: both }
     # Where the host may listen for the operator (ssh -R): address:port on the host, * for every address or any port.
     # remote_forward: ['localhost:8000-8099']
 `;

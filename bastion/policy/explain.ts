@@ -38,6 +38,11 @@ export function explain(policy: Policy, request: PolicyRequest): PolicyExplanati
   const roles = policy.roles.map((role): RoleExplanation => {
     const { missing, untilMs } = judge(role, request, policy.zone);
     const until = Number.isFinite(untilMs) ? { until: new Date(untilMs).toISOString() } : {};
+    const approved = decision.allow || decision.code !== 'policy.approval';
+    if (missing === undefined && !approved) {
+      const why = 'it allows this once the customer has approved it';
+      return { role: role.name, allows: false, code: 'policy.approval', why, ...until };
+    }
     return missing === undefined
       ? { role: role.name, allows: true, why: `it allows ${request.operator} this`, ...until }
       : {

@@ -8,7 +8,8 @@ import { EffectivePolicy } from '../../bastion/policy/effective-policy.ts';
 import { PolicyStore } from '../../bastion/policy/policy-store.ts';
 import { DecisionWatch } from '../../bastion/sessions/decision-watch.ts';
 import type { Session } from '../../bastion/sessions/session.ts';
-import { requestOf, SessionRegistry } from '../../bastion/sessions/session-registry.ts';
+import { requestOf } from '../../bastion/sessions/session-decision.ts';
+import { SessionRegistry } from '../../bastion/sessions/session-registry.ts';
 import { SessionStore } from '../../bastion/sessions/session-store.ts';
 import { BASTION_MIGRATIONS } from '../../bastion/store/migrations.ts';
 import { silentLogger } from '../../shared/log.ts';
@@ -132,7 +133,8 @@ class World {
     const machine = () => ({ bootId: 'boot', uptimeMs: clock.monotonicMs() });
     const gate = await Gate.open({ ...common, dataDir: dir, name: 'acme', machine });
     const policy = new EffectivePolicy(policies, () => gate.outsideWindows);
-    const recheck = (): void => registry.recheck(policy.policy, () => ({}));
+    const recheck = (): void =>
+      registry.recheck({ policy: policy.policy, labelsOf: () => ({}), grantsOf: () => [] });
     policies.onChange(recheck);
     gate.onChange(({ state }) => state === 'on' && recheck());
     const watch = new DecisionWatch({ sessions: () => registry.live, recheck, clock });

@@ -1,5 +1,7 @@
 import { connectHost } from '../../operator/connect.ts';
 import { openHome } from '../../operator/home.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { keepHeapRoom } from '../../shared/heap-room.ts';
 import { examples, type RegisterVerb } from '../cli.ts';
 
 /** `drawbridge connect`: ssh's ProxyCommand over HTTPS. */
@@ -12,14 +14,15 @@ export const registerConnect: RegisterVerb = (program, cli) => {
         '`drawbridge login` writes it into the ssh configuration for hosts that end in .wss.',
     )
     .option('--home <dir>', 'where the login is kept (env DRAWBRIDGE_HOME; ~/.drawbridge)')
-    .action((host: string, options: { home?: string }) =>
-      connectHost({
+    .action((host: string, options: { home?: string }) => {
+      keepHeapRoom(systemClock);
+      return connectHost({
         home: openHome(options.home, cli.env),
         env: cli.env,
         host,
         input: process.stdin,
         output: process.stdout,
-      }),
-    );
+      });
+    });
   examples(connect, ["ssh -o ProxyCommand='drawbridge connect %h' alice@web-1.acme"]);
 };

@@ -52,6 +52,9 @@ const CONFINED = [
   'SystemCallArchitectures=native',
   'SystemCallFilter=@system-service',
   'SystemCallFilter=~@privileged @resources',
+  // For the bastion's thread that indexes recordings. Anything else that is not allowed fails instead of killing the role.
+  'SystemCallFilter=setpriority',
+  'SystemCallErrorNumber=EPERM',
 ];
 
 /** Shells of an agent must be able to do what their account may, sudo included; only the agent's own surroundings are kept. */

@@ -1,8 +1,12 @@
+import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
 import { compressRecording } from '../compress.ts';
 import { indexRecording } from './index-recording.ts';
 import type { WorkerAnswer, WorkerRequest } from './worker-messages.ts';
+
+/** A third of the weight of the thread that serves sessions: it gives way to them, and is not starved by them. */
+const NICENESS = 5;
 
 /** The thread that `RecordingWorker` starts: reads recordings and answers, and writes nothing but compressed ones. */
 function serve(port: NonNullable<typeof parentPort>): void {
@@ -41,4 +45,17 @@ function serve(port: NonNullable<typeof parentPort>): void {
   });
 }
 
-if (parentPort !== null) serve(parentPort);
+/** Indexing and compressing can wait; sessions can't. On Linux, and only there, this is the priority of one thread. */
+function giveWayToSessions(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(NICENESS);
+  } catch {
+    // A sandbox may forbid even this; the work is then done at the priority that it has.
+  }
+}
+
+if (parentPort !== null) {
+  giveWayToSessions();
+  serve(parentPort);
+}

@@ -106,8 +106,10 @@ export class SessionUpkeep {
       return;
     }
     if (watched.warned.has(key)) return;
+    const left = durationText(Math.max(leftMs, 1000));
+    // Said again as long as there is no terminal to read it: a shell may start later.
+    if (!session.notify(`This session ends in ${left}: ${end.because}.`)) return;
     for (const beforeMs of due) watched.warned.add(`${end.because} ${beforeMs}`);
-    session.notify(`This session ends in ${durationText(Math.max(leftMs, 1000))}: ${end.because}.`);
   }
 }
 

@@ -145,9 +145,10 @@ export class Session {
     return () => this.#noticed.delete(listener);
   }
 
-  /** Shows a sentence in the operator's terminals. */
-  notify(sentence: string): void {
+  /** Shows a sentence in the operator's terminals. False when there is none now. */
+  notify(sentence: string): boolean {
     for (const listener of this.#noticed) listener(sentence);
+    return this.#noticed.size > 0;
   }
 
   /** Why the operator is here, when they have said so. */

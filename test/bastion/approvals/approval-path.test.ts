@@ -163,13 +163,13 @@ describe('an operator who is locked out', () => {
 
 describe('the limits of a session', () => {
   test('end an idle one and leave one alone in which bytes move; all of an operator can be ended together', async () => {
-    const bastion = await startWith('', '{ idle: 2s }');
+    const bastion = await startWith('', '{ idle: 4s }');
     const args = [...(await bastion.sshArgs('web-1', LOGIN)), ...SAY_ALL];
     const busy = spawnSsh([...args, 'while :; do echo .; sleep 0.2; done']);
     await waitFor(() => busy.seen.stdoutBytes > 0, { what: 'the busy session' });
     const idle = spawnSsh([...args, 'sleep 60']);
     expect(await idle.ended).not.toBe(0);
-    expect(idle.seen.stderr).toContain('idle for 2 seconds');
+    expect(idle.seen.stderr).toContain('idle for 4 seconds');
     await bastion.auditHas('session.ended', { code: 'policy.idle' });
     const [left] = await waitFor(async () => {
       const sessions = await live(bastion);
@@ -186,7 +186,7 @@ describe('the limits of a session', () => {
   });
 
   test('are announced in the terminal before they end it', async () => {
-    const bastion = await startWith('', '{ session: 30s }');
+    const bastion = await startWith('', '{ session: 50s }');
     const args = await bastion.sshArgs('web-1', LOGIN);
     const shell = spawnSsh(['-tt', ...args]);
     await waitFor(() => /This session ends in \d+ seconds: it may last no longer/.test(shell.seen.stdout), {

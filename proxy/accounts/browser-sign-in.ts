@@ -110,9 +110,10 @@ export class BrowserSignIn {
     this.#beginLimit = new AttemptLimit(BEGIN_RATE, parts.clock);
   }
 
-  /** Takes a request of the command. @throws `login.limited`, `login.busy`, `login.key_type`, `ssh.invalid_key`. */
+  /** Takes a request of the command. @throws `login.limited`, `login.busy`, `login.key_type`, `ssh.invalid_key`, `security_key.no_domain`. */
   begin(key: Omit<LoginKey, 'deviceProof'>): BegunSignIn {
     requireLoginKey(key.publicKey);
+    this.#securityKeys.requireDomain();
     const network = networkOf(key.source);
     if (!this.#beginLimit.take(network)) throw tooManyTries(this.#beginLimit.waitMs(network));
     this.#forgetExpired();
@@ -189,6 +190,8 @@ export class BrowserSignIn {
     const { step, key } = this.#owned(id, secret);
     if (step.kind !== 'approved') throw over();
     this.#pending.delete(id);
+    // A reset of the factors between the touch of the key and now takes the sign-in with it.
+    if (!(await this.#securityKeys.isHeld(step.operator))) throw over();
     return this.#logins.start(step.operator, {
       ...key,
       ...(deviceProof === undefined ? {} : { deviceProof }),

@@ -171,6 +171,17 @@ export class SecurityKeys {
     return { username, amr, by: 'security_key', details: { securityKey: name } };
   }
 
+  /** @throws `security_key.no_domain` when the proxy is reached by an IP address. */
+  requireDomain(): void {
+    this.#relyingParty();
+  }
+
+  /** Whether the key with which somebody has signed in is still registered for them. */
+  async isHeld({ username, details }: CheckedOperator): Promise<boolean> {
+    const held = await this.#store.factors.listSecurityKeys(username);
+    return held.some(({ name }) => name === details?.['securityKey']);
+  }
+
   async #verifiedRegistration(
     hash: string,
     response: RegistrationResponseJSON,

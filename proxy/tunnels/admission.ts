@@ -10,7 +10,7 @@ import type {
   Tunnel,
   TunnelStream,
 } from '../../shared/tunnel/tunnel.ts';
-import type { Operators, ProvenOperator } from '../accounts/operators.ts';
+import type { OperatorRights, Operators, ProvenOperator } from '../accounts/operators.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { Directory } from '../store/directory.ts';
 import type { EnrolledBastion, EnrolmentStore } from '../store/store.ts';
@@ -121,6 +121,7 @@ export class Admission {
         hint: 'Write HOST.BASTION; `drawbridge hosts` lists what can be reached.',
       });
     }
+    const before = await this.#operators.rightsOf(operator);
     const opened = await this.#open(operator, bastion, { v: 1, kind: 'ssh', host, source }, async () => {
       await this.#audit.append({
         type: 'operator.admitted',
@@ -138,7 +139,7 @@ export class Admission {
     try {
       await answered(opened, name, SSH_REPLY_TIMEOUT_MS, signal, this.#clock);
       // Asked again: whoever disables an account cuts what is open, and this was not open yet.
-      await this.#operators.rightsOf(operator);
+      requireUnchanged(before, await this.#operators.rightsOf(operator));
     } catch (error) {
       opened.stream.destroy();
       throw error;
@@ -183,6 +184,14 @@ export class Admission {
     opened.stream.on('error', () => undefined);
     return opened;
   }
+}
+
+/** A right that was taken away while the bastion was asked has cut what was open, and this was not open yet. */
+function requireUnchanged(before: OperatorRights, now: OperatorRights): void {
+  if (before.device === now.device && before.groups.every((group) => now.groups.includes(group))) return;
+  throw new DrawbridgeError('operator.rights_changed', 'Your groups or your device have changed.', {
+    hint: 'Connect again.',
+  });
 }
 
 function openOn(tunnel: Tunnel, request: PrefaceRequest, bastion: string): OpenedStream {

@@ -99,13 +99,14 @@ describe('a device', () => {
 
 describe('a login with a security key', () => {
   it('shows the address and the code, and ends with a sentence when the browser refuses', async () => {
-    const proxy = await startTestProxy();
+    const proxy = await startTestProxy({ config: { publicUrl: 'https://localhost:0' } });
+    const named = { ...placeAt(proxy), proxyUrl: `https://localhost:${proxy.httpsPort}` };
     const deny = async (shown: { url: URL; code: string }): Promise<void> => {
       expect(shown.code).toMatch(/^[A-Z0-9]{4}-[A-Z0-9]{4}$/);
       await proxy.call('POST', '/api/sign-in/deny', { id: shown.url.hash.slice(1) });
     };
     const { signal } = new AbortController();
-    await expect(signInWithSecurityKey(placeAt(proxy), deny, signal)).rejects.toMatchObject({
+    await expect(signInWithSecurityKey(named, deny, signal)).rejects.toMatchObject({
       code: 'login.denied',
     });
   });

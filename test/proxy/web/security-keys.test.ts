@@ -221,6 +221,19 @@ describe('a security key that does not verify its user', () => {
 });
 
 describe('a sign-in by browser', () => {
+  it('is over when the factors are reset between the touch of the key and the login', async () => {
+    const { proxy, window } = await opened();
+    const { page } = window;
+    await plugIn(page, { verifies: true });
+    await register(page, await linkFor(proxy), 'yubikey');
+    await page.getByText('is registered for alice').waitFor();
+    const { own, url } = await begin(proxy);
+    await approve(page, url);
+    await page.getByText('You are signed in').waitFor();
+    await proxy.control.call('user.reset-mfa', { username: 'alice' });
+    expect((await proxy.call('POST', '/api/sign-in/finish', own)).body['code']).toBe('sign_in.over');
+  });
+
   it('is over when the person at the page says that it was not theirs', async () => {
     const { proxy, window } = await opened();
     const { own, url } = await begin(proxy);
@@ -253,8 +266,8 @@ describe('a sign-in by browser', () => {
 
   it('is not offered when the proxy is reached by an IP address, and the text says why', async () => {
     const proxy = await startTestProxy();
-    const { own } = await begin(proxy);
-    const answer = await proxy.call('POST', '/api/sign-in/challenge', { id: own.id });
+    const { publicLine } = generateSshKey('login');
+    const answer = await proxy.call('POST', '/api/sign-in', { publicKey: publicLine });
     expect(answer.body['code']).toBe('security_key.no_domain');
   });
 

@@ -130,6 +130,7 @@ describe('a security key that verifies its user', () => {
     expect((await proxy.call('POST', '/api/sign-in/finish', own)).body['amr']).toEqual([
       'swk',
       'user',
+      'uv',
       'mfa',
     ]);
     await proxy.control.call('user.security-key.remove', { username: 'alice', name: 'phone' });

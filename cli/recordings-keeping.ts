@@ -32,7 +32,7 @@ const foundList = z.looseObject({
 export function registerKeeping(recordings: Command, cli: Cli): void {
   const search = recordings
     .command('search')
-    .argument('<words...>', 'words that must all occur; the last letters may be left out')
+    .argument('<words...>', 'whole words that must all occur')
     .description('Find what was on the screens of sessions. Audited.')
     .option('--json', 'print the result as JSON')
     .action((words: string[], options: SearchOptions) => searchScreens(cli, words.join(' '), options));

@@ -42,7 +42,7 @@ export const SEARCH_MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX chunks_by_recording ON chunks (recording, segment);
   CREATE VIRTUAL TABLE screen_text USING fts5(
-    about, shown, content = '', contentless_delete = 1, prefix = '3',
+    about, shown, content = '', contentless_delete = 1,
     tokenize = 'unicode61 remove_diacritics 2'
   );`,
 ];

@@ -237,12 +237,7 @@ export const policySchema = z.object({
 });
 
 export const searchQuerySchema = z.object({
-  q: z
-    .string()
-    .trim()
-    .min(1)
-    .max(200)
-    .describe('Words that must all occur; the last letters may be left out'),
+  q: z.string().trim().min(1).max(200).describe('Whole words that must all occur'),
   operator: z.string().max(200).optional(),
   host: hostName.optional(),
   from: z.iso.datetime({ offset: true }).optional().describe('Only sessions that started then or later'),

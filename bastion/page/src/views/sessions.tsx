@@ -136,7 +136,7 @@ function Found({ text, live }: { text: string; live: string }) {
   if (sessions.length === 0) {
     return (
       <Empty title={`Nothing found for “${text}”`}>
-        Try the beginning of a name, of a command, or of a word on the screen.
+        Try a part of a name or of a command, or a whole word on the screen.
       </Empty>
     );
   }

@@ -95,6 +95,16 @@ export class RecordingCatalogue {
     return rows.map(finishedOf);
   }
 
+  /** Plain ones of at least `fromBytes` with a known digest that started before this ISO time, oldest first. */
+  async compressible(startedBefore: string, fromBytes: number, limit: number): Promise<FinishedRecording[]> {
+    const rows = await this.#database.all<FinishedRow>(
+      `${FINISHED} AND stored_bytes IS NULL AND sha256 IS NOT NULL AND size_bytes >= ?
+       AND recordings.started_at <= ? ORDER BY recordings.started_at LIMIT ?`,
+      [fromBytes, startedBefore, limit],
+    );
+    return rows.map(finishedOf);
+  }
+
   /** Bytes that all recordings take on the disk, held ones among them. */
   async storedBytes(): Promise<number> {
     const row = await this.#database.get<{ total: number | null }>(

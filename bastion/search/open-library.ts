@@ -1,25 +1,20 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RecordingWorker } from '../../recordings/indexing/recording-worker.ts';
-import { GZIP_SUFFIX } from '../../recordings/stored-cast.ts';
 import type { AuditSource } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { isDrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Database } from '../../shared/store/database.ts';
 import { DISK_WARNING_BYTES, type EvidenceHealth, freeBytesOf } from '../admission/evidence-health.ts';
 import { type BastionConfig, bastionPaths } from '../config.ts';
+import { Compression } from '../retention/compression.ts';
 import { DiskWatch } from '../retention/disk-watch.ts';
-import { type FinishedRecording, RecordingCatalogue } from '../retention/recording-catalogue.ts';
+import { RecordingCatalogue } from '../retention/recording-catalogue.ts';
 import { Retention } from '../retention/retention.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { Teardown } from '../teardown.ts';
 import { type GrowingRecording, RecordingIndexer } from './recording-indexer.ts';
 import { RecordingLibrary } from './recording-library.ts';
 import { SearchStore } from './search-store.ts';
-
-/** A finished recording that is smaller stays as it is: nothing is gained. */
-const COMPRESS_FROM_BYTES = 4 * 1024;
 
 export interface OpenLibraryParts {
   readonly config: BastionConfig;
@@ -51,19 +46,25 @@ export async function openRecordingLibrary(parts: OpenLibraryParts): Promise<Rec
   const store = await SearchStore.open(join(config.dataDir, 'search.db'), log);
   teardown.add(() => store.close());
   const worker = new RecordingWorker(clock);
+  const { compress, compressAfter, keepFor, keepBytes } = config.recordings;
+  const compression = compress
+    ? new Compression({ catalogue, worker, afterMs: compressAfter, clock, log })
+    : undefined;
+  teardown.add(async () => compression?.close());
   const indexer = new RecordingIndexer({
     store,
     catalogue,
     worker,
     events: parts.events,
     growing: () => growingRecordings(registry),
-    onIndexed: (recording) => compress(recording),
+    onIndexed: async () => {
+      if (compressAfter === 0) await compression?.round();
+    },
     hasRoom: async () => (await evidence.diskFreeBytes()) >= DISK_WARNING_BYTES,
     clock,
     log,
   });
   teardown.add(() => indexer.close());
-  const { keepFor, keepBytes } = config.recordings;
   const retention = new Retention({
     catalogue,
     audit: evidence,
@@ -86,32 +87,12 @@ export async function openRecordingLibrary(parts: OpenLibraryParts): Promise<Rec
   });
   teardown.add(() => diskWatch.close());
 
-  async function compress(recording: FinishedRecording): Promise<void> {
-    const { session, channel, path, sha256, sizeBytes, storedBytes } = recording;
-    const isWanted =
-      config.recordings.compress && storedBytes === undefined && sizeBytes >= COMPRESS_FROM_BYTES;
-    if (!isWanted || sha256 === undefined) return;
-    try {
-      const done = await worker.compress(path, sha256);
-      if (done.state === 'compressed') {
-        await catalogue.compressed(session, channel, done.storedBytes);
-        // Deleted meanwhile: then its compressed form, too.
-        if ((await catalogue.find(session, channel)) === undefined)
-          await rm(`${path}${GZIP_SUFFIX}`, { force: true });
-      } else
-        log.error({ session, channel }, 'a recording is not what the audit log says: it is left as it is');
-    } catch (error) {
-      if (!isDrawbridgeError(error, 'worker.ended')) {
-        log.warn({ err: error, session, channel }, 'a recording could not be compressed');
-      }
-    }
-  }
-
   indexer
     .catchUp()
     .catch((error: unknown) => log.error({ err: error }, 'the search index can not be kept up'));
   void diskWatch.look();
   void retention.round();
+  void compression?.round();
   const library = new RecordingLibrary({ store, sessions: registry, audit: evidence, clock });
   return { library, retention };
 }

@@ -34,6 +34,16 @@ const MARKERS_LIMIT = 1000;
 
 const MARKER_LABEL_LIMIT = 200;
 
+/** How many characters of a piece of output tell whether it is text, and which share of them text can not have. */
+const SAMPLE_UNITS = 1024;
+const BINARY_SHARE = 0.1;
+const REPLACEMENT = 0xfffd;
+const SPACE = 0x20;
+/** BEL to CR, and ESC: what terminals act on. */
+const FIRST_USED = 0x07;
+const LAST_USED = 0x0d;
+const ESCAPE = 0x1b;
+
 const RESIZE = /^(\d{1,5})x(\d{1,5})$/;
 
 /**
@@ -149,7 +159,7 @@ class IndexPass {
   async #apply(event: CastEvent): Promise<void> {
     if (event.code === EVENT_CODE.output) {
       const { data } = this.#display(event);
-      if (data === '') return;
+      if (data === '' || isBinary(data)) return;
       this.#outputBytes += data.length;
       this.#waiting += data.length;
       this.#dirtyS ??= event.time;
@@ -238,4 +248,16 @@ function malformed(): DrawbridgeError {
   return new DrawbridgeError('recording.malformed', 'The recording has a line that is no event.', {
     hint: 'Check the file against the audit log: drawbridge recordings verify.',
   });
+}
+
+/** Whether this is a program or an archive that somebody fetched: nobody reads it on a screen, and drawing it is slow. */
+function isBinary(data: string): boolean {
+  if (data.length < SAMPLE_UNITS) return false;
+  let found = 0;
+  for (let at = 0; at < SAMPLE_UNITS; at++) {
+    const unit = data.charCodeAt(at);
+    const isUsed = unit === ESCAPE || (unit >= FIRST_USED && unit <= LAST_USED);
+    if (unit === REPLACEMENT || (unit < SPACE && !isUsed)) found += 1;
+  }
+  return found > SAMPLE_UNITS * BINARY_SHARE;
 }

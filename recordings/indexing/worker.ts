@@ -5,8 +5,8 @@ import { compressRecording } from '../compress.ts';
 import { indexRecording } from './index-recording.ts';
 import type { WorkerAnswer, WorkerRequest } from './worker-messages.ts';
 
-/** A third of the weight of the thread that serves sessions: it gives way to them, and is not starved by them. */
-const NICENESS = 5;
+/** A tenth of the weight of the thread that serves sessions: it gives way to them, and is not starved by them. */
+const NICENESS = 10;
 
 /** The thread that `RecordingWorker` starts: reads recordings and answers, and writes nothing but compressed ones. */
 function serve(port: NonNullable<typeof parentPort>): void {

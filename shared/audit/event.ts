@@ -56,7 +56,6 @@ export const AUDIT_EVENT_TYPES = [
   'recording.released',
   'recording.deleted',
   'recording.grew',
-  'recording.deleted',
   'audit.exported',
   'policy.changed',
   'approval.requested',

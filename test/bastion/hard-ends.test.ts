@@ -107,7 +107,7 @@ describe('a disk that fills up in the middle of a session', () => {
     const disk = smallDisk(72 * MEBIBYTE);
     if ('unavailable' in disk) return skip(disk.unavailable);
     const bastion = await bastionWithHost({
-      config: { recordings: { compress: true, directory: disk.path } },
+      config: { recordings: { compress: true, compressAfter: 0, directory: disk.path } },
     });
     await bastion.accessOn();
     const ssh = spawnSsh([

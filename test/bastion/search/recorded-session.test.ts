@@ -28,6 +28,7 @@ describe('a session that was recorded', () => {
 
   async function start(): Promise<void> {
     bastion = await startTestBastion({
+      config: { recordings: { compress: true, compressAfter: 0 } },
       hosts: async (clientKey) => {
         const host = await startBuiltinHost(clientKey);
         onTestFinished(() => host.close());
@@ -86,6 +87,23 @@ describe('a session that was recorded', () => {
     const report = await verified();
     expect(report.ok).toBe(true);
     expect(report.lines.map(({ text }) => text).join(' ')).toContain('1 deleted as the log says');
+  });
+
+  test('stays an asciicast that every tool plays until it is old enough', async () => {
+    bastion = await startTestBastion({
+      hosts: async (clientKey) => {
+        const host = await startBuiltinHost(clientKey);
+        onTestFinished(() => host.close());
+        return [{ name: 'web-1', address: { host: '127.0.0.1', port: host.port }, labels: {} }];
+      },
+    });
+    await bastion.accessOn();
+    await runSsh([...(await bastion.sshArgs('web-1', LOGIN)), 'seq 1000 3000; echo still plain']);
+    const { session } = await waitFor(async () => (await search('plain')).results[0]);
+    await bastion.restart();
+    const path = session.recordings[0]?.path ?? '';
+    expect(existsSync(path)).toBe(true);
+    expect(existsSync(`${path}.gz`)).toBe(false);
   });
 
   test('is read into a new index at the next start when the index was damaged', async () => {

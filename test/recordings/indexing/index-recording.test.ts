@@ -69,6 +69,22 @@ describe('the text of a recording', () => {
   });
 });
 
+describe('binary output in a recording', () => {
+  it('is not drawn, and text beside it is', async () => {
+    const lines = await linesOf([
+      [1, 'o', 'before\r\n'],
+      [2, 'o', `${'\u0000\u0001\ufffd'.repeat(2_000)}hidden\r\n`],
+      [3, 'o', `${'caf\ufffd and plain words '.repeat(100)}\r\n`],
+      [4, 'o', 'after\r\n'],
+    ]);
+    const text = lines.map(([, line]) => line).join('\n');
+    expect(text).toContain('before');
+    expect(text).not.toContain('hidden');
+    expect(text).toContain('plain words');
+    expect(text).toContain('after');
+  });
+});
+
 describe('the keyframes of a recording', () => {
   const long: Event[] = Array.from({ length: 2000 }, (_, n) => [
     n / 4,

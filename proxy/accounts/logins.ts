@@ -33,6 +33,8 @@ export interface LoginRequest extends LoginKey {
 /** An operator whose factors have been checked, by whichever way. */
 export interface CheckedOperator {
   readonly username: string;
+  /** The account's epoch in which they were. */
+  readonly epoch: number;
   /** What was proven (RFC 8176). */
   readonly amr: readonly string[];
   /** The way, for the audit log: `login` (password and code), `security_key`, … */
@@ -103,6 +105,7 @@ export class Logins {
     return this.start(
       {
         username,
+        epoch: result.account.epoch,
         amr: PASSWORD_AND_CODE_AMR,
         by: 'login',
         ...(result.recovery ? { details: { recoveryCode: true } } : {}),
@@ -114,7 +117,7 @@ export class Logins {
   /**
    * Lets the key in of an operator whose factors the caller has checked, account included.
    * @throws `login.key_type`, `ssh.invalid_key`, `key.exists`, `device.refused`, `device.revoked`,
-   *   `audit.unavailable`.
+   *   `operator.login_ended` when an administrator has ended it meanwhile, `audit.unavailable`.
    */
   async start(checked: CheckedOperator, request: LoginKey): Promise<Login> {
     const key = requireLoginKey(request.publicKey);
@@ -152,7 +155,19 @@ export class Logins {
       ...(deviceId === undefined ? {} : { device: deviceId }),
       ...checked.details,
     });
-    await this.#store.logins.addLogin(login);
+    if (!(await this.#store.logins.addLogin(login, checked.epoch))) {
+      await this.#refusals.add({
+        type: 'operator.refused',
+        reason: 'ended_meanwhile',
+        source,
+        operator: username,
+        by,
+        fingerprint: login.fingerprint,
+      });
+      throw new DrawbridgeError('operator.login_ended', 'An administrator has ended this sign-in.', {
+        hint: 'Ask the administrator of the proxy.',
+      });
+    }
     await this.#store.logins.forgetLogins(nowMs - REMEMBER_EXPIRED_MS);
     return login;
   }

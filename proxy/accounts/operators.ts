@@ -17,6 +17,8 @@ export interface ProvenOperator {
   readonly deviceId?: string;
   /** `login`: a login's short-lived key; `code`: a registered key and a one-time code on this connection. */
   readonly by: 'login' | 'code';
+  /** The account's epoch in which the factors were proven. */
+  readonly epoch: number;
 }
 
 /** What a pass may say of an operator, from what is stored at the moment of asking. */
@@ -75,6 +77,7 @@ export class Operators {
         expiresAtMs,
         ...(deviceId === undefined ? {} : { deviceId }),
         by: 'login',
+        epoch: account.epoch,
       };
       return { kind: 'login', operator, publicLine };
     }
@@ -98,7 +101,7 @@ export class Operators {
           standing.username === operator.username &&
           operator.expiresAtMs > this.#clock.nowMs();
     const account = holds ? await this.#store.accounts.findAccount(operator.username) : undefined;
-    if (!account || account.disabled) {
+    if (!account || account.disabled || account.epoch !== operator.epoch) {
       throw new DrawbridgeError('operator.login_ended', 'Your login has ended.', {
         hint: 'Run `drawbridge login` and try again.',
       });

@@ -168,7 +168,14 @@ export class SecurityKeys {
     // RFC 8176: a key that cannot be copied is hardware, one that its platform syncs is software. `uv` is
     // not of the RFC: it says that the key checked its person by PIN, finger or face, which WebAuthn does not tell apart.
     const amr = [deviceBound ? 'hwk' : 'swk', 'user', 'uv', 'mfa'];
-    return { username, amr, by: 'security_key', details: { securityKey: name } };
+    return {
+      username,
+      epoch: account.epoch,
+      authTimeMs: nowMs,
+      amr,
+      by: 'security_key',
+      details: { securityKey: name },
+    };
   }
 
   /** @throws `security_key.no_domain` when the proxy is reached by an IP address. */

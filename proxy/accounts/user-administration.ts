@@ -260,6 +260,24 @@ export class UserAdministration {
     return { url: registrationUrl(publicUrl(), secret), expiresAt };
   }
 
+  /**
+   * The same for operators themselves, who have just signed in. Not for those of an identity provider: a key of their
+   * own would let them in after the provider has stopped to.
+   * @throws `security_key.provider_account`, `user.unknown`.
+   */
+  async createOwnRegistrationLink(
+    username: string,
+  ): Promise<{ readonly url: string; readonly expiresAt: string }> {
+    if (await this.#parts.store.identities.isLinked(username)) {
+      throw new DrawbridgeError(
+        'security_key.provider_account',
+        'You sign in with an identity provider, and so with the security keys that you have there.',
+        { hint: 'Sign in with `drawbridge login --provider NAME`.' },
+      );
+    }
+    return this.createRegistrationLink(`operator:${username}`, username);
+  }
+
   async listSecurityKeys(username?: string): Promise<readonly ListedSecurityKey[]> {
     return (await this.#parts.store.factors.listSecurityKeys(username)).map((key) => ({
       username: key.username,

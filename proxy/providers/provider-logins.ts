@@ -127,13 +127,16 @@ export class ProviderLogins {
     const operator = { ...described, groups: keptGroups(described.groups, provider.keepGroups) };
     requireRoomInPass(operator, idToken);
     const account = { issuer: claims.iss, subject: claims.sub, username: operator.username };
-    await this.#requireOwnAccount(account);
+    const epoch = await this.#requireOwnAccount(account);
     const fingerprint = sshFingerprintOf(jwk);
     const latestMs = operator.authTimeS * 1000 + LOGIN_LIFETIME_MAX_S * 1000;
     if (latestMs - clock.nowMs() < LOGIN_LIFETIME_MIN_MS) throw new IdTokenRefused('login_too_old');
     const spent = await store.identities.addEvidence({
       fingerprint,
-      tokenHash: createHash('sha256').update(idToken).digest('base64url'),
+      // Without the signature: of one by ECDSA anybody can make a second one that is as good.
+      tokenHash: createHash('sha256')
+        .update(idToken.slice(0, idToken.lastIndexOf('.')))
+        .digest('base64url'),
       ...(committed ? { evidence: { id_token: idToken, jwk, salt } } : {}),
       expiresAtMs: latestMs,
     });
@@ -143,6 +146,7 @@ export class ProviderLogins {
     return logins.start(
       {
         username: operator.username,
+        epoch,
         amr: operator.amr,
         by: 'provider',
         authTimeMs: Math.min(operator.authTimeS * 1000, clock.nowMs()),
@@ -170,8 +174,11 @@ export class ProviderLogins {
     throw new IdTokenRefused('not_bound');
   }
 
-  /** An account belongs to whom it was made for: a provider takes over none that was made here or by another. */
-  async #requireOwnAccount(account: LinkedAccount): Promise<void> {
+  /**
+   * An account belongs to whom it was made for: a provider takes over none that was made here or by another.
+   * @returns the account's epoch; the first one of an account that is yet to be made
+   */
+  async #requireOwnAccount(account: LinkedAccount): Promise<number> {
     const { store } = this.#parts;
     const linked = await store.identities.findAccountOf(account);
     if (linked !== undefined && linked.username !== account.username) {
@@ -182,7 +189,7 @@ export class ProviderLogins {
       );
     }
     const held = await store.accounts.findAccount(account.username);
-    if (held === undefined) return;
+    if (held === undefined) return 0;
     if (linked === undefined) {
       throw accountTaken(account.username);
     }
@@ -191,6 +198,7 @@ export class ProviderLogins {
         hint: 'Ask the administrator of the proxy.',
       });
     }
+    return held.epoch;
   }
 
   async #keepAccount(account: LinkedAccount, operator: ProvidedOperator): Promise<void> {

@@ -178,6 +178,7 @@ export class FrontDoorSignIn {
       authTimeMs,
       expiresAtMs: this.#parts.operators.expiryOf(authTimeMs),
       by: 'code',
+      epoch: result.account.epoch,
     };
     await this.#parts.audit.append({
       type: 'operator.signed_in',

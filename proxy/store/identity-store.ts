@@ -1,5 +1,5 @@
 import type { ProviderEvidence } from '../../shared/identity/claims.ts';
-import type { Account } from './store.ts';
+import type { NewAccount } from './store.ts';
 
 /** A person as an identity provider knows them. */
 export interface ProvidedSubject {
@@ -16,7 +16,7 @@ export interface LinkedAccount extends ProvidedSubject {
 /** The identity provider's word behind a login. */
 export interface LoginEvidence {
   readonly fingerprint: string;
-  /** SHA-256 of the ID token, in base64url. */
+  /** SHA-256 of what the ID token's signature is over, in base64url: a signature can be written in several ways. */
   readonly tokenHash: string;
   /** Undefined when the token does not commit to the login's key (device flow): then nobody else can check it. */
   readonly evidence?: ProviderEvidence;
@@ -27,7 +27,9 @@ export interface LoginEvidence {
 export interface IdentityStore {
   findAccountOf(subject: ProvidedSubject): Promise<LinkedAccount | undefined>;
   /** Makes an account that belongs to the subject, for good. False when the name or the subject has one already. */
-  addLinkedAccount(account: Account, subject: ProvidedSubject): Promise<boolean>;
+  addLinkedAccount(account: NewAccount, subject: ProvidedSubject): Promise<boolean>;
+  /** Whether the account belongs to a provider's subject. */
+  isLinked(username: string): Promise<boolean>;
   /** Spends the token. False when it was spent before. */
   addEvidence(evidence: LoginEvidence): Promise<boolean>;
   findEvidence(fingerprint: string): Promise<ProviderEvidence | undefined>;

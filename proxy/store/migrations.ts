@@ -95,4 +95,5 @@ export const PROXY_MIGRATIONS: readonly string[] = [
   ALTER TABLE logins ADD COLUMN device_id TEXT;
   `,
   IDENTITIES_MIGRATION,
+  'ALTER TABLE accounts ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;',
 ];

@@ -1,6 +1,6 @@
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Database } from '../../shared/store/database.ts';
-import type { Account, AccountStore, RegisteredKey } from './store.ts';
+import type { Account, AccountStore, NewAccount, RegisteredKey } from './store.ts';
 import { stringList } from './stored-json.ts';
 
 interface AccountRow {
@@ -10,6 +10,7 @@ interface AccountRow {
   readonly totp_secret: string;
   readonly disabled: number;
   readonly created_at_ms: number;
+  readonly epoch: number;
 }
 
 interface KeyRow {
@@ -29,7 +30,7 @@ export class SqliteAccounts implements AccountStore {
     this.#db = db;
   }
 
-  async addAccount(account: Account): Promise<void> {
+  async addAccount(account: NewAccount): Promise<void> {
     const { changes } = await this.#db.run(
       `INSERT INTO accounts (username, groups, password_hash, totp_secret, disabled, created_at_ms)
        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
@@ -60,7 +61,10 @@ export class SqliteAccounts implements AccountStore {
 
   disableAccount(username: string, nowMs: number): Promise<boolean> {
     return this.#db.transaction(async (db) => {
-      const { changes } = await db.run('UPDATE accounts SET disabled = 1 WHERE username = ?', [username]);
+      const { changes } = await db.run(
+        'UPDATE accounts SET disabled = 1, epoch = epoch + 1 WHERE username = ?',
+        [username],
+      );
       await db.run(END_LOGINS, [nowMs, username]);
       return changes === 1;
     });
@@ -82,7 +86,7 @@ export class SqliteAccounts implements AccountStore {
   replaceTotpSecret(username: string, totpSecret: string, nowMs: number): Promise<boolean> {
     return this.#db.transaction(async (db) => {
       const { changes } = await db.run(
-        'UPDATE accounts SET totp_secret = ?, totp_spent_step = 0 WHERE username = ?',
+        'UPDATE accounts SET totp_secret = ?, totp_spent_step = 0, epoch = epoch + 1 WHERE username = ?',
         [totpSecret, username],
       );
       // Whoever lost one factor may have lost them all: the other ways to sign in are made anew as well.
@@ -150,6 +154,7 @@ function accountOf(row: AccountRow): Account {
     totpSecret: row.totp_secret,
     disabled: row.disabled !== 0,
     createdAtMs: row.created_at_ms,
+    epoch: row.epoch,
   };
 }
 

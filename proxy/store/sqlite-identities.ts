@@ -3,7 +3,7 @@ import type { ProviderEvidence } from '../../shared/identity/claims.ts';
 import { keyCommitmentSchema } from '../../shared/identity/provider/key-commitment.ts';
 import type { Database } from '../../shared/store/database.ts';
 import type { IdentityStore, LinkedAccount, LoginEvidence, ProvidedSubject } from './identity-store.ts';
-import type { Account } from './store.ts';
+import type { NewAccount } from './store.ts';
 import { jsonObject } from './stored-json.ts';
 
 /** `proxy.db`: accounts of identity providers, and what these said at a login. */
@@ -41,7 +41,7 @@ export class SqliteIdentities implements IdentityStore {
     );
   }
 
-  addLinkedAccount(account: Account, { issuer, subject }: ProvidedSubject): Promise<boolean> {
+  addLinkedAccount(account: NewAccount, { issuer, subject }: ProvidedSubject): Promise<boolean> {
     const { username, groups, passwordHash, totpSecret, createdAtMs } = account;
     return this.#db.transaction(async (db) => {
       const held = await db.get(
@@ -60,6 +60,11 @@ export class SqliteIdentities implements IdentityStore {
       ]);
       return true;
     });
+  }
+
+  async isLinked(username: string): Promise<boolean> {
+    const row = await this.#db.get('SELECT 1 AS found FROM linked_accounts WHERE username = ?', [username]);
+    return row !== undefined;
   }
 
   async addEvidence({ fingerprint, tokenHash, evidence, expiresAtMs }: LoginEvidence): Promise<boolean> {

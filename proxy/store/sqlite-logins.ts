@@ -22,10 +22,11 @@ export class SqliteLogins implements LoginStore {
     this.#db = db;
   }
 
-  async addLogin(login: Login): Promise<void> {
+  async addLogin(login: Login, epoch: number): Promise<boolean> {
     const { changes } = await this.#db.run(
       `INSERT INTO logins (fingerprint, username, public_line, amr, auth_time_ms, expires_at_ms, device_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+       SELECT ?, ?, ?, ?, ?, ?, ? FROM accounts WHERE username = ? AND disabled = 0 AND epoch = ?
+       ON CONFLICT DO NOTHING`,
       [
         login.fingerprint,
         login.username,
@@ -34,13 +35,17 @@ export class SqliteLogins implements LoginStore {
         login.authTimeMs,
         login.expiresAtMs,
         login.deviceId ?? null,
+        login.username,
+        epoch,
       ],
     );
-    if (changes === 0) {
+    if (changes === 1) return true;
+    if ((await this.findLogin(login.fingerprint)) !== undefined) {
       throw new DrawbridgeError('key.exists', 'This key has been used for a login before.', {
         hint: 'Make a fresh key for each login.',
       });
     }
+    return false;
   }
 
   async findLogin(fingerprint: string): Promise<Login | undefined> {
@@ -49,7 +54,10 @@ export class SqliteLogins implements LoginStore {
   }
 
   async bindDevice(fingerprint: string, deviceId: string): Promise<void> {
-    await this.#db.run('UPDATE logins SET device_id = ? WHERE fingerprint = ?', [deviceId, fingerprint]);
+    await this.#db.run('UPDATE logins SET device_id = ? WHERE fingerprint = ? AND device_id IS NULL', [
+      deviceId,
+      fingerprint,
+    ]);
   }
 
   async endLogin(fingerprint: string, nowMs: number): Promise<void> {

@@ -14,7 +14,15 @@ export interface Account {
   readonly totpSecret: string;
   readonly disabled: boolean;
   readonly createdAtMs: number;
+  /**
+   * Grows whenever everything that was signed in has to end (disabled, second factor reset). What was proven in an
+   * earlier epoch counts for nothing: not a login that was still being made, nor a connection that stood idle.
+   */
+  readonly epoch: number;
 }
+
+/** An account that is about to be made; its first epoch is 0. */
+export type NewAccount = Omit<Account, 'epoch'>;
 
 /** A public key that signs in together with a one-time code, from any stock client. */
 export interface RegisteredKey {
@@ -68,16 +76,16 @@ export interface StoredJoinToken {
 /** Accounts and the keys that were registered for them. */
 export interface AccountStore {
   /** @throws `user.exists`. */
-  addAccount(account: Account): Promise<void>;
+  addAccount(account: NewAccount): Promise<void>;
   findAccount(username: string): Promise<Account | undefined>;
   listAccounts(): Promise<readonly Account[]>;
-  /** Disables the account and ends its logins in one step. False when there is no such account. */
+  /** Disables the account, ends its logins and begins a new epoch in one step. False when there is no such account. */
   disableAccount(username: string, nowMs: number): Promise<boolean>;
   /** False when there is no such account. */
   enableAccount(username: string): Promise<boolean>;
   /** False when there is no such account. */
   replaceGroups(username: string, groups: readonly string[]): Promise<boolean>;
-  /** A new secret for one-time codes; ends the account's logins in one step. False when there is no such account. */
+  /** A new secret for one-time codes; ends the account's logins and begins a new epoch in one step. False when there is no such account. */
   replaceTotpSecret(username: string, totpSecret: string, nowMs: number): Promise<boolean>;
   /** True for exactly one caller per time step, and never for a step at or before one that was spent. */
   spendTimeStep(username: string, timeStep: number): Promise<boolean>;
@@ -91,10 +99,14 @@ export interface AccountStore {
 
 /** Logins that are valid or were. */
 export interface LoginStore {
-  /** @throws `key.exists` when the key has been used for a login before. */
-  addLogin(login: Login): Promise<void>;
+  /**
+   * Adds the login of an operator whose factors were checked in `epoch` of the account.
+   * @returns false when the account has been disabled or its second factor was reset since; then nothing has changed
+   * @throws `key.exists` when the key has been used for a login before.
+   */
+  addLogin(login: Login, epoch: number): Promise<boolean>;
   findLogin(fingerprint: string): Promise<Login | undefined>;
-  /** Notes that the login's key is used on this device. */
+  /** Notes that the login's key is used on this device, unless it is known to be used on one already. */
   bindDevice(fingerprint: string, deviceId: string): Promise<void>;
   endLogin(fingerprint: string, nowMs: number): Promise<void>;
   /** Forgets logins that expired before `beforeMs`; says how many. */

@@ -29,6 +29,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'security_key.invalid_name': 400,
   'security_key.unverified': 400,
   'security_key.no_domain': 409,
+  'security_key.provider_account': 403,
   'page.not_built': 503,
   'device.refused': 403,
   'device.revoked': 403,

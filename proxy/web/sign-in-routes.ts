@@ -111,7 +111,7 @@ export async function addSignInRoutes(
         hint: 'Log in again with `drawbridge login`, and add the key within ten minutes.',
       });
     }
-    return parts.users.createRegistrationLink(`operator:${username}`, username);
+    return parts.users.createOwnRegistrationLink(username);
   });
   await serveSignInPage(server);
 }

@@ -19,6 +19,7 @@ export function testAccount(fields: Partial<Account> = {}): Account {
     totpSecret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP',
     disabled: false,
     createdAtMs: 1,
+    epoch: 0,
     ...fields,
   };
 }

@@ -60,10 +60,19 @@ export class SigningProvider {
 
   sign(
     claims: Record<string, unknown>,
-    how: { readonly alg?: string; readonly kid?: string; readonly key?: KeyObject } = {},
+    how: {
+      readonly alg?: string;
+      readonly kid?: string;
+      readonly typ?: string;
+      readonly key?: KeyObject;
+    } = {},
   ): Promise<string> {
     return new SignJWT(claims)
-      .setProtectedHeader({ alg: how.alg ?? 'RS256', kid: how.kid ?? this.kid })
+      .setProtectedHeader({
+        alg: how.alg ?? 'RS256',
+        kid: how.kid ?? this.kid,
+        ...(how.typ === undefined ? {} : { typ: how.typ }),
+      })
       .sign(how.key ?? this.#keys.privateKey);
   }
 

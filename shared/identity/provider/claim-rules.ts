@@ -79,7 +79,9 @@ function usernameOf(claims: IdTokenClaims, rules: ClaimRules): string {
   if (typeof value !== 'string') {
     throw new IdTokenRefused('no_username', { detail: `it has no claim ${usernameClaim}` });
   }
-  if (usernameClaim === 'email' && claims['email_verified'] === false) {
+  const { email_verified: verified } = claims as Readonly<Record<string, unknown>>;
+  // Some providers write it as a text. Those that leave it out manage the addresses themselves.
+  if (usernameClaim === 'email' && verified !== undefined && verified !== true && verified !== 'true') {
     throw new IdTokenRefused('no_username', { detail: 'its e-mail address is not verified' });
   }
   const lower = value.toLowerCase();

@@ -19,7 +19,15 @@ const CANDIDATES_MAX = 8;
 const seconds = z.int().nonnegative();
 const text = z.string().min(1).max(1024);
 
-const headerSchema = z.object({ alg: z.string().max(64), kid: z.string().max(1024).optional() });
+/** With a `typ`, an ID token is a plain JWT: other kinds of the same provider (`at+jwt`, `logout+jwt`) name their own (RFC 8725, section 3.11). */
+const headerSchema = z.object({
+  alg: z.string().max(64),
+  kid: z.string().max(1024).optional(),
+  typ: z
+    .string()
+    .regex(/^(application\/)?jwt$/i)
+    .optional(),
+});
 const claimsSchema = z.looseObject({
   iss: text,
   sub: text.max(255),

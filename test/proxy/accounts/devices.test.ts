@@ -91,6 +91,20 @@ describe('a device', () => {
     });
   });
 
+  it('that is lost cannot keep its login by enrolling another device with it', async () => {
+    const { administration, enrol, login, operatorOf, operators, devices, proofOf, relays } =
+      await withDevices();
+    const lost = await enrol();
+    const stolen = await login(lost);
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const proof = await proofOf(privateKey, { cnf: stolen.fingerprint });
+    const request = { name: 'thief', publicJwk: publicJwkOf(publicKey), proof, source: '203.0.113.9' };
+    await devices.enrol(await operatorOf(stolen), request);
+    await administration.revoke(ROOT, lost.id);
+    expect(await operators.standingOf(stolen.fingerprint)).toMatchObject({ kind: 'ended' });
+    expect(relays.count).toBe(0);
+  });
+
   it('cannot be claimed without its key, for another login key, another proxy, or another operator', async () => {
     const { enrol, login, addUser, store, clock } = await withDevices();
     const device = await enrol();

@@ -154,6 +154,7 @@ describe('a registered key with a code', () => {
       authTimeMs: accounts.clock.nowMs(),
       expiresAtMs: accounts.operators.expiryOf(accounts.clock.nowMs()),
       by: 'code',
+      epoch: 0,
     } as const;
     expect(await accounts.operators.rightsOf(operator)).toEqual({ groups: ['support'] });
     accounts.clock.advance(8 * 3_600_000);

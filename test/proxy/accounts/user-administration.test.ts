@@ -104,6 +104,51 @@ describe('an operator', () => {
     expect(await withCode(after.recoveryCodes[0])).toMatchObject({ ok: true });
   });
 
+  it.each(['reset', 'disabled and enabled'] as const)(
+    'gets no login out of a sign-in that went on while the account was %s',
+    async (how) => {
+      const { users, logins, request, audit, store } = await administration();
+      const append = audit.append.bind(audit);
+      audit.append = async (event) => {
+        if (event.type === 'operator.signed_in') {
+          if (how === 'reset') await users.resetMfa(ROOT, 'alice');
+          else await users.disable(ROOT, 'alice');
+          if (how !== 'reset') await users.enable(ROOT, 'alice');
+        }
+        return append(event);
+      };
+      const asked = request();
+      await expect(logins.login(asked)).rejects.toMatchObject({ code: 'operator.login_ended' });
+      const { fingerprint } = parsePublicLine(asked.publicKey);
+      expect(await store.logins.findLogin(fingerprint)).toBeUndefined();
+      expect(audit.ofType('operator.refused')).toMatchObject([
+        { reason: 'ended_meanwhile', operator: 'alice', fingerprint },
+      ]);
+    },
+  );
+
+  it.each(['reset', 'disabled and enabled'] as const)(
+    'opens nothing more on an idle connection with a registered key once the account was %s',
+    async (how) => {
+      const { users, operators, clock } = await administration();
+      const { fingerprint } = await users.addKey(ROOT, 'alice', generateSshKey('a').publicLine);
+      const operator = {
+        username: 'alice',
+        fingerprint,
+        amr: ['swk', 'otp', 'mfa'],
+        authTimeMs: clock.nowMs(),
+        expiresAtMs: operators.expiryOf(clock.nowMs()),
+        by: 'code',
+        epoch: 0,
+      } as const;
+      await expect(operators.rightsOf(operator)).resolves.toEqual({ groups: ['support'] });
+      if (how === 'reset') await users.resetMfa(ROOT, 'alice');
+      else await users.disable(ROOT, 'alice');
+      if (how !== 'reset') await users.enable(ROOT, 'alice');
+      await expect(operators.rightsOf(operator)).rejects.toMatchObject({ code: 'operator.login_ended' });
+    },
+  );
+
   it('loses a key that is removed and what it has open; another key stays', async () => {
     const { users, openConnection, operators } = await administration();
     const [gone, stays] = [generateSshKey('a').publicLine, generateSshKey('b').publicLine];

@@ -8,6 +8,7 @@ import { listOperatorHosts } from '../../../operator/hosts.ts';
 import { type ProviderSignIn, signInWithProvider } from '../../../operator/provider-sign-in.ts';
 import { listProviders } from '../../../operator/providers.ts';
 import { operatorEgress } from '../../../operator/proxy-api.ts';
+import { requestRegistrationLink } from '../../../operator/security-key-sign-in.ts';
 import type { ProviderConfig } from '../../../proxy/providers/config.ts';
 import { createEgress } from '../../../shared/egress/egress.ts';
 import { verifyPass } from '../../../shared/identity/pass.ts';
@@ -211,6 +212,16 @@ describe('an operator with an identity provider', () => {
     expect((await signIn().login).operator.groups).toEqual(['night-shift']);
     await proxy.control.call('user.disable', { username: 'alice' });
     await expect(signIn().login).rejects.toMatchObject({ code: 'login.disabled' });
+  });
+
+  it('gets no security key here, which would outlast what the provider says', async () => {
+    const { proxy, signIn } = await proxyWithProvider();
+    const { login, home } = signIn();
+    await login;
+    await expect(requestRegistrationLink(home, {})).rejects.toMatchObject({
+      code: 'security_key.provider_account',
+    });
+    await expect(proxy.control.call('user.security-key.link', { username: 'alice' })).resolves.toBeDefined();
   });
 
   it("can't be stood in for with a token that was seen on its way", async () => {

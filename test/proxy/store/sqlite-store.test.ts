@@ -47,7 +47,7 @@ describe("the proxy's store", () => {
       publicLine: 'l',
       addedAtMs: 3,
     });
-    await first.logins.addLogin(login());
+    await first.logins.addLogin(login(), 0);
     await first.close();
 
     const second = await openTestStore(dataDir);
@@ -87,8 +87,8 @@ describe("the proxy's store", () => {
     const { accounts, logins } = await openTestStore();
     await accounts.addAccount(testAccount());
     await accounts.addAccount(testAccount({ username: 'bob' }));
-    await logins.addLogin(login());
-    await logins.addLogin(login({ fingerprint: 'SHA256:bob', username: 'bob' }));
+    await logins.addLogin(login(), 0);
+    await logins.addLogin(login({ fingerprint: 'SHA256:bob', username: 'bob' }), 0);
     expect(await accounts.disableAccount('alice', 1_500)).toBe(true);
     expect((await accounts.findAccount('alice'))?.disabled).toBe(true);
     expect((await logins.findLogin('SHA256:login'))?.endedAtMs).toBe(1_500);
@@ -108,8 +108,8 @@ describe("the proxy's store", () => {
   it('forgets logins that expired before a moment', async () => {
     const { accounts, logins } = await openTestStore();
     await accounts.addAccount(testAccount());
-    await logins.addLogin(login());
-    await logins.addLogin(login({ fingerprint: 'SHA256:later', expiresAtMs: 9_000 }));
+    await logins.addLogin(login(), 0);
+    await logins.addLogin(login({ fingerprint: 'SHA256:later', expiresAtMs: 9_000 }), 0);
     expect(await logins.forgetLogins(3_000)).toBe(1);
     expect(await logins.findLogin('SHA256:login')).toBeUndefined();
     expect(await logins.findLogin('SHA256:later')).toBeDefined();
@@ -118,8 +118,8 @@ describe("the proxy's store", () => {
   it('refuses a login with a key that had one before', async () => {
     const { accounts, logins } = await openTestStore();
     await accounts.addAccount(testAccount());
-    await logins.addLogin(login());
-    await expect(logins.addLogin(login())).rejects.toMatchObject({ code: 'key.exists' });
+    await logins.addLogin(login(), 0);
+    await expect(logins.addLogin(login(), 0)).rejects.toMatchObject({ code: 'key.exists' });
   });
 
   it('enrols one of two bastions that come with the same token at the same time', async () => {

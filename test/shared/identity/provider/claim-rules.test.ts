@@ -54,7 +54,10 @@ describe('an operator by their claims', () => {
   it('has no address for a name that nobody has verified', () => {
     const rules = { usernameClaim: 'email' };
     expect(() => described({ email: 'a@b.example', email_verified: false }, rules)).toThrow('not verified');
-    expect(described({ email: 'a@b.example', email_verified: true }, rules).username).toBe('a@b.example');
+    for (const email_verified of ['false', '', 0, null])
+      expect(() => described({ email: 'a@b.example', email_verified }, rules)).toThrow('not verified');
+    for (const email_verified of [true, 'true'])
+      expect(described({ email: 'a@b.example', email_verified }, rules).username).toBe('a@b.example');
   });
 
   it('has a user name that is safe in a UNIX login, or none', () => {

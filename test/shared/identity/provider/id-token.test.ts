@@ -52,6 +52,16 @@ describe('an ID token', () => {
     );
   });
 
+  it('is no other signed statement of the same provider', async () => {
+    const claims = provider.claims(commitment);
+    for (const typ of ['JWT', 'jwt', 'application/jwt'])
+      await expect(verifyIdToken(await provider.sign(claims, { typ }), rules())).resolves.toBeDefined();
+    for (const typ of ['at+jwt', 'logout+jwt', 'application/at+jwt', ''])
+      await expect(verifyIdToken(await provider.sign(claims, { typ }), rules())).rejects.toMatchObject({
+        fault: 'malformed',
+      });
+  });
+
   it('is refused without harm when it is anything else', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -73,6 +73,15 @@ interface Refusal {
   readonly hint?: string;
 }
 
+/** What a stream that comes through the vendor's proxy may be for, as its preface says. */
+export const STREAM_KINDS = ['ssh', 'hosts'] as const;
+
+type StreamKind = (typeof STREAM_KINDS)[number];
+
+function streamKindOf(text: string): StreamKind | undefined {
+  return STREAM_KINDS.find((kind) => kind === text);
+}
+
 /** Decides about every stream that comes through the vendor's proxy. */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -85,8 +94,8 @@ export class Admission {
 
   /** Answers one stream. Never rejects for what the peer sent. */
   async handle(incoming: IncomingStream): Promise<void> {
-    const { kind } = incoming.request;
-    if (kind !== 'ssh' && kind !== 'hosts') {
+    const kind = streamKindOf(incoming.request.kind);
+    if (kind === undefined) {
       incoming.refuse('stream.unknown_kind', 'This bastion does not know what this stream is for.');
       return;
     }

@@ -38,9 +38,14 @@ export class KnownRecordings {
     if (!type.startsWith('recording.') || typeof path !== 'string' || !isInside(path)) return;
     if (type === 'recording.closed' && typeof sha256 === 'string') {
       const size = typeof sizeBytes === 'number' ? sizeBytes : undefined;
-      this.#entry(path).closed = { sha256, sizeBytes: size, seq };
+      // A recording is closed once: what is said of it later must not replace what was true then.
+      this.#entry(path).closed ??= { sha256, sizeBytes: size, seq };
     }
-    if (type === 'recording.deleted') this.#entry(path).deletedSeq = seq;
+    if (type === 'recording.deleted') {
+      const entry = this.#entry(path);
+      // A deletion counts for the very content that it names.
+      if (entry.closed === undefined || entry.closed.sha256 === sha256) entry.deletedSeq ??= seq;
+    }
     if (type !== 'recording.grew' || typeof sha256 !== 'string' || typeof sizeBytes !== 'number') return;
     const { grown } = this.#entry(path);
     if (this.#marks >= MARKS_TOTAL_LIMIT || grown.length >= MARKS_LIMIT) grown.pop();

@@ -88,7 +88,7 @@ class Verification {
   constructor(options: VerifyArchiveOptions, keys: SigningKeys) {
     this.#options = options;
     this.#keys = keys;
-    this.#witness = new WitnessNotes(options.witnesses, this.#faults);
+    this.#witness = new WitnessNotes(options.witnesses, options.key.id, this.#faults);
     this.#witness.takeAll(options.checkpoints, 'a checkpoint that was kept elsewhere');
   }
 
@@ -117,7 +117,7 @@ class Verification {
     const { chain, checkpoints } = this.#begin();
     this.#place = {};
     this.#faults.at = undefined;
-    if (manifest !== undefined && manifest.until === undefined) checkpoints.finish(chain.isWhole);
+    if (manifest !== undefined) checkpoints.finish(chain.isWhole, manifest.until !== undefined);
     if (!this.#hasEnd) this.#fault('the archive was cut short: its end is missing');
     if (manifest !== undefined && chain.isWhole && chain.seq !== manifest.lastSeq) {
       this.#fault(
@@ -128,8 +128,8 @@ class Verification {
     if (checkpoints.fitting === 0 && chain.events > 0) {
       this.#fault('no signed checkpoint fits the events: nothing shows whose log this is');
     }
-    this.#findMissing();
-    this.#witness.finish();
+    this.#findMissing(checkpoints.coveredEvents);
+    this.#witness.finish({ from: (manifest?.firstSeq ?? 1) - 1, to: chain.seq });
     const { first } = this.#faults;
     const lines = [
       this.#about(),
@@ -164,14 +164,18 @@ class Verification {
       throw new DrawbridgeError('archive.unreadable', 'This is not an evidence archive of this version.');
     }
     this.#manifest = parsed.data;
-    this.#keys = await SigningKeys.of(this.#options.key.publicJwk, parsed.data.successions);
+    const { publicJwk, id } = this.#options.key;
+    this.#keys = await SigningKeys.of(publicJwk, parsed.data.successions, id);
     for (const statement of parsed.data.before.successions) {
       const problem = await this.#keys.follow(statement);
       if (problem !== undefined) this.#fault(`a new key before the first event: ${problem}`);
     }
-    const { id } = this.#options.key;
     if (parsed.data.id !== id)
       this.#fault(`it is the log of ${parsed.data.id}, and the key is that of ${id}`);
+    // Nobody has signed the manifest: what it leaves out must not pass for the whole.
+    if (parsed.data.since === undefined && parsed.data.firstSeq > 1) {
+      this.#fault(`the log begins with event ${parsed.data.firstSeq}, and the manifest does not say why`, 1);
+    }
   }
 
   #takeWitnessed(text: string): void {
@@ -265,10 +269,15 @@ class Verification {
     return this.#checks;
   }
 
-  #findMissing(): void {
+  /** @param coveredEvents What stands behind them in the log, anybody may have put there: no deletion is believed. */
+  #findMissing(coveredEvents: number): void {
     if (this.#manifest?.recordings !== 'all' || !this.#hasEnd) return;
     for (const { path, closed, deletedSeq, grown } of this.#known.all) {
       const seq = closed?.seq ?? grown.at(-1)?.seq;
+      if (deletedSeq !== undefined && deletedSeq > coveredEvents) {
+        const text = `the recording ${path} is missing, and no signed checkpoint covers event ${deletedSeq} about its deletion`;
+        this.#fault(text, deletedSeq);
+      }
       if (deletedSeq !== undefined || this.#seen.has(path) || this.#deletedLater.has(path)) continue;
       this.#fault(`the recording ${path} (event ${seq ?? 0}) is missing`, seq);
     }

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts';
 import { thumbprintOf } from '../identity/keys.ts';
-import type { Checkpoint } from './checkpoint-note.ts';
+import { type Checkpoint, checkpointIn } from './checkpoint-note.ts';
 import type { AuditEvent } from './event.ts';
 import { counted, type FaultList } from './fault-list.ts';
 import { leafHash, MerkleFrontier } from './merkle.ts';
@@ -43,6 +43,11 @@ export class CheckpointCheck {
     return this.#fitting;
   }
 
+  /** Number of the last event that a checkpoint that fits covers. */
+  get coveredEvents(): number {
+    return this.#coveredEvents;
+  }
+
   /** Events behind the last checkpoint that fits: only the chain binds them. */
   get uncovered(): number {
     return this.#tree.size - this.#coveredEvents;
@@ -63,18 +68,21 @@ export class CheckpointCheck {
   /**
    * A checkpoint is given out only when it stands in the log itself, right behind the events that it covers: so the
    * log must reach beyond each one that was kept elsewhere.
+   * @param mayEndBefore True for a part of a log that says that it goes on.
    */
-  finish(chainIsWhole: boolean): void {
+  finish(chainIsWhole: boolean, mayEndBefore = false): void {
     const { size } = this.#tree;
     for (const [index, note] of this.#unopened) {
       try {
+        // The key that signed it may be named in what is not here.
+        if (mayEndBefore && checkpointIn(note).size > size) continue;
         this.#keys.openKept(note);
       } catch (error) {
         const what = `checkpoint ${index + 1} of those that were kept elsewhere`;
         this.#report({ text: `${what}: ${messageOf(error)}` });
       }
     }
-    if (this.#latestElsewhere < size || !chainIsWhole) return;
+    if (this.#latestElsewhere < size || !chainIsWhole || mayEndBefore) return;
     const speaksOf = `a signed checkpoint speaks of ${this.#latestElsewhere} events and of itself behind them`;
     this.#report({
       seq: size + 1,

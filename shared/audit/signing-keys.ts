@@ -1,4 +1,4 @@
-import type { PublicJwk } from '../identity/keys.ts';
+import { isIdOfThumbprint, type PublicJwk, thumbprintOf } from '../identity/keys.ts';
 import { openSuccession, type Succession } from '../identity/succession.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint-note.ts';
 import type { AuditEvent } from './event.ts';
@@ -21,10 +21,13 @@ export class SigningKeys {
 
   /**
    * @param publicJwk any key of the role that one trusts
-   * @param successions how the role's keys followed each other up to `publicJwk`; without them the log must begin with it
-   * @throws `identity.refused` when the successions are no chain that leads to `publicJwk`
+   * @param successions how the role's keys followed each other up to `publicJwk`; without them the log must begin with it.
+   *   They may come from whoever is to be verified: only a chain that begins with the key that the id follows from counts,
+   *   since anybody can sign that a key of theirs was followed by a trusted one
+   * @param id the role's, when it is known from elsewhere
+   * @throws `identity.refused` when one of the successions is not signed
    */
-  static async of(publicJwk: PublicJwk, successions: readonly string[]): Promise<SigningKeys> {
+  static async of(publicJwk: PublicJwk, successions: readonly string[], id?: string): Promise<SigningKeys> {
     const chain: Succession[] = [];
     for (const statement of successions) chain.push(await openSuccession(statement));
     const until = chain.findIndex(({ to }) => to.x === publicJwk.x);
@@ -32,7 +35,10 @@ export class SigningKeys {
     const [first] = before;
     if (first === undefined) return new SigningKeys([publicJwk], publicJwk, undefined);
     const keys = [first.from, ...before.map(({ to }) => to)];
-    const isChain = before.every(({ id, from }, index) => id === first.id && from.x === keys[index]?.x);
+    const isChain =
+      isIdOfThumbprint(first.id, thumbprintOf(first.from)) &&
+      (id === undefined || id === first.id) &&
+      before.every((next, index) => next.id === first.id && next.from.x === keys[index]?.x);
     if (!isChain) return new SigningKeys([publicJwk], publicJwk, undefined);
     return new SigningKeys(keys, first.from, first.id);
   }

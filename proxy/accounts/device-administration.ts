@@ -58,7 +58,12 @@ export class DeviceAdministration {
       throw new DrawbridgeError('device.not_pending', `The device ${id} is revoked already.`);
     await this.#audit.append({ type: 'device.revoked', actor, operator: device.username, device: id });
     await this.#store.devices.revokeDevice(id, this.#clock.nowMs());
-    return { cut: this.#relays.cut({ deviceId: id }, 'This device has been revoked.') };
+    // By the keys and not by the device: what a login opened before it enrolled the device is the device's too.
+    const fingerprints = await this.#store.logins.loginsOnDevice(id);
+    const counts = fingerprints.map((fingerprint) =>
+      this.#relays.cut({ fingerprint }, 'This device has been revoked.'),
+    );
+    return { cut: counts.reduce((sum, count) => sum + count, 0) };
   }
 
   async #device(id: string): Promise<Device> {

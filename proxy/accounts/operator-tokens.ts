@@ -39,7 +39,8 @@ export class OperatorTokens {
   async verify(token: string, source: string): Promise<ProvenOperator> {
     const standing = await this.#standing(token, source);
     if (standing.kind === 'login') return standing.operator;
-    const known = standing.kind === 'unknown' ? {} : { operator: standing.username };
+    // Only who has signed is told, and named, by anything that is known of the key.
+    const known = standing.kind === 'ended' ? { operator: standing.username } : {};
     const reason = standing.kind === 'ended' ? `login_${standing.why}` : 'unknown_key';
     await this.#refusals.add({ type: 'operator.refused', reason, source, by: 'token', ...known });
     if (standing.kind !== 'ended') throw unauthenticated();
@@ -52,9 +53,12 @@ export class OperatorTokens {
   async #standing(token: string, source: string): Promise<KeyStanding> {
     try {
       const standing = await this.#operators.standingOf(readOperatorTokenFingerprint(token));
-      if (standing.kind !== 'login') return standing;
+      if (standing.kind !== 'login' && standing.kind !== 'ended') return standing;
+      const key = parsePublicLine(standing.publicLine);
+      // A registered key of another type: no token can be signed with it.
+      if (key.type !== 'ssh-ed25519') return { kind: 'unknown' };
       await verifyOperatorToken(token, {
-        publicKey: ed25519KeyObjectFromBlob(parsePublicLine(standing.publicLine).blob),
+        publicKey: ed25519KeyObjectFromBlob(key.blob),
         audience: this.#audience,
         seen: this.#seen,
         clock: this.#clock,

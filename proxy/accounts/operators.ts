@@ -34,7 +34,12 @@ export interface OperatorRights {
 export type KeyStanding =
   | { readonly kind: 'login'; readonly operator: ProvenOperator; readonly publicLine: string }
   | { readonly kind: 'registered'; readonly username: string }
-  | { readonly kind: 'ended'; readonly username: string; readonly why: EndedWhy }
+  | {
+      readonly kind: 'ended';
+      readonly username: string;
+      readonly publicLine: string;
+      readonly why: EndedWhy;
+    }
   | { readonly kind: 'unknown' };
 
 /** Why a key is not good any more. */
@@ -64,11 +69,12 @@ export class Operators {
     if (login) {
       const { username, amr, authTimeMs, expiresAtMs, deviceId, publicLine } = login;
       const device = deviceId === undefined ? undefined : await this.#store.devices.findDevice(deviceId);
-      if (device?.revokedAtMs !== undefined) return { kind: 'ended', username, why: 'device_revoked' };
-      if (login.endedAtMs !== undefined) return { kind: 'ended', username, why: 'logged_out' };
-      if (login.expiresAtMs <= this.#clock.nowMs()) return { kind: 'ended', username, why: 'expired' };
+      const ended = (why: EndedWhy): KeyStanding => ({ kind: 'ended', username, publicLine, why });
+      if (device?.revokedAtMs !== undefined) return ended('device_revoked');
+      if (login.endedAtMs !== undefined) return ended('logged_out');
+      if (login.expiresAtMs <= this.#clock.nowMs()) return ended('expired');
       const account = await this.#store.accounts.findAccount(username);
-      if (!account || account.disabled) return { kind: 'ended', username, why: 'disabled' };
+      if (!account || account.disabled) return ended('disabled');
       const operator: ProvenOperator = {
         username,
         fingerprint,
@@ -83,9 +89,10 @@ export class Operators {
     }
     const key = await this.#store.accounts.findKey(fingerprint);
     if (!key) return { kind: 'unknown' };
-    const account = await this.#store.accounts.findAccount(key.username);
-    if (!account || account.disabled) return { kind: 'ended', username: key.username, why: 'disabled' };
-    return { kind: 'registered', username: key.username };
+    const { username, publicLine } = key;
+    const account = await this.#store.accounts.findAccount(username);
+    if (!account || account.disabled) return { kind: 'ended', username, publicLine, why: 'disabled' };
+    return { kind: 'registered', username };
   }
 
   /**

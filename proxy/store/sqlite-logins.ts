@@ -67,6 +67,14 @@ export class SqliteLogins implements LoginStore {
     ]);
   }
 
+  async loginsOnDevice(deviceId: string): Promise<readonly string[]> {
+    const rows = await this.#db.all<{ fingerprint: string }>(
+      'SELECT fingerprint FROM logins WHERE device_id = ?',
+      [deviceId],
+    );
+    return rows.map(({ fingerprint }) => fingerprint);
+  }
+
   async forgetLogins(beforeMs: number): Promise<number> {
     return (await this.#db.run('DELETE FROM logins WHERE expires_at_ms < ?', [beforeMs])).changes;
   }

@@ -109,6 +109,8 @@ export interface LoginStore {
   /** Notes that the login's key is used on this device, unless it is known to be used on one already. */
   bindDevice(fingerprint: string, deviceId: string): Promise<void>;
   endLogin(fingerprint: string, nowMs: number): Promise<void>;
+  /** Fingerprints of the logins that are used on the device. */
+  loginsOnDevice(deviceId: string): Promise<readonly string[]>;
   /** Forgets logins that expired before `beforeMs`; says how many. */
   forgetLogins(beforeMs: number): Promise<number>;
 }

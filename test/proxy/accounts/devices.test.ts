@@ -91,6 +91,16 @@ describe('a device', () => {
     });
   });
 
+  it('that is lost loses also what its login opened before it was enrolled', async () => {
+    const { administration, enrol, relays } = await withDevices();
+    const device = await enrol();
+    const [before, other] = [new PassThrough(), new PassThrough()];
+    relays.add({ username: 'alice', fingerprint: device.login.fingerprint }, before);
+    relays.add({ username: 'alice', fingerprint: 'SHA256:other' }, other);
+    expect(await administration.revoke(ROOT, device.id)).toEqual({ cut: 1 });
+    expect([before.destroyed, other.destroyed]).toEqual([true, false]);
+  });
+
   it('that is lost cannot keep its login by enrolling another device with it', async () => {
     const { administration, enrol, login, operatorOf, operators, devices, proofOf, relays } =
       await withDevices();

@@ -236,6 +236,20 @@ describe('an operator token', () => {
     }
   });
 
+  it('tells nobody but the holder of the key that its login has ended', async () => {
+    const proxy = await startTestProxy();
+    const { fingerprint, bearer } = await loggedIn(proxy, await proxy.addUser('alice'));
+    expect((await proxy.call('POST', '/api/logout', undefined, await bearer())).status).toBe(200);
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const token = await signOperatorToken({ privateKey, fingerprint }, proxy.identity.id, proxy.clock);
+    const headers = { authorization: `Bearer ${token}` };
+    expect(await proxy.call('GET', '/api/operator', undefined, headers)).toMatchObject({
+      status: 401,
+      body: { code: 'operator.unauthenticated' },
+    });
+    await proxy.auditHas('operator.refused', { reason: 'token_bad_signature' });
+  });
+
   it('opens nothing after logout or expiry, and says so', async () => {
     const proxy = await startTestProxy();
     const user = await proxy.addUser('alice');

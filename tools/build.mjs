@@ -30,6 +30,22 @@ const parts = [
     command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'],
   },
   {
+    name: 'connect',
+    // It takes the place of a file that tsc made.
+    follows: 'roles and command',
+    sources: ['tools/connect.vite.config.mjs'],
+    result: 'dist/cli/connect.js',
+    stamp: 'dist/cli/connect.js',
+    command: [
+      'node_modules/vite/bin/vite.js',
+      'build',
+      '--config',
+      'tools/connect.vite.config.mjs',
+      '--logLevel',
+      'warn',
+    ],
+  },
+  {
     name: 'page',
     sources: ['bastion/page', 'bastion/web/api.ts', 'package-lock.json'],
     result: 'dist/page/index.html',
@@ -78,8 +94,10 @@ function isStale(part) {
 }
 
 if (!onlyIfStale) rmSync(join(root, 'dist'), { recursive: true, force: true });
+const built = new Set();
 for (const part of parts) {
-  if (onlyIfStale && !isStale(part)) continue;
+  if (onlyIfStale && !built.has(part.follows) && !isStale(part)) continue;
+  built.add(part.name);
   process.stderr.write(`building ${part.name} …\n`);
   rmSync(join(root, part.stamp), { force: true });
   const [script, ...args] = part.command;

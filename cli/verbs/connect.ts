@@ -1,8 +1,5 @@
-import { connectHost } from '../../operator/connect.ts';
-import { openHome } from '../../operator/home.ts';
-import { systemClock } from '../../shared/clock.ts';
-import { keepHeapRoom } from '../../shared/heap-room.ts';
 import { examples, type RegisterVerb } from '../cli.ts';
+import { connectProcess } from '../connect.ts';
 
 /** `drawbridge connect`: ssh's ProxyCommand over HTTPS. */
 export const registerConnect: RegisterVerb = (program, cli) => {
@@ -14,15 +11,6 @@ export const registerConnect: RegisterVerb = (program, cli) => {
         '`drawbridge login` writes it into the ssh configuration for hosts that end in .wss.',
     )
     .option('--home <dir>', 'where the login is kept (env DRAWBRIDGE_HOME; ~/.drawbridge)')
-    .action((host: string, options: { home?: string }) => {
-      keepHeapRoom(systemClock);
-      return connectHost({
-        home: openHome(options.home, cli.env),
-        env: cli.env,
-        host,
-        input: process.stdin,
-        output: process.stdout,
-      });
-    });
+    .action((host: string, options: { home?: string }) => connectProcess({ host, ...options }, cli.env));
   examples(connect, ["ssh -o ProxyCommand='drawbridge connect %h' alice@web-1.acme"]);
 };

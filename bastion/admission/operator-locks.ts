@@ -60,7 +60,8 @@ export class OperatorLocks {
 
   /**
    * Locks an operator out: live sessions end before anything is stored. Also one who was never here.
-   * @throws `operator.too_many_locks`; `audit.unavailable`, `store.*`, when it holds only until the next start.
+   * @throws `operator.too_many_locks`; `audit.unavailable`, when it holds all the same, also after the next start;
+   *   `store.*`, when it holds only until then.
    */
   async lock(actor: Actor, operator: string, reason?: string): Promise<OperatorLock> {
     const { database, audit, clock, onLocked } = this.#options;
@@ -76,13 +77,16 @@ export class OperatorLocks {
     };
     this.#locks.set(operator, lock);
     onLocked(lock, actor);
-    await audit.append({ type: 'operator.locked', actor, operator, reason: lock.reason });
+    const entered = audit.append({ type: 'operator.locked', actor, operator, reason: lock.reason });
+    // Taking a right away must not hang on the log: what can't be entered is stored all the same.
+    entered.catch(() => undefined);
     await database.run(
       `INSERT INTO operator_locks (operator, reason, locked_by, locked_at_ms) VALUES (?, ?, ?, ?)
        ON CONFLICT (operator) DO UPDATE SET reason = excluded.reason, locked_by = excluded.locked_by,
          locked_at_ms = excluded.locked_at_ms`,
       [operator, lock.reason ?? null, actor, lock.lockedAtMs],
     );
+    await entered;
     return lock;
   }
 

@@ -165,6 +165,11 @@ export class Approvals {
         untilMs: nowMs + Math.min(...given.map((one) => one.forMs)),
       };
       await store.add(grant);
+      if (request.state.kind !== 'waiting') {
+        // Refused by nobody, but nobody waits: what was granted to one who was locked out meanwhile must not outlive that.
+        await store.end(grant.id, clock.nowMs());
+        throw notFound(id);
+      }
       const active = activate(grant, clock);
       if (active !== undefined) this.#grants.set(grant.id, active);
       this.#parked.delete(request.id);
@@ -193,7 +198,8 @@ export class Approvals {
 
   /**
    * Takes a grant back. Its sessions end before anything is stored: whatever is wrong with disk or log, it is gone.
-   * @throws `approval.not_found`; `audit.unavailable`, `store.*`, when it is gone all the same until the next start.
+   * @throws `approval.not_found`; `audit.unavailable`, when it is gone all the same; `store.*`, when it is gone until the
+   *   next start.
    */
   async revoke(actor: Actor, id: string, message?: string): Promise<void> {
     const grant = this.#grants.get(id);
@@ -202,8 +208,11 @@ export class Approvals {
     const { audit, clock, store } = this.#options;
     this.#grants.delete(id);
     this.#tell({ kind: 'revoked', grant });
-    await audit.append({ type: 'approval.revoked', actor, ...subjectOf(grant), message: plainText(message) });
+    const said = plainText(message);
+    const entered = audit.append({ type: 'approval.revoked', actor, ...subjectOf(grant), message: said });
+    entered.catch(() => undefined);
     await store.end(id, clock.nowMs());
+    await entered;
   }
 
   /** Ends what waits for an operator who is not let in any more. */

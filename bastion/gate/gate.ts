@@ -254,6 +254,7 @@ export class Gate {
     const { audit, log } = this.#options;
     this.#state = nextGateState(this.#state, { kind: 'open_failed', attempt });
     const wasOn = this.#state.kind === 'on';
+    this.#storeAsBefore();
     const reason = wasOn ? 'the change could not be stored; it is on as before' : 'on could not be stored';
     const type = wasOn ? 'access.turned_on' : 'access.turned_off';
     await audit
@@ -261,6 +262,21 @@ export class Gate {
       .catch((error: unknown) =>
         log.error({ err: error }, 'the failed change of access could not be audited'),
       );
+  }
+
+  /** What could not be stored may be there in part: a restart must not find what was said not to be. */
+  #storeAsBefore(): void {
+    const { dataDir, log } = this.#options;
+    const state = this.#state;
+    try {
+      if (state.kind !== 'on') removeAccess(dataDir);
+      else {
+        const { limit, ...said } = state.opening;
+        storeAccess(dataDir, { ...said, ...(limit === undefined ? {} : this.#endOf(limit)) });
+      }
+    } catch (error) {
+      log.error({ err: error }, 'the stored state of access could not be put back as it was');
+    }
   }
 
   #begin(): void {

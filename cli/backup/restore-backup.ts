@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { ACCESS_FILE } from '../../bastion/gate/access-file.ts';
 import { BASTION_MIGRATIONS } from '../../bastion/store/migrations.ts';
 import { readTar, type TarEntry } from '../../shared/archive/tar.ts';
 import { AuditLog } from '../../shared/audit/log.ts';
@@ -44,6 +45,8 @@ export async function restoreBackup(options: {
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
   try {
     const backup = await unpack(options.path, unfinished, options.signal);
+    // No backup of ours holds it; one that somebody has changed must not turn access on.
+    await rm(join(unfinished, ACCESS_FILE), { recursive: true, force: true });
     const place = {
       role: 'bastion' as const,
       configPath: '',

@@ -7,6 +7,7 @@ import { restoreBackup } from '../../../cli/backup/restore-backup.ts';
 import { AuditLog } from '../../../shared/audit/log.ts';
 import { systemClock } from '../../../shared/clock.ts';
 import { silentLogger } from '../../../shared/log.ts';
+import { filesOf, sha256, writeFiles } from '../../support/evidence-archive.ts';
 import { freePort } from '../../support/free-port.ts';
 import { startTestBastion } from '../../support/running-bastion.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -48,4 +49,31 @@ test('a backup of a running bastion is restored whole, verified, and with remote
     await expect(restoreBackup({ path: cut, dataDir: join(dir, 'from-cut') })).rejects.toThrow();
     expect(existsSync(join(dir, 'from-cut'))).toBe(false);
   }
+});
+
+test('a backup into which somebody has put that remote access is on is restored with it off', async () => {
+  const bastion = await startTestBastion();
+  const dir = temporaryDirectory();
+  const out = join(dir, 'backup.tar');
+  await makeBackup({
+    configPath: join(bastion.dir, 'bastion.yaml'),
+    out,
+    createdAt: '2030-01-01T00:00:00.000Z',
+    createdBy: 'a test',
+  });
+  const on = Buffer.from('{"v":1,"state":"on","since":"2020-01-01T00:00:00.000Z","by":"system"}');
+  const changed = (await filesOf(out)).flatMap((file) => {
+    if (file.name !== 'sums.json') return [file];
+    const sums = JSON.parse(file.content.toString()) as Record<string, string>;
+    const content = Buffer.from(JSON.stringify({ ...sums, 'data/access.json': sha256(on) }));
+    return [
+      { name: 'data/access.json', content: on },
+      { ...file, content },
+    ];
+  });
+  const path = join(dir, 'changed.tar');
+  await writeFiles(path, changed);
+  const dataDir = join(dir, 'restored');
+  await restoreBackup({ path, dataDir });
+  expect(existsSync(join(dataDir, 'access.json'))).toBe(false);
 });

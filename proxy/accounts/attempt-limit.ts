@@ -7,7 +7,7 @@ export interface AttemptRate {
   readonly refillMs: number;
 }
 
-/** Names that are remembered; beyond it, those that were used longest ago are forgotten. */
+/** Names of one band that are remembered; beyond it, those that were used longest ago are forgotten. */
 const REMEMBERED_LIMIT = 10_000;
 
 interface Bucket {
@@ -22,7 +22,11 @@ interface Bucket {
 export class AttemptLimit {
   readonly #rate: AttemptRate;
   readonly #clock: Clock;
-  readonly #buckets = new Map<string, Bucket>();
+  /**
+   * Names by how much they have used: nothing, 1 attempt, 2 to 3, 4 to 7, and so on. Each band forgets by itself, so that
+   * to name many others once each makes nobody forgotten who has used more.
+   */
+  readonly #bands: Map<string, Bucket>[] = [];
 
   constructor(rate: AttemptRate, clock: Clock) {
     this.#rate = rate;
@@ -31,7 +35,7 @@ export class AttemptLimit {
 
   /** Milliseconds until the name may try again; 0 when it may now. Takes nothing. */
   waitMs(name: string): number {
-    const bucket = this.#buckets.get(name);
+    const bucket = this.#find(name);
     if (!bucket) return 0;
     this.#refill(bucket);
     if (bucket.left >= 1) return 0;
@@ -40,21 +44,31 @@ export class AttemptLimit {
 
   /** Takes one attempt from the name. False when there was none left. */
   take(name: string): boolean {
-    const bucket = this.#buckets.get(name) ?? {
+    const bucket = this.#find(name) ?? {
       left: this.#rate.burst,
       updatedMs: this.#clock.monotonicMs(),
     };
     this.#refill(bucket);
+    const taken = bucket.left >= 1;
+    if (taken) bucket.left -= 1;
     this.#remember(name, bucket);
-    if (bucket.left < 1) return false;
-    bucket.left -= 1;
-    return true;
+    return taken;
   }
 
   /** Gives one attempt back: it turned out to be good. */
   giveBack(name: string): void {
-    const bucket = this.#buckets.get(name);
-    if (bucket) bucket.left = Math.min(this.#rate.burst, bucket.left + 1);
+    const bucket = this.#find(name);
+    if (!bucket) return;
+    bucket.left = Math.min(this.#rate.burst, bucket.left + 1);
+    this.#remember(name, bucket);
+  }
+
+  #find(name: string): Bucket | undefined {
+    for (const band of this.#bands) {
+      const bucket = band.get(name);
+      if (bucket) return bucket;
+    }
+    return undefined;
   }
 
   #refill(bucket: Bucket): void {
@@ -65,11 +79,19 @@ export class AttemptLimit {
   }
 
   #remember(name: string, bucket: Bucket): void {
+    for (const band of this.#bands) band.delete(name);
+    const number = bandOf(this.#rate.burst - bucket.left);
+    while (this.#bands.length <= number) this.#bands.push(new Map());
+    const band = this.#bands[number];
     // A Map keeps the order of insertion: the first is the one that was used longest ago.
-    this.#buckets.delete(name);
-    this.#buckets.set(name, bucket);
-    if (this.#buckets.size <= REMEMBERED_LIMIT) return;
-    const oldest = this.#buckets.keys().next();
-    if (!oldest.done) this.#buckets.delete(oldest.value);
+    band?.set(name, bucket);
+    if (band === undefined || band.size <= REMEMBERED_LIMIT) return;
+    const oldest = band.keys().next();
+    if (!oldest.done) band.delete(oldest.value);
   }
+}
+
+/** 0 for nothing used, 1 for one attempt, and one more for each doubling. */
+function bandOf(used: number): number {
+  return 32 - Math.clz32(Math.ceil(used));
 }

@@ -36,6 +36,13 @@ describe('a limit of attempts', () => {
     expect(limit.take('a')).toBe(false);
   });
 
+  it('does not forget what a name has used because many others were named once', () => {
+    const limit = new AttemptLimit({ burst: 20, refillMs: 10 ** 9 }, new FakeClock());
+    for (let number = 0; number < 19; number++) limit.take('alice');
+    for (let number = 0; number < 10_001; number++) limit.take(`name ${number}`);
+    expect([limit.take('alice'), limit.take('alice')]).toEqual([true, false]);
+  });
+
   it('forgets the names that were used longest ago, so that strangers cannot fill the memory', () => {
     const limit = new AttemptLimit({ burst: 1, refillMs: 10 ** 9 }, new FakeClock());
     limit.take('first');

@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type BastionWeb, startBastionWeb } from '../support/bastion-web.ts';
 import { launchBrowser, openWindow, screenshot } from '../support/browser.ts';
 import { fillBastion, signInAtPage } from '../support/page-fixture.ts';
+
+const AXE_SOURCE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser: Browser;
 let web: BastionWeb;
@@ -11,6 +15,13 @@ beforeAll(async () => {
   browser = await launchBrowser();
   web = await startBastionWeb();
   ids = await fillBastion(web);
+  const waits = {
+    operator: 'chandrasekhar.ramanujan',
+    reason: 'Ticket 4711: the ingest queue of db-1 is stuck',
+  };
+  const granted = await web.desk.ask({ operator: 'bob', host: 'mam-ingest-2', reason: 'Upgrade to 4.2' });
+  await web.desk.grant('admin:carol', granted.id);
+  await web.desk.ask({ ...waits, approversNeeded: 2, approvedBy: ['admin:carol'] });
 });
 afterAll(async () => {
   await browser.close();
@@ -29,9 +40,20 @@ async function expectNoSidewaysScroll(page: Page) {
   expect(overflow).toBeLessThanOrEqual(0);
 }
 
+/** Faults of accessibility, as axe-core finds them (WCAG 2.2 A and AA, and its good practice). */
+async function accessibilityFaults(page: Page, view: string): Promise<readonly string[]> {
+  await page.evaluate(AXE_SOURCE);
+  const found = await page.evaluate<readonly string[]>(
+    `axe.run(document, { exclude: [['.ap-player']] }).then(({ violations }) => violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => id + ': ' + target + ': ' + failureSummary)))`,
+  );
+  return found.map((fault) => `${view}: ${fault}`);
+}
+
 test.each(looks)('every view fits $width px in $colorScheme', async ({ width, colorScheme }) => {
   const window = await openWindow(browser, { width, height: width < 500 ? 844 : 900, colorScheme });
   const { page } = window;
+  const faults: string[] = [];
   const name = (view: string) => `${view}-${width}-${colorScheme}`;
   const username = `look-${width}-${colorScheme}`;
   const admin = { username, ...(await web.addAdmin(username, 'admin')) };
@@ -41,6 +63,7 @@ test.each(looks)('every view fits $width px in $colorScheme', async ({ width, co
   await signInAtPage(page, web.url, admin);
   const views: [view: string, path: string, ready: string][] = [
     ['overview', '/', 'Recording and audit log work'],
+    ['approvals', '/approvals', 'Upgrade to 4.2'],
     ['sessions', '/sessions', 'systemctl restart nginx'],
     ['session', `/sessions/${ids.shell}`, 'SHA-256'],
     ['audit', '/audit', 'operator.refused'],
@@ -52,6 +75,7 @@ test.each(looks)('every view fits $width px in $colorScheme', async ({ width, co
     await page.goto(web.url + path);
     await page.getByText(ready).locator('visible=true').first().waitFor();
     await expectNoSidewaysScroll(page);
+    if (width !== 360) faults.push(...(await accessibilityFaults(page, view)));
     await screenshot(page, name(view));
   }
   await page.goto(`${web.url}/sessions/${ids.shell}?t=1.5`);
@@ -61,6 +85,8 @@ test.each(looks)('every view fits $width px in $colorScheme', async ({ width, co
   await page.goto(web.url);
   await page.getByRole('button', { name: 'Turn off…' }).click();
   await page.getByRole('dialog').waitFor();
+  faults.push(...(await accessibilityFaults(page, 'turn-off')));
   await screenshot(page, name('turn-off'));
   await window.close();
+  expect(faults).toEqual([]);
 });

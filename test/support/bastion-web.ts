@@ -12,10 +12,10 @@ import { PolicyStore } from '../../bastion/policy/policy-store.ts';
 import { BASTION_MIGRATIONS } from '../../bastion/store/migrations.ts';
 import { createWebServer, type WebServerDeps } from '../../bastion/web/server.ts';
 import { systemClock } from '../../shared/clock.ts';
-import { DrawbridgeError } from '../../shared/errors.ts';
 import { silentLogger } from '../../shared/log.ts';
 import { Database } from '../../shared/store/database.ts';
 import { FakeBastionService } from './fake-bastion-service.ts';
+import { FakeDesk } from './fake-desk.ts';
 import { createTemporaryDirectory } from './temporary-directory.ts';
 import { createTestCertificate } from './test-certificate.ts';
 import { totpCode } from './totp.ts';
@@ -45,6 +45,7 @@ export interface BastionWeb {
   readonly ca: string;
   readonly service: FakeBastionService;
   readonly admins: AdminAccounts;
+  readonly desk: FakeDesk;
   fetch(path: string, options?: WebRequest): Promise<WebAnswer>;
   addAdmin(username: string, role: AdminRole): Promise<NewAdminCredentials>;
   /** Makes an administrator of this role and signs them in; gives headers that carry the cookie. */
@@ -85,11 +86,12 @@ export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): P
     access: () => 'on',
     clock: systemClock,
   });
+  const desk = new FakeDesk(service);
   const deps: WebServerDeps = {
     service,
     policies,
     admins,
-    desk: emptyDesk(),
+    desk,
     acceptor: {
       handleUpgrade: (_request, socket) => void socket.end('HTTP/1.1 426 Upgrade Required\r\n\r\n'),
     },
@@ -111,6 +113,7 @@ export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): P
     ca,
     service,
     admins,
+    desk,
     fetch,
     addAdmin: (username, role) => admins.create({ username, role }),
     async signIn(role) {
@@ -159,21 +162,4 @@ async function fetchWith(base: string, ca: string, path: string, options: WebReq
     json = undefined;
   }
   return { status: response.statusCode, headers: response.headers, text: received, json };
-}
-
-/** A desk at which nobody waits. */
-function emptyDesk(): WebServerDeps['desk'] {
-  const nothing = async (): Promise<never> => {
-    throw new DrawbridgeError('approval.not_found', 'No request waits.');
-  };
-  return {
-    list: () => ({ requests: [], grants: [] }),
-    grant: nothing,
-    refuse: nothing,
-    revoke: nothing,
-    locks: () => [],
-    lock: nothing,
-    unlock: nothing,
-    endSessions: () => 0,
-  };
 }

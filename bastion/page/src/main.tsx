@@ -6,6 +6,7 @@ import './styles/base.css';
 import './styles/shell.css';
 import './styles/controls.css';
 import './styles/views.css';
+import './styles/approvals.css';
 
 const root = document.getElementById('page');
 if (root !== null) render(<App api={createApiClient()} />, root);

@@ -1,11 +1,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Status } from '../../web/api.ts';
+import type { ApprovalList } from '../../web/approvals-api.ts';
 import { usePage } from './data/context.ts';
 import type { UpdatesState } from './data/updates.ts';
-import { useResource } from './data/use-resource.ts';
+import { type Resource, useResource } from './data/use-resource.ts';
 import { Link, useLocation } from './router.tsx';
 import { Icon, type IconName } from './ui/icon.tsx';
 import { AccountView } from './views/account.tsx';
+import { ApprovalsView } from './views/approvals.tsx';
 import { AuditView } from './views/audit.tsx';
 import { HostsView } from './views/hosts.tsx';
 import { OverviewView } from './views/overview.tsx';
@@ -15,6 +17,7 @@ import { SessionsView } from './views/sessions.tsx';
 
 const PLACES: readonly { href: string; name: string; icon: IconName }[] = [
   { href: '/', name: 'Overview', icon: 'gate' },
+  { href: '/approvals', name: 'Approvals', icon: 'hand' },
   { href: '/sessions', name: 'Sessions', icon: 'terminal' },
   { href: '/audit', name: 'Audit log', icon: 'list' },
   { href: '/hosts', name: 'Hosts', icon: 'server' },
@@ -29,6 +32,13 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
   const { path } = useLocation();
   const { me } = usePage();
   const status = useResource<Status>('/api/status', ({ type }) => STATUS_EVENTS.test(type));
+  const approvals = useResource<ApprovalList>('/api/approvals', ({ type }) =>
+    /^(approval|access|policy|operator)\./.test(type),
+  );
+  const counts: Readonly<Record<string, { count: number; what: string }>> = {
+    '/sessions': { count: status.data?.liveSessions ?? 0, what: 'live' },
+    '/approvals': { count: approvals.data?.requests.length ?? 0, what: 'waiting' },
+  };
   const main = useRef<HTMLElement>(null);
   const place = PLACES.findLast(({ href }) => (href === '/' ? path === '/' : path.startsWith(href)));
   useEffect(() => {
@@ -52,12 +62,7 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
             <Link key={href} href={href} class="place" current={place?.href === href}>
               <Icon name={icon} />
               <span>{name}</span>
-              {href === '/sessions' && (status.data?.liveSessions ?? 0) > 0 && (
-                <span class="count" title="live sessions">
-                  {status.data?.liveSessions}
-                  <span class="sr-only"> live</span>
-                </span>
-              )}
+              <Count {...counts[href]} />
             </Link>
           ))}
         </nav>
@@ -73,19 +78,38 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
       </header>
       <main id="main" class="content" ref={main} tabIndex={-1}>
         <ConnectionNote />
-        <View path={path} status={status} />
+        <View path={path} status={status} approvals={approvals} />
         <footer class="zone">Times are in {Intl.DateTimeFormat().resolvedOptions().timeZone}.</footer>
       </main>
     </div>
   );
 }
 
-function View({ path, status }: { path: string; status: ReturnType<typeof useResource<Status>> }) {
+/** How many there are of what wants a look. */
+function Count({ count = 0, what }: { count?: number; what?: string }) {
+  if (count === 0) return null;
+  return (
+    <span class={`count count-${what}`} title={what}>
+      {count}
+      <span class="sr-only"> {what}</span>
+    </span>
+  );
+}
+
+interface ViewProps {
+  readonly path: string;
+  readonly status: Resource<Status>;
+  readonly approvals: Resource<ApprovalList>;
+}
+
+function View({ path, status, approvals }: ViewProps) {
   const session = /^\/sessions\/([^/]+)$/.exec(path)?.[1];
   if (session !== undefined) return <SessionView key={session} id={decodeURIComponent(session)} />;
   switch (path) {
     case '/':
-      return <OverviewView status={status} />;
+      return <OverviewView status={status} approvals={approvals} />;
+    case '/approvals':
+      return <ApprovalsView approvals={approvals} />;
     case '/sessions':
       return <SessionsView />;
     case '/audit':

@@ -45,6 +45,14 @@ export function durationWords(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** `15 minutes`, `1 hour`, `2 hours`: a length that somebody chose. */
+export function lengthWords(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes > 0 && minutes % 1_440 === 0) return countWords(minutes / 1_440, 'day');
+  if (minutes > 0 && minutes % 60 === 0) return countWords(minutes / 60, 'hour');
+  return minutes < 1 || minutes > 60 ? durationWords(ms) : countWords(minutes, 'minute');
+}
+
 /** `just now`, `4 min ago`, `in 2 h 10 min`. Clocks differ: a few seconds ahead still count as now. */
 export function relativeWords(atMs: number, nowMs: number): string {
   const distance = Math.abs(atMs - nowMs);

@@ -30,3 +30,13 @@ export function Elapsed({ since }: { since: string }) {
   const now = useNow(1_000);
   return <span class="figures">{durationWords(Math.max(0, now - Date.parse(since)))}</span>;
 }
+
+/** What is left until a moment, second by second; `over` when nothing is. */
+export function Countdown({ until, over }: { until: string; over: string }) {
+  const leftMs = Date.parse(until) - useNow(1_000);
+  return (
+    <time class="figures" dateTime={until} title={`${localTime(until, 'exact')} · ${until}`}>
+      {leftMs <= 0 ? over : durationWords(leftMs)}
+    </time>
+  );
+}

@@ -6,6 +6,8 @@ import { actorWords, countWords } from '../ui/format.ts';
 import { ErrorNote } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
+import { ReasonField, withReason } from './reason-field.tsx';
+import { TurnOn } from './turn-on.tsx';
 
 interface AccessPanelProps {
   readonly status: Status;
@@ -31,7 +33,8 @@ export function AccessPanel({ status, onChanged }: AccessPanelProps) {
         <p class="access-detail">
           {access.state === 'on' && access.until !== undefined && (
             <strong>
-              Turns itself off <Moment at={access.until} relative />.{' '}
+              Turns itself off <Moment at={access.until} relative />
+              {access.outsideWindows === true && ', and until then the windows of the policy do not count'}.{' '}
             </strong>
           )}
           Since <Moment at={access.since} />, by {actorWords(access.by)}
@@ -108,81 +111,4 @@ function TurnOff({ live, onChanged, onClose }: ChangeProps & { live: number }) {
       </form>
     </Dialog>
   );
-}
-
-const PERIODS = [
-  { value: '1h', words: '1 hour' },
-  { value: '4h', words: '4 hours' },
-  { value: '8h', words: '8 hours' },
-  { value: '', words: 'Until turned off' },
-] as const;
-
-function TurnOn({ onChanged, onClose }: ChangeProps) {
-  const { api } = usePage();
-  const [period, setPeriod] = useState('4h');
-  const [reason, setReason] = useState('');
-  const change = useAction(async () => {
-    const body = { state: 'on', ...(period === '' ? {} : { for: period }), ...withReason(reason) };
-    onChanged(await api.send<Access>('PUT', '/api/access', { body }));
-  });
-  return (
-    <Dialog title="Turn remote access on?" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          change.run();
-        }}
-      >
-        <p>
-          The vendor's operators can then reach your hosts, as far as your policy allows. Everything is
-          recorded.
-        </p>
-        <fieldset class="choices">
-          <legend>For how long</legend>
-          {PERIODS.map(({ value, words }) => (
-            <label key={value} class="choice">
-              <input
-                type="radio"
-                name="period"
-                value={value}
-                checked={period === value}
-                onChange={() => setPeriod(value)}
-              />
-              <span>{words}</span>
-            </label>
-          ))}
-        </fieldset>
-        <ReasonField value={reason} onInput={setReason} />
-        {change.error !== undefined && <ErrorNote error={change.error} />}
-        <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Leave it off
-          </button>
-          <button type="submit" class="primary" disabled={change.running}>
-            Turn on
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
-
-function ReasonField({ value, onInput }: { value: string; onInput: (value: string) => void }) {
-  return (
-    <label>
-      <span>
-        Reason <span class="muted">(optional, goes into the audit log)</span>
-      </span>
-      <input
-        name="reason"
-        maxLength={200}
-        value={value}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
-    </label>
-  );
-}
-
-function withReason(reason: string): { reason?: string } {
-  return reason.trim() === '' ? {} : { reason: reason.trim() };
 }

@@ -1,16 +1,24 @@
-import type { ComponentChildren } from 'preact';
 import type { SessionList, Status } from '../../../web/api.ts';
+import type { ApprovalList } from '../../../web/approvals-api.ts';
 import type { Resource } from '../data/use-resource.ts';
 import { useResource } from '../data/use-resource.ts';
 import { Link } from '../router.tsx';
-import { countWords, sizeWords } from '../ui/format.ts';
+import { countWords } from '../ui/format.ts';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
-import { Moment } from '../ui/time.tsx';
 import { AccessPanel } from './access-panel.tsx';
+import { ApprovalRequests } from './approval-requests.tsx';
+import { EvidenceCard } from './evidence-card.tsx';
+import { type Health, HealthCard } from './health-card.tsx';
 import { SessionRows } from './session-rows.tsx';
 
 /** At a glance: is access on, who is in, is the evidence whole. */
-export function OverviewView({ status }: { status: Resource<Status> }) {
+export function OverviewView({
+  status,
+  approvals,
+}: {
+  status: Resource<Status>;
+  approvals: Resource<ApprovalList>;
+}) {
   const live = useResource<SessionList>('/api/sessions?live=true&limit=200', ({ type }) =>
     /^(session|access|shell|exec)\./.test(type),
   );
@@ -32,6 +40,7 @@ export function OverviewView({ status }: { status: Resource<Status> }) {
       <h1 class="sr-only">Overview</h1>
       <AccessPanel status={data} onChanged={(access) => status.replace({ ...data, access })} />
       {status.error !== undefined && <ErrorNote error={status.error} retry={status.reload} />}
+      <Waiting approvals={approvals} />
       <section class="block" aria-labelledby="live-title">
         <div class="block-head">
           <h2 id="live-title">In right now</h2>
@@ -47,6 +56,21 @@ export function OverviewView({ status }: { status: Resource<Status> }) {
           <EvidenceCard status={data} />
         </div>
       </section>
+    </section>
+  );
+}
+
+/** Requests that wait; nothing when there are none, since that is how it is nearly always. */
+function Waiting({ approvals: { data, error, reload } }: { approvals: Resource<ApprovalList> }) {
+  if (error !== undefined) return <ErrorNote error={error} retry={reload} />;
+  if (data === undefined || data.requests.length === 0) return null;
+  return (
+    <section class="block" aria-labelledby="waiting-title">
+      <div class="block-head">
+        <h2 id="waiting-title">Waiting for your answer</h2>
+        <Link href="/approvals">All approvals</Link>
+      </div>
+      <ApprovalRequests requests={data.requests} onAnswered={reload} />
     </section>
   );
 }
@@ -71,39 +95,6 @@ function LiveSessions({ live, on }: { live: Resource<SessionList>; on: boolean }
   return <SessionRows sessions={live.data.sessions} />;
 }
 
-type Health = 'good' | 'warn' | 'bad' | 'idle';
-
-interface HealthCardProps {
-  readonly title: string;
-  readonly health: Health;
-  readonly summary: string;
-  readonly facts: readonly (readonly [string, ComponentChildren])[];
-  readonly problem?: string | undefined;
-  readonly more?: ComponentChildren;
-}
-
-function HealthCard({ title, health, summary, facts, problem, more }: HealthCardProps) {
-  return (
-    <article class={`card health health-${health}`}>
-      <h3>{title}</h3>
-      <p class="health-summary">
-        <span class="dot" aria-hidden="true" />
-        {summary}
-      </p>
-      {problem !== undefined && <p class="health-problem">{problem}</p>}
-      <dl class="facts compact-facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      {more !== undefined && <p class="health-more">{more}</p>}
-    </article>
-  );
-}
-
 function UplinkCard({ status: { uplinks, access } }: { status: Status }) {
   const connected = uplinks.filter(({ state }) => state === 'connected');
   const proxy = uplinks[0]?.proxy;
@@ -117,7 +108,7 @@ function UplinkCard({ status: { uplinks, access } }: { status: Status }) {
       title="Connection to the vendor"
       health={health}
       summary={summary}
-      problem={connected.length === uplinks.length ? undefined : problem}
+      problems={problem === undefined || connected.length === uplinks.length ? [] : [problem]}
       facts={[
         ['Proxy', proxy ?? 'not joined'],
         ['Tunnels', `${connected.length} of ${uplinks.length}`],
@@ -142,32 +133,12 @@ function HostsCard({ status: { hosts } }: { status: Status }) {
       title="Hosts"
       health={hosts.total === 0 ? 'idle' : offline === 0 ? 'good' : 'warn'}
       summary={hosts.total === 0 ? 'None yet' : summary}
+      problems={[]}
       facts={[
         ['Online', hosts.online.toLocaleString()],
         ['Known', hosts.total.toLocaleString()],
       ]}
       more={<Link href="/hosts">{hosts.total === 0 ? 'Add the first host' : 'Show hosts'}</Link>}
-    />
-  );
-}
-
-function EvidenceCard({ status: { evidence } }: { status: Status }) {
-  const { problem, warning, lastCheckpointAt } = evidence;
-  return (
-    <HealthCard
-      title="Evidence"
-      health={problem !== undefined ? 'bad' : warning === undefined ? 'good' : 'warn'}
-      summary={problem === undefined ? 'Recording and audit log work' : 'No session is admitted'}
-      problem={problem ?? warning}
-      facts={[
-        ['Audit log', countWords(evidence.auditEvents, 'event')],
-        [
-          'Last checkpoint',
-          lastCheckpointAt === undefined ? 'none yet' : <Moment at={lastCheckpointAt} relative />,
-        ],
-        ['Recordings', sizeWords(evidence.recordingsBytes)],
-        ['Free space', sizeWords(evidence.diskFreeBytes)],
-      ]}
     />
   );
 }

@@ -1,0 +1,80 @@
+import type { ComponentChildren } from 'preact';
+import type { Status } from '../../../web/api.ts';
+import { countWords, sizeWords } from '../ui/format.ts';
+import { Moment } from '../ui/time.tsx';
+import { type Health, HealthCard } from './health-card.tsx';
+
+type Evidence = Status['evidence'];
+
+/** Whether what is kept of the sessions is whole, witnessed and shipped. */
+export function EvidenceCard({ status: { evidence } }: { status: Status }) {
+  const { lastCheckpointAt } = evidence;
+  const [health, summary] = evidenceWords(evidence);
+  return (
+    <HealthCard
+      title="Evidence"
+      health={health}
+      summary={summary}
+      problems={problemsOf(evidence)}
+      facts={[
+        ['Audit log', countWords(evidence.auditEvents, 'event')],
+        [
+          'Last checkpoint',
+          lastCheckpointAt === undefined ? 'none yet' : <Moment at={lastCheckpointAt} relative />,
+        ],
+        ['Witness', witnessWords(evidence.witness)],
+        ...evidence.shipping.map((target): [string, ComponentChildren] => [
+          `Shipped to ${target.name}`,
+          shippingWords(target),
+        ]),
+        ['Recordings', sizeWords(evidence.recordingsBytes)],
+        ['Free space', sizeWords(evidence.diskFreeBytes)],
+      ]}
+    />
+  );
+}
+
+/** What the card says in one line; the worst first. */
+export function evidenceWords({ problem, warning, witness, shipping }: Evidence): [Health, string] {
+  if (problem !== undefined) return ['bad', 'No session is admitted'];
+  if (witness.state === 'refused') return ['bad', 'The witness refuses this history'];
+  const isShort =
+    warning !== undefined ||
+    witness.state === 'behind' ||
+    shipping.some(({ state }) => state !== 'current') ||
+    witness.problem !== undefined;
+  return isShort ? ['warn', 'Needs a look'] : ['good', 'Recording and audit log work'];
+}
+
+function problemsOf({ problem, warning, witness, shipping }: Evidence): readonly string[] {
+  const all = [
+    problem,
+    warning,
+    witness.problem === undefined ? undefined : `Witness: ${witness.problem}`,
+    ...shipping.map((target) =>
+      target.problem === undefined ? undefined : `${target.name}: ${target.problem}`,
+    ),
+  ];
+  return [...new Set(all.filter((one) => one !== undefined))];
+}
+
+function witnessWords({ state, witnessedAt }: Evidence['witness']): ComponentChildren {
+  const at = witnessedAt === undefined ? undefined : <Moment at={witnessedAt} relative />;
+  switch (state) {
+    case 'none':
+      return 'none';
+    case 'pending':
+      return 'first one on its way';
+    case 'current':
+      return at === undefined ? 'up to date' : <>signed {at}</>;
+    case 'behind':
+      return at === undefined ? 'behind' : <>behind since {at}</>;
+    case 'refused':
+      return 'refuses';
+  }
+}
+
+function shippingWords({ state, behind }: Evidence['shipping'][number]): string {
+  if (state === 'current') return 'up to date';
+  return `${state === 'failing' ? 'failing' : 'behind'}, ${countWords(behind, 'event')} to go`;
+}

@@ -22,7 +22,8 @@ export function matchExpression(
   filter: { readonly operator?: string; readonly host?: string } = {},
 ): string {
   // Beginnings of words are not looked for: one that thousands of words share takes FTS5 minutes.
-  const terms = words.map((word) => `"${word.replaceAll('"', ' ')}"`);
+  // A quote would end the string, and a NUL the whole expression.
+  const terms = words.map((word) => `"${word.replaceAll(/["\0]/g, ' ')}"`);
   const tags = tagTokens(filter).map((tag) => `about : "${tag}"`);
   return [...tags, ...terms].join(' AND ');
 }

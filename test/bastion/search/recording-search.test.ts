@@ -119,6 +119,7 @@ describe('the search index', () => {
       { numRuns: 150 },
     );
     expect(matchExpression(wordsOf('x" OR "text'))).not.toContain('" OR "');
+    expect((await searchScreens(store, { text: 'some\0text', limit: 10 })).complete).toBe(true);
   });
 
   it('forgets a recording that was deleted', async () => {

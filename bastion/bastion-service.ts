@@ -1,5 +1,5 @@
 import { wholeLinesSize } from '../recordings/cast-reader.ts';
-import { liveRecording } from '../recordings/live.ts';
+import { type KeyframeAt, liveRecording } from '../recordings/live.ts';
 import type { Actor, AuditEvent, AuditQuery, AuditSource } from '../shared/audit/event.ts';
 import type { AuditLog } from '../shared/audit/log.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -50,6 +50,8 @@ export interface BastionServiceParts {
   readonly keepingWarning: () => string | undefined;
   readonly witness: () => WitnessSummary;
   readonly shipping: () => readonly ShipSummary[];
+  /** Where who joins a long session late may begin. */
+  readonly keyframeAt: (session: string, channel: number, offsetBytes: number) => ReturnType<KeyframeAt>;
   readonly clock: Clock;
 }
 
@@ -152,7 +154,10 @@ export class LocalBastionService implements BastionService {
       if (channel.recording === undefined) continue;
       const { session, recording } = await this.#findRecording(id, channel.number);
       await this.#viewed(actor, session, recording, 'live');
-      return liveRecording(recording.path, channel.recording, signal);
+      // Without an index, everything is shown from the start: that takes longer, and ends at the same screen.
+      const keyframeAt: KeyframeAt = (offsetBytes) =>
+        this.#parts.keyframeAt(id, channel.number, offsetBytes).catch(() => undefined);
+      return liveRecording(recording.path, channel.recording, signal, keyframeAt);
     }
     throw new DrawbridgeError(
       'recording.not_found',

@@ -279,6 +279,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     keepingWarning: () => recordings.retention.warning,
     witness: () => witness.summary(),
     shipping,
+    keyframeAt: (...place) => recordings.library.keyframeAt(...place),
     clock,
   });
   const policyAdministration = new PolicyAdministration({

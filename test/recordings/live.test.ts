@@ -2,8 +2,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readCast } from '../../recordings/cast-reader.ts';
-import { type LiveRecordingEvent, liveRecording } from '../../recordings/live.ts';
+import type { Keyframe } from '../../recordings/indexing/index-format.ts';
+import { indexRecording } from '../../recordings/indexing/index-recording.ts';
+import { type KeyframeAt, type LiveRecordingEvent, liveRecording } from '../../recordings/live.ts';
 import { Recorder } from '../../recordings/recorder.ts';
+import { Screen } from '../../recordings/screen/screen.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { castHeader } from '../support/cast-header.ts';
 import { createTemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
@@ -23,6 +26,19 @@ async function wholeFile(path: string): Promise<LiveRecordingEvent[]> {
   const items: LiveRecordingEvent[] = [];
   for await (const item of readCast(path)) items.push(item);
   return [...items, { kind: 'end' }];
+}
+
+/** The screen that these events leave behind. */
+async function shownAfter(events: readonly LiveRecordingEvent[]): Promise<string> {
+  const { width, height } = castHeader();
+  const screen = new Screen({ cols: width, rows: height });
+  for (const event of events) {
+    if (event.kind === 'event' && event.code === 'o') screen.write(event.data);
+  }
+  await screen.settled();
+  const dump = screen.dump();
+  screen.close();
+  return dump;
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -79,6 +95,51 @@ describe('liveRecording', () => {
       if (event.kind === 'event' && event.code === 'o') seenBytes += event.data.length;
     }
     expect(seenBytes).toBe(2000 * 32_768);
+  });
+
+  it('lets who comes late begin at a keyframe, and shows them the same screen as who was there from the start', async () => {
+    const recorder = start();
+    const filler = 'The same line of output over and over again.\r\n'.repeat(400);
+    for (let n = 0; n < 120; n++) recorder.output(Buffer.from(`\u001b[3${n % 8}mpart ${n}\r\n${filler}`));
+    const keyframes: Keyframe[] = [];
+    for await (const { next } of indexRecording(recorder.path, { endBytes: recorder.sizeBytes })) {
+      if (next !== undefined) keyframes.push(next);
+    }
+    const keyframeAt: KeyframeAt = async (offsetBytes) =>
+      keyframes.filter((keyframe) => keyframe.offsetBytes <= offsetBytes).at(-1);
+    const late: LiveRecordingEvent[] = [];
+    const watching = (async () => {
+      for await (const event of liveRecording(recorder.path, recorder, undefined, keyframeAt))
+        late.push(event);
+    })();
+    await waitFor(() => late.length > 3);
+    recorder.output(Buffer.from('and on it goes'));
+    await recorder.close();
+    await watching;
+    const whole = await wholeFile(recorder.path);
+    const newest = keyframes.at(-1);
+    expect(late.slice(0, 3)).toEqual([
+      whole[0],
+      expect.objectContaining({ code: 'r', data: `${newest?.cols}x${newest?.rows}` }),
+      expect.objectContaining({ code: 'o', data: newest?.screen }),
+    ]);
+    // From there on it is the file, with nothing twice and nothing left out.
+    expect(late.slice(3)).toEqual(whole.slice(3 - late.length));
+    expect(late.length).toBeLessThan(whole.length / 2);
+    expect(await shownAfter(late)).toBe(await shownAfter(whole));
+  });
+
+  it('shows everything to who is behind while there is no keyframe', async () => {
+    const recorder = start();
+    for (let n = 0; n < 40; n++) recorder.output(Buffer.alloc(64 * 1024, 0x61));
+    const watching = (async () => {
+      const seen: LiveRecordingEvent[] = [];
+      const none: KeyframeAt = async () => undefined;
+      for await (const event of liveRecording(recorder.path, recorder, undefined, none)) seen.push(event);
+      return seen;
+    })();
+    await recorder.close();
+    expect(await watching).toEqual(await wholeFile(recorder.path));
   });
 
   it('ends without an end when its signal is aborted while it waits', async () => {

@@ -110,8 +110,9 @@ export function sessionRoutes(app: WebApp, context: RouteContext): void {
       schema: {
         summary: 'A live session as server-sent events; audited',
         description:
-          'First the header of the asciicast file, then its events as `[seconds, code, data]`, from the start of ' +
-          'the recording; at its end one event named `done`.',
+          'First the header of the asciicast file, then its events as `[seconds, code, data]`; at its end one event ' +
+          'named `done`. Who is far behind, because they join a long session or are slow, gets the size (`r`) and ' +
+          'the screen (`o`) of a moment ago instead of what was before, and every event from there on.',
         tags: ['sessions'],
         params: sessionIdSchema,
       },

@@ -15,8 +15,8 @@ export interface PlayerDriver {
 export type LiveState = 'connecting' | 'live' | 'lost' | 'ended';
 
 /**
- * A player driver that follows a live session. The bastion sends the recording from its start, so that after a lost
- * connection the screen is simply built anew.
+ * A player driver that follows a live session. The bastion sends the recording from its start or from a whole screen,
+ * so that after a lost connection the screen is simply built anew.
  */
 export function liveDriver(
   url: string,

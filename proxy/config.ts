@@ -12,6 +12,7 @@ import {
   tlsSection,
 } from '../shared/config/fields.ts';
 import { LOGIN_LIFETIME_MAX_S } from '../shared/identity/claims.ts';
+import { userCertificatesSection } from './certificates/config.ts';
 import { providersSection } from './providers/config.ts';
 
 const MINUTE_MS = 60_000;
@@ -42,6 +43,8 @@ export const proxyConfigSchema = z.strictObject({
       lifetime: durationBetween(MINUTE_MS, LOGIN_LIFETIME_MAX_MS, '1m to 8h').prefault('8h'),
     })
     .prefault({}),
+  /** OpenSSH user certificates at the SSH port; not given: none is accepted. */
+  userCertificates: userCertificatesSection.exactOptional(),
   /** How long live sessions may go on when the proxy stops. */
   drain: durationBetween(0, 60 * MINUTE_MS, '0s to 60m').prefault(DRAIN_DEFAULT),
 });

@@ -25,6 +25,7 @@ import { SecurityKeys } from './accounts/security-keys.ts';
 import { SignIn } from './accounts/sign-in.ts';
 import { SignInLimit } from './accounts/sign-in-limit.ts';
 import { ProxyAdministration } from './administration.ts';
+import { UserCertificates } from './certificates/user-certificates.ts';
 import type { ProxyConfig } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { Enrolments } from './enrolment/enrolment.ts';
@@ -89,7 +90,9 @@ async function start(
   const directory = new MemoryDirectory();
   const relays = new Relays();
   const passwords = new PasswordHasher();
-  const operators = new Operators(store, clock, config.logins.lifetime);
+  const certificates =
+    config.userCertificates && (await UserCertificates.open(config.userCertificates, { clock, log }));
+  const operators = new Operators(store, clock, config.logins.lifetime, certificates);
   const refusals = new Refusals(audit, clock);
   const { accounts, factors } = store;
   const limit = new SignInLimit(clock);

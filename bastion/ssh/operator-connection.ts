@@ -100,6 +100,8 @@ export class OperatorConnection {
       banner: bannerText(services.bastionName, closesAt()),
       loginGraceMs: LOGIN_GRACE_MS,
       maxAuthTries: MAX_AUTH_TRIES,
+      // Only for the key in them, which the pass binds: what the certificate says, the proxy has judged.
+      certificates: true,
       clock: services.clock,
       log: services.log,
       onAuth: (attempt) => this.#authenticate(attempt),

@@ -1,6 +1,8 @@
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { LOGIN_LIFETIME_MAX_S, type ProviderEvidence } from '../../shared/identity/claims.ts';
+import type { UserCertificate } from '../../shared/ssh/certificate.ts';
+import type { CertificateFault, UserCertificates } from '../certificates/user-certificates.ts';
 import type { Store } from '../store/store.ts';
 
 /** Somebody who has shown who they are, on one connection, with one key. */
@@ -15,11 +17,30 @@ export interface ProvenOperator {
   readonly expiresAtMs: number;
   /** Id of the device whose key was proven at the login, approved or not. */
   readonly deviceId?: string;
-  /** `login`: a login's short-lived key; `code`: a registered key and a one-time code on this connection. */
-  readonly by: 'login' | 'code';
+  /** `login`: a login's short-lived key; `code`: a registered key and a one-time code on this connection;
+   *  `certificate`: a certificate, and a code if one was asked for. */
+  readonly by: 'login' | 'code' | 'certificate';
+  /** With `certificate`: what was shown, and from which address. */
+  readonly shown?: ShownCertificate;
   /** The account's epoch in which the factors were proven. */
   readonly epoch: number;
 }
+
+/** A certificate, and where it was shown: it may be for certain addresses. */
+export interface ShownCertificate {
+  readonly certificate: UserCertificate;
+  readonly source: string;
+}
+
+/** How a certificate stands for the name that is signed in with. */
+export type CertificateStanding =
+  | { readonly kind: 'good'; readonly needsCode: boolean; readonly epoch: number }
+  /** No certificate is accepted here. */
+  | { readonly kind: 'not_accepted' }
+  | {
+      readonly kind: 'refused';
+      readonly why: CertificateFault | 'certificate_unknown_user' | 'certificate_disabled';
+    };
 
 /** What a pass may say of an operator, from what is stored at the moment of asking. */
 export interface OperatorRights {
@@ -50,9 +71,16 @@ export class Operators {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #lifetimeMs: number;
+  readonly #certificates: UserCertificates | undefined;
 
-  /** `lifetimeMs`: how long a connection lasts that was opened with a registered key and a code; cut to 8 h. */
-  constructor(store: Store, clock: Clock, lifetimeMs = LOGIN_LIFETIME_MAX_S * 1000) {
+  /** `lifetimeMs`: how long a connection lasts that was opened with a registered key or a certificate; cut to 8 h. */
+  constructor(
+    store: Store,
+    clock: Clock,
+    lifetimeMs = LOGIN_LIFETIME_MAX_S * 1000,
+    certificates?: UserCertificates,
+  ) {
+    this.#certificates = certificates;
     this.#store = store;
     this.#clock = clock;
     this.#lifetimeMs = Math.min(lifetimeMs, LOGIN_LIFETIME_MAX_S * 1000);
@@ -95,19 +123,28 @@ export class Operators {
     return { kind: 'registered', username };
   }
 
+  /** Whether this certificate lets its holder be `username` now. */
+  async standingOfCertificate(
+    username: string,
+    { certificate, source }: ShownCertificate,
+  ): Promise<CertificateStanding> {
+    if (this.#certificates === undefined) return { kind: 'not_accepted' };
+    const why = await this.#certificates.faultOf(certificate, { username, source });
+    if (why !== undefined) return { kind: 'refused', why };
+    const account = await this.#store.accounts.findAccount(username);
+    if (!account) return { kind: 'refused', why: 'certificate_unknown_user' };
+    if (account.disabled) return { kind: 'refused', why: 'certificate_disabled' };
+    return { kind: 'good', needsCode: this.#certificates.needsCode, epoch: account.epoch };
+  }
+
   /**
    * What a pass may say, if the operator still may open anything: connections outlive logins.
    * @throws `operator.login_ended`
    */
   async rightsOf(operator: ProvenOperator): Promise<OperatorRights> {
-    const standing = await this.standingOf(operator.fingerprint);
-    const holds =
-      operator.by === 'login'
-        ? standing.kind === 'login' && standing.operator.username === operator.username
-        : standing.kind === 'registered' &&
-          standing.username === operator.username &&
-          operator.expiresAtMs > this.#clock.nowMs();
-    const account = holds ? await this.#store.accounts.findAccount(operator.username) : undefined;
+    const account = (await this.#holds(operator))
+      ? await this.#store.accounts.findAccount(operator.username)
+      : undefined;
     if (!account || account.disabled || account.epoch !== operator.epoch) {
       throw new DrawbridgeError('operator.login_ended', 'Your login has ended.', {
         hint: 'Run `drawbridge login` and try again.',
@@ -123,5 +160,17 @@ export class Operators {
       ...(approved ? { device: device.id } : {}),
       ...(idp === undefined ? {} : { idp }),
     };
+  }
+
+  /** Whether that by which the operator got in still stands. */
+  async #holds(operator: ProvenOperator): Promise<boolean> {
+    const { by, username, fingerprint, shown, expiresAtMs } = operator;
+    if (by !== 'login' && expiresAtMs <= this.#clock.nowMs()) return false;
+    if (by === 'certificate') {
+      return shown !== undefined && (await this.standingOfCertificate(username, shown)).kind === 'good';
+    }
+    const standing = await this.standingOf(fingerprint);
+    if (by === 'login') return standing.kind === 'login' && standing.operator.username === username;
+    return standing.kind === 'registered' && standing.username === username;
   }
 }

@@ -1,9 +1,17 @@
-import type { AuditSink } from '../../shared/audit/event.ts';
+import type { AuditSink, Json } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SshAuthAttempt } from '../../shared/ssh/server-connection.ts';
-import type { EndedWhy, KeyStanding, Operators, ProvenOperator } from '../accounts/operators.ts';
+import type {
+  EndedWhy,
+  KeyStanding,
+  Operators,
+  ProvenOperator,
+  ShownCertificate,
+} from '../accounts/operators.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import { KEY_AND_CODE_AMR, type SignIn, type SignInResult } from '../accounts/sign-in.ts';
+import { plainText } from '../tunnels/plain-text.ts';
+import { certificateFields, OfferedCertificates } from './offered-certificates.ts';
 
 /** What a client that is not in yet may try. */
 export const SIGN_IN_METHODS: readonly string[] = ['publickey', 'keyboard-interactive'];
@@ -13,27 +21,27 @@ const TOLD_KEYS_LIMIT = 8;
 
 type OfferedKey = NonNullable<SshAuthAttempt['key']>;
 
+/** A key that somebody has signed with. */
+interface ProvenKey {
+  readonly sshUser: string;
+  readonly username: string;
+  readonly key: OfferedKey;
+  /** The certificate by which the key counts; without one, it is registered. */
+  readonly shown?: ShownCertificate;
+}
+
 /** How far a client has come. */
 type Progress =
   | { readonly step: 'outside' }
-  /** It has signed with a registered key; a code must follow under the same SSH user name. */
-  | {
-      readonly step: 'key_proven';
-      readonly sshUser: string;
-      readonly username: string;
-      readonly key: OfferedKey;
-    }
+  /** It has signed with a registered or certified key; a code must follow under the same SSH user name. */
+  | (ProvenKey & { readonly step: 'key_proven' })
   | { readonly step: 'inside'; readonly operator: ProvenOperator };
 
 /** What moves a client on. */
 type Step =
   | { readonly kind: 'login_key_signed'; readonly operator: ProvenOperator }
-  | {
-      readonly kind: 'registered_key_signed';
-      readonly sshUser: string;
-      readonly username: string;
-      readonly key: OfferedKey;
-    }
+  | { readonly kind: 'certificate_signed'; readonly operator: ProvenOperator }
+  | { readonly kind: 'code_needed'; readonly proven: ProvenKey }
   | { readonly kind: 'code_accepted'; readonly operator: ProvenOperator }
   | { readonly kind: 'refused' };
 
@@ -41,9 +49,10 @@ function next(progress: Progress, step: Step): Progress {
   if (progress.step === 'inside') return progress;
   switch (step.kind) {
     case 'login_key_signed':
+    case 'certificate_signed':
       return { step: 'inside', operator: step.operator };
-    case 'registered_key_signed':
-      return { step: 'key_proven', sshUser: step.sshUser, username: step.username, key: step.key };
+    case 'code_needed':
+      return { step: 'key_proven', ...step.proven };
     case 'code_accepted':
       return progress.step === 'key_proven' ? { step: 'inside', operator: step.operator } : progress;
     case 'refused':
@@ -62,13 +71,15 @@ export interface FrontDoorSignInParts {
 
 /**
  * Sign-in of one SSH connection. A login's key gets in by itself; a registered key is half the way, and a one-time
- * code the other half. Who somebody is follows from the key alone: the SSH user name of this hop is not looked at,
- * since stock clients put the local account there.
+ * code the other half. Who somebody is follows from such a key alone: the SSH user name of this hop is not looked at,
+ * since stock clients put the local account there. A certificate may be for several names, so that with one the SSH
+ * user name says which account is meant.
  */
 export class FrontDoorSignIn {
   readonly #parts: FrontDoorSignInParts;
   readonly #source: string;
   readonly #unknownKeys = new Set<string>();
+  readonly #certificates: OfferedCertificates;
   #progress: Progress = { step: 'outside' };
   #refusalTold = false;
   #adviceGiven = false;
@@ -76,6 +87,7 @@ export class FrontDoorSignIn {
   constructor(parts: FrontDoorSignInParts, source: string) {
     this.#parts = parts;
     this.#source = source;
+    this.#certificates = new OfferedCertificates(parts.operators, source);
   }
 
   /** Who is inside; nobody before the sign-in has succeeded. */
@@ -86,6 +98,10 @@ export class FrontDoorSignIn {
   /** Decides one try. `say` shows a text to a client that is not inside yet. */
   async decide(attempt: SshAuthAttempt, say: (text: string) => void): Promise<void> {
     if (attempt.method === 'publickey' && attempt.key !== undefined) {
+      if (attempt.key.certificate !== undefined) {
+        await this.#certificateShown(attempt, attempt.key, attempt.key.certificate);
+        return;
+      }
       const standing = await this.#parts.operators.standingOf(attempt.key.fingerprint);
       if (attempt.key.signed) await this.#keySigned(attempt, attempt.key, standing, say);
       else this.#keyOffered(attempt, attempt.key, standing);
@@ -100,7 +116,40 @@ export class FrontDoorSignIn {
 
   /** The connection has ended: somebody who had only keys that are not known here is told to the audit log. */
   async closed(): Promise<void> {
-    if (this.#progress.step === 'outside' && this.#unknownKeys.size > 0) await this.#tellUnknownKeys();
+    if (this.#progress.step !== 'outside') return;
+    if (this.#unknownKeys.size > 0) await this.#tellUnknownKeys();
+    await this.#tellForeignCertificates();
+  }
+
+  /** Refuses without a word about why, as with a key that is not known: anyone can show a certificate. */
+  async #certificateShown(
+    attempt: SshAuthAttempt,
+    key: OfferedKey,
+    certificate: ShownCertificate['certificate'],
+  ): Promise<void> {
+    const sshUser = attempt.username;
+    const answer = await this.#certificates.judge(sshUser, key, certificate);
+    if (answer.kind === 'refused') {
+      if (answer.tell !== undefined) {
+        const { reason, about } = answer.tell;
+        await this.#refuse(reason, { ...about, sshUser: plainText(sshUser) });
+      }
+      attempt.reject(SIGN_IN_METHODS);
+      return;
+    }
+    if (!key.signed) {
+      attempt.accept();
+      return;
+    }
+    const proven: ProvenKey = { sshUser, username: sshUser, key, shown: answer.shown };
+    if (answer.needsCode) {
+      this.#move({ kind: 'code_needed', proven });
+      attempt.reject(['keyboard-interactive'], true);
+      return;
+    }
+    const operator = await this.#signedIn(proven, amrOfKey(key));
+    this.#move({ kind: 'certificate_signed', operator });
+    attempt.accept();
   }
 
   #keyOffered(attempt: SshAuthAttempt, key: OfferedKey, standing: KeyStanding): void {
@@ -126,10 +175,8 @@ export class FrontDoorSignIn {
         return;
       case 'registered':
         this.#move({
-          kind: 'registered_key_signed',
-          sshUser: attempt.username,
-          username: standing.username,
-          key,
+          kind: 'code_needed',
+          proven: { sshUser: attempt.username, username: standing.username, key },
         });
         attempt.reject(['keyboard-interactive'], true);
         return;
@@ -152,6 +199,7 @@ export class FrontDoorSignIn {
     if (progress.step !== 'key_proven' || progress.sshUser !== attempt.username) {
       // Stock clients come here when they have no key left to offer.
       await this.#tellUnknownKeys();
+      await this.#tellForeignCertificates();
       if (!this.#adviceGiven) say(ADVICE);
       this.#adviceGiven = true;
       attempt.reject(SIGN_IN_METHODS);
@@ -170,28 +218,36 @@ export class FrontDoorSignIn {
       attempt.reject(['keyboard-interactive']);
       return;
     }
+    const operator = await this.#signedIn(progress, amrOfKeyAndCode(key), result.recovery);
+    this.#move({ kind: 'code_accepted', operator });
+    attempt.accept();
+  }
+
+  /** Tells the audit log who is in, and by what. */
+  async #signedIn(
+    { username, key, shown }: ProvenKey,
+    amr: readonly string[],
+    recovery = false,
+  ): Promise<ProvenOperator> {
     const authTimeMs = this.#parts.clock.nowMs();
-    const operator: ProvenOperator = {
-      username,
-      fingerprint: key.fingerprint,
-      amr: amrOf(key),
-      authTimeMs,
-      expiresAtMs: this.#parts.operators.expiryOf(authTimeMs),
-      by: 'code',
-      epoch: result.account.epoch,
-    };
+    const expiresAtMs = this.#parts.operators.expiryOf(authTimeMs);
+    const { fingerprint } = key;
+    const by = shown === undefined ? 'code' : 'certificate';
     await this.#parts.audit.append({
       type: 'operator.signed_in',
       actor: `operator:${username}`,
       operator: username,
-      by: 'code',
+      by,
       source: this.#source,
-      amr: operator.amr,
-      fingerprint: key.fingerprint,
-      ...(result.recovery ? { recoveryCode: true } : {}),
+      amr,
+      fingerprint,
+      ...(shown === undefined ? {} : certificateFields(shown.certificate)),
+      ...(recovery ? { recoveryCode: true } : {}),
     });
-    this.#move({ kind: 'code_accepted', operator });
-    attempt.accept();
+    const proven = { username, fingerprint, amr, authTimeMs, by } as const;
+    if (shown === undefined) return { ...proven, expiresAtMs };
+    const validBeforeMs = Number(shown.certificate.validBeforeS) * 1000;
+    return { ...proven, expiresAtMs: Math.min(expiresAtMs, validBeforeMs), shown };
   }
 
   #move(step: Step): void {
@@ -209,10 +265,11 @@ export class FrontDoorSignIn {
     });
   }
 
-  async #refuse(
-    reason: string,
-    about: { readonly [field: string]: string | readonly string[] },
-  ): Promise<void> {
+  async #tellForeignCertificates(): Promise<void> {
+    for (const { reason, about } of this.#certificates.untold()) await this.#refuse(reason, about);
+  }
+
+  async #refuse(reason: string, about: { readonly [field: string]: Json }): Promise<void> {
     this.#refusalTold = true;
     await this.#parts.refusals.add({
       type: 'operator.refused',
@@ -250,7 +307,13 @@ function sentenceFor(result: Extract<SignInResult, { ok: false }>): string {
 }
 
 /** RFC 8176: a hardware key says so by its type, and whether it has checked its user (PIN or finger). */
-function amrOf(key: OfferedKey): readonly string[] {
+function amrOfKeyAndCode(key: OfferedKey): readonly string[] {
   if (!key.type.startsWith('sk-')) return KEY_AND_CODE_AMR;
   return ['hwk', ...(key.userVerified ? ['user', 'uv'] : []), 'otp', 'mfa'];
+}
+
+/** The same without a code: a hardware key that has checked its user is two factors by itself, all others are one. */
+function amrOfKey(key: OfferedKey): readonly string[] {
+  if (!key.type.startsWith('sk-')) return ['swk'];
+  return key.userVerified ? ['hwk', 'user', 'uv', 'mfa'] : ['hwk', 'user'];
 }

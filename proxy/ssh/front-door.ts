@@ -44,6 +44,7 @@ export function frontDoor(parts: FrontDoorParts, from: { readonly address: strin
     loginGraceMs: LOGIN_GRACE_MS,
     maxAuthTries: AUTH_TRIES_LIMIT,
     authMethods: SIGN_IN_METHODS,
+    certificates: true,
     clock: parts.clock,
     log: parts.log,
     onAuth: (attempt, connection) => signIn.decide(attempt, (text) => connection.sendBanner(text)),

@@ -1,15 +1,29 @@
 import type { AuthContext, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2';
+import {
+  isCertificateType,
+  parseUserCertificate,
+  signatureAlgorithmFor,
+  type UserCertificate,
+} from './certificate.ts';
 import { fingerprintOf } from './keys.ts';
-import { type SignatureFacts, type UserSignature, verifyUserSignature } from './user-key.ts';
+import {
+  type SignatureFacts,
+  type UserSignature,
+  verifyUserSignature,
+  verifyWholeSignature,
+} from './user-key.ts';
 import { WireReader } from './wire.ts';
 
 /** A key that a client offers. */
 export interface OfferedKey extends SignatureFacts {
-  /** Type as it stands in the key itself. */
+  /** Type as it stands in the key itself; of a certificate, that of the key in it. */
   readonly type: string;
+  /** The plain public key, also when a certificate was offered. */
   readonly blob: Buffer;
-  /** `SHA256:…` */
+  /** `SHA256:…` of `blob`. */
   readonly fingerprint: string;
+  /** The certificate that the key came in. Nobody has judged it: whoever signs has proven the key, and no more. */
+  readonly certificate?: UserCertificate;
   /** False: the client only asks whether the key would do. True: it has signed, and the signature is valid. */
   readonly signed: boolean;
 }
@@ -42,9 +56,14 @@ const HARDWARE_TRAILER_BYTES = 5;
  */
 export function readAttempt(
   context: AuthContext,
-  options: { signal: AbortSignal; methods: readonly string[]; onDecision(decision: AuthDecision): void },
+  options: {
+    signal: AbortSignal;
+    methods: readonly string[];
+    certificates: boolean;
+    onDecision(decision: AuthDecision): void;
+  },
 ): SshAuthAttempt | undefined {
-  const key = context.method === 'publickey' ? readKey(context) : undefined;
+  const key = context.method === 'publickey' ? readKey(context, options.certificates) : undefined;
   if (context.method === 'publickey' && key === undefined) return undefined;
   let decided = false;
   const decide = (decision: AuthDecision, act: () => void): void => {
@@ -103,7 +122,7 @@ function ask(
   });
 }
 
-function readKey(context: PublicKeyAuthContext): OfferedKey | undefined {
+function readKey(context: PublicKeyAuthContext, certificates: boolean): OfferedKey | undefined {
   const blob = context.key.data;
   const algorithm = algorithmOf(context);
   let type: string;
@@ -112,6 +131,7 @@ function readKey(context: PublicKeyAuthContext): OfferedKey | undefined {
   } catch {
     return undefined;
   }
+  if (isCertificateType(algorithm)) return certificates ? readCertified(context) : undefined;
   if (algorithm === 'ssh-rsa' || algorithm === 'ssh-dss') return undefined;
   const wanted = algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm;
   if (type !== wanted) return undefined;
@@ -122,11 +142,32 @@ function readKey(context: PublicKeyAuthContext): OfferedKey | undefined {
   return facts === undefined ? undefined : { ...offered, ...facts, signed: true };
 }
 
+/** ssh2 knows no certificates, and so hands over the whole signature as it came. */
+function readCertified(context: PublicKeyAuthContext): OfferedKey | undefined {
+  let certificate: UserCertificate;
+  try {
+    certificate = parseUserCertificate(context.key.data);
+  } catch {
+    return undefined;
+  }
+  const algorithm = signatureAlgorithmFor(certificate.type, context.key.algo);
+  if (algorithm === undefined) return undefined;
+  const { keyType: type, keyBlob: blob, keyFingerprint: fingerprint } = certificate;
+  const offered = { type, blob, fingerprint, certificate };
+  if (context.signature === undefined || context.blob === undefined)
+    return { ...offered, signed: false, userPresent: false, userVerified: false };
+  const facts = verifyWholeSignature(blob, context.signature, context.blob, algorithm);
+  return facts === undefined ? undefined : { ...offered, ...facts, signed: true };
+}
+
 function splitSignature(type: string, algorithm: string, signature: Buffer, signed: Buffer): UserSignature {
   if (!type.startsWith('sk-') || signature.length < HARDWARE_TRAILER_BYTES)
-    return { algorithm, signature, trailer: Buffer.alloc(0), signed };
+    return { algorithm, signature, ecdsa: 'der', trailer: Buffer.alloc(0), signed };
   const end = signature.length - HARDWARE_TRAILER_BYTES;
-  return { algorithm, signature: signature.subarray(0, end), trailer: signature.subarray(end), signed };
+  return {
+    ...{ algorithm, signature: signature.subarray(0, end), ecdsa: 'der' },
+    ...{ trailer: signature.subarray(end), signed },
+  };
 }
 
 /** The algorithm that the client named: ssh2 replaces it by the key's type and keeps the hash apart. */

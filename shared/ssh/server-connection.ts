@@ -35,6 +35,8 @@ export interface ServeSshOptions {
   readonly maxAuthTries: number;
   /** What a rejected client may try, unless `reject` says otherwise; default only `publickey`. */
   readonly authMethods?: readonly string[];
+  /** Keys may come in OpenSSH certificates, which `onAuth` has to judge; default: they are refused. */
+  readonly certificates?: boolean;
   /** Receive window of each channel; default 2 MiB. */
   readonly windowBytes?: number;
   readonly rekeyBytes?: number;
@@ -199,6 +201,7 @@ class ServerConnection implements SshServerConnection {
     const attempt = readAttempt(context, {
       signal: this.#gone.signal,
       methods,
+      certificates: this.#options.certificates === true,
       onDecision: (decision) => {
         if (decision === 'rejected' && context.method !== 'none') this.#countRejection();
       },

@@ -6,8 +6,10 @@ import { protocolFault, WireReader } from './wire.ts';
 export interface UserSignature {
   /** Algorithm that the client named (`ssh-ed25519`, `rsa-sha2-512`, …). */
   readonly algorithm: string;
-  /** The signature proper; of an ECDSA key in DER, as ssh2 hands it over, of a hardware key as on the wire. */
+  /** The signature proper; of a hardware key as on the wire. */
   readonly signature: Buffer;
+  /** How the signature of a plain ECDSA key is written: in DER, as ssh2 hands it over, or as on the wire (`ssh`). */
+  readonly ecdsa: 'der' | 'ssh';
   /** What follows it: flags and counter of a hardware key, nothing for others. */
   readonly trailer: Buffer;
   /** What was signed. */
@@ -19,6 +21,26 @@ export interface SignatureFacts {
   readonly userPresent: boolean;
   readonly userVerified: boolean;
 }
+
+/** True for a plain public key of a kind that signatures can be checked with here; false for a certificate. */
+export function isVerifiableKey(blob: Buffer): boolean {
+  try {
+    const type = new WireReader(blob).text();
+    return USER_KEY_TYPES.has(type);
+  } catch {
+    return false;
+  }
+}
+
+const USER_KEY_TYPES: ReadonlySet<string> = new Set([
+  'ssh-ed25519',
+  'ssh-rsa',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'sk-ssh-ed25519@openssh.com',
+  'sk-ecdsa-sha2-nistp256@openssh.com',
+]);
 
 /** RSA keys below this are refused. */
 const MIN_RSA_BITS = 2048;
@@ -47,6 +69,31 @@ export function verifyUserSignature(blob: Buffer, given: UserSignature): Signatu
   }
 }
 
+/**
+ * Checks a signature as it stands on the wire: its algorithm, then the signature (RFC 4253, section 6.6), then what a
+ * hardware key adds. `algorithm`: the only one that may stand there, if it matters.
+ * @returns undefined like {@link verifyUserSignature}.
+ */
+export function verifyWholeSignature(
+  blob: Buffer,
+  whole: Buffer,
+  signed: Buffer,
+  algorithm?: string,
+): SignatureFacts | undefined {
+  try {
+    const reader = new WireReader(whole);
+    const named = reader.text();
+    if (algorithm !== undefined && named !== algorithm) return undefined;
+    const signature = reader.string();
+    const given: UserSignature = {
+      ...{ algorithm: named, signature, ecdsa: 'ssh', trailer: reader.rest(), signed },
+    };
+    return verifyWith(new WireReader(blob), given);
+  } catch {
+    return undefined;
+  }
+}
+
 function verifyWith(reader: WireReader, given: UserSignature): SignatureFacts | undefined {
   const type = reader.text();
   switch (type) {
@@ -69,7 +116,7 @@ function verifyWith(reader: WireReader, given: UserSignature): SignatureFacts | 
       const curve = reader.text();
       if (type !== `ecdsa-sha2-${curve}` || given.algorithm !== type) return undefined;
       const point = reader.string();
-      const valid = isEcdsaSignature(curve, point, given.signature, given.signed, 'der');
+      const valid = isEcdsaSignature(curve, point, given.signature, given.signed, given.ecdsa);
       return plain(valid, reader, given);
     }
     case 'sk-ssh-ed25519@openssh.com': {

@@ -7,6 +7,7 @@ import { PasswordHasher } from '../../proxy/accounts/password.ts';
 import { Refusals } from '../../proxy/accounts/refusals.ts';
 import { SignIn } from '../../proxy/accounts/sign-in.ts';
 import { SignInLimit } from '../../proxy/accounts/sign-in-limit.ts';
+import type { UserCertificates } from '../../proxy/certificates/user-certificates.ts';
 import type { Store } from '../../proxy/store/store.ts';
 import { Relays } from '../../proxy/tunnels/relays.ts';
 import type { Clock } from '../../shared/clock.ts';
@@ -24,7 +25,10 @@ export async function proxyAccounts(options: { lifetimeMs?: number } = {}) {
 }
 
 /** Like {@link proxyAccounts}, with another clock. */
-export async function accountsWith<C extends Clock>(clock: C, options: { lifetimeMs?: number } = {}) {
+export async function accountsWith<C extends Clock>(
+  clock: C,
+  options: { lifetimeMs?: number; certificates?: UserCertificates } = {},
+) {
   const store: Store = await openTestStore();
   const audit = new MemoryAudit();
   const passwords = new PasswordHasher();
@@ -35,7 +39,7 @@ export async function accountsWith<C extends Clock>(clock: C, options: { lifetim
   const devices = new Devices({ store, refusals, audit, audience: 'p-test', clock });
   const lifetimeMs = options.lifetimeMs ?? 8 * 3_600_000;
   const logins = new Logins({ store, signIn, devices, relays, refusals, audit, clock, lifetimeMs });
-  const operators = new Operators(store, clock);
+  const operators = new Operators(store, clock, lifetimeMs, options.certificates);
   const secrets = new Map<string, string>();
   const addUser = async (username: string): Promise<void> => {
     const totpSecret = createTotpSecret();

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { UserCertificatesConfig } from '../../proxy/certificates/config.ts';
+import { UserCertificates } from '../../proxy/certificates/user-certificates.ts';
 import { frontDoor } from '../../proxy/ssh/front-door.ts';
 import { MemoryDirectory } from '../../proxy/store/directory.ts';
 import { Admission } from '../../proxy/tunnels/admission.ts';
@@ -26,9 +28,15 @@ export const echo: StreamHandler = (incoming) => {
  * The proxy's SSH server with real accounts, a bastion `acme` at the other end of a real tunnel, and a bastion
  * `offline` that is not connected. Ends with the test.
  */
-export async function openFrontDoor(options: { bastion?: StreamHandler } = {}) {
+export async function openFrontDoor(
+  options: { bastion?: StreamHandler; userCertificates?: UserCertificatesConfig } = {},
+) {
   const dir = temporaryDirectory();
-  const accounts = await accountsWith(new ShiftedClock());
+  const own = new ShiftedClock();
+  const certificates =
+    options.userCertificates &&
+    (await UserCertificates.open(options.userCertificates, { clock: own, log: silentLogger() }));
+  const accounts = await accountsWith(own, certificates === undefined ? {} : { certificates });
   const { store, clock, audit, refusals, operators, signIn, relays } = accounts;
   const identity = await createNodeIdentity(join(dir, 'proxy'), 'proxy', 'central');
   const directory = new MemoryDirectory();

@@ -147,6 +147,12 @@ logins:
 #   proxy: http://user:password@proxy.example.com:3128
 #   caBundle: /etc/ssl/certs/company.pem
 
+# OpenSSH user certificates of your own CA; see docs/operators.md. A file that can't be read lets nobody in by them.
+# userCertificates:
+#   ca: user-ca.pub           # public keys of the CAs, one per line
+#   revoked: revoked.txt      # serial:N, id:KEY ID, a public key or SHA256:… per line; may be empty
+#   oneTimeCode: required     # or not_required: then the certificate alone lets in
+
 # How long live sessions may go on when the proxy is told to stop.
 drain: 5s
 

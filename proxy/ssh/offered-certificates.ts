@@ -29,12 +29,12 @@ export interface CertificateRefusalEvent {
  * CA's certificate is told to the audit log only if it does not; one of our own CA that is refused, at once.
  */
 export class OfferedCertificates {
-  readonly #operators: Operators;
+  readonly #operators: Pick<Operators, 'standingOfCertificate'>;
   readonly #source: string;
   readonly #foreign = new Map<string, CertificateRefusalEvent>();
   readonly #told = new Set<string>();
 
-  constructor(operators: Operators, source: string) {
+  constructor(operators: Pick<Operators, 'standingOfCertificate'>, source: string) {
     this.#operators = operators;
     this.#source = source;
   }

@@ -147,7 +147,11 @@ export class FrontDoorSignIn {
       attempt.reject(['keyboard-interactive'], true);
       return;
     }
-    const operator = await this.#signedIn(proven, amrOfKey(key));
+    const operator = await this.#signedIn(proven, {
+      amr: amrOfKey(key),
+      epoch: answer.epoch,
+      recovery: false,
+    });
     this.#move({ kind: 'certificate_signed', operator });
     attempt.accept();
   }
@@ -218,7 +222,11 @@ export class FrontDoorSignIn {
       attempt.reject(['keyboard-interactive']);
       return;
     }
-    const operator = await this.#signedIn(progress, amrOfKeyAndCode(key), result.recovery);
+    const operator = await this.#signedIn(progress, {
+      amr: amrOfKeyAndCode(key),
+      epoch: result.account.epoch,
+      recovery: result.recovery,
+    });
     this.#move({ kind: 'code_accepted', operator });
     attempt.accept();
   }
@@ -226,9 +234,9 @@ export class FrontDoorSignIn {
   /** Tells the audit log who is in, and by what. */
   async #signedIn(
     { username, key, shown }: ProvenKey,
-    amr: readonly string[],
-    recovery = false,
+    facts: { readonly amr: readonly string[]; readonly epoch: number; readonly recovery: boolean },
   ): Promise<ProvenOperator> {
+    const { amr, epoch, recovery } = facts;
     const authTimeMs = this.#parts.clock.nowMs();
     const expiresAtMs = this.#parts.operators.expiryOf(authTimeMs);
     const { fingerprint } = key;
@@ -244,7 +252,7 @@ export class FrontDoorSignIn {
       ...(shown === undefined ? {} : certificateFields(shown.certificate)),
       ...(recovery ? { recoveryCode: true } : {}),
     });
-    const proven = { username, fingerprint, amr, authTimeMs, by } as const;
+    const proven = { username, fingerprint, amr, authTimeMs, epoch, by } as const;
     if (shown === undefined) return { ...proven, expiresAtMs };
     const validBeforeMs = Number(shown.certificate.validBeforeS) * 1000;
     return { ...proven, expiresAtMs: Math.min(expiresAtMs, validBeforeMs), shown };

@@ -14,7 +14,13 @@ const TOLD_LIMIT = 8;
 
 /** What became of a certificate that a client offers or has signed with. */
 export type CertificateAnswer =
-  | { readonly kind: 'good'; readonly shown: ShownCertificate; readonly needsCode: boolean }
+  | {
+      readonly kind: 'good';
+      readonly shown: ShownCertificate;
+      readonly needsCode: boolean;
+      /** The account's epoch. */
+      readonly epoch: number;
+    }
   /** `tell`: enter this refusal in the audit log. */
   | { readonly kind: 'refused'; readonly tell?: CertificateRefusalEvent };
 
@@ -45,7 +51,7 @@ export class OfferedCertificates {
     const standing = await this.#operators.standingOfCertificate(username, shown);
     const reason = reasonOf(standing, key);
     if (standing.kind === 'good' && reason === undefined)
-      return { kind: 'good', shown, needsCode: standing.needsCode };
+      return { kind: 'good', shown, needsCode: standing.needsCode, epoch: standing.epoch };
     return this.#refused(reason ?? 'certificate_not_accepted', certificate);
   }
 

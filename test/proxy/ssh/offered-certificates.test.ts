@@ -19,7 +19,7 @@ function offered(standing: CertificateStanding): OfferedCertificates {
   return new OfferedCertificates(operators, '192.0.2.7');
 }
 
-const GOOD: CertificateStanding = { kind: 'good', needsCode: false };
+const GOOD: CertificateStanding = { kind: 'good', needsCode: false, epoch: 0 };
 const HARDWARE = 'sk-ssh-ed25519@openssh.com';
 
 function judged(

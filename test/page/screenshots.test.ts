@@ -69,6 +69,9 @@ test.each(looks)('every view fits $width px in $colorScheme', async ({ width, co
     ['audit', '/audit', 'operator.refused'],
     ['hosts', '/hosts', 'legacy-nas'],
     ['policy', '/policy', 'groups: [ops]'],
+    ['policy-explain', '/policy/explain', 'now when empty'],
+    ['policy-history', '/policy/history?from=1', 'The text is the same'],
+    ['policy-edit', '/policy/edit', 'Policy as YAML'],
     ['account', '/account', 'This one'],
   ];
   for (const [view, path, ready] of views) {

@@ -7,6 +7,7 @@ import './styles/shell.css';
 import './styles/controls.css';
 import './styles/views.css';
 import './styles/approvals.css';
+import './styles/policy.css';
 
 const root = document.getElementById('page');
 if (root !== null) render(<App api={createApiClient()} />, root);

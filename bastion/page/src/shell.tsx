@@ -11,7 +11,7 @@ import { ApprovalsView } from './views/approvals.tsx';
 import { AuditView } from './views/audit.tsx';
 import { HostsView } from './views/hosts.tsx';
 import { OverviewView } from './views/overview.tsx';
-import { PolicyView } from './views/policy.tsx';
+import { isPolicyPath, PolicyView } from './views/policy.tsx';
 import { SessionView } from './views/session.tsx';
 import { SessionsView } from './views/sessions.tsx';
 
@@ -105,6 +105,7 @@ interface ViewProps {
 function View({ path, status, approvals }: ViewProps) {
   const session = /^\/sessions\/([^/]+)$/.exec(path)?.[1];
   if (session !== undefined) return <SessionView key={session} id={decodeURIComponent(session)} />;
+  if (isPolicyPath(path)) return <PolicyView path={path} />;
   switch (path) {
     case '/':
       return <OverviewView status={status} approvals={approvals} />;
@@ -116,8 +117,6 @@ function View({ path, status, approvals }: ViewProps) {
       return <AuditView />;
     case '/hosts':
       return <HostsView />;
-    case '/policy':
-      return <PolicyView />;
     case '/account':
       return <AccountView />;
     default:

@@ -133,12 +133,25 @@ export class PolicyStore {
     if (sha256Of(text) === last.sha256) return last;
     const next = nextVersion(this.#options.clock, actor, last, text, options);
     await announce(this.#options.audit, actor, next, last);
-    await writePolicyFile(this.#options.path, text);
+    await this.#store(text, last.text);
     this.#policy = policy;
     for (const listener of this.#listeners) listener(policy);
     await this.#versions.add(next);
     this.#summary = next;
     return next;
+  }
+
+  /** When it can't be told whether the new text would survive a power failure, the old one has to: it is in force. */
+  async #store(text: string, before: string): Promise<void> {
+    const { path } = this.#options;
+    try {
+      await writePolicyFile(path, text);
+    } catch (error) {
+      if ((await readFile(path, 'utf8').catch(() => undefined)) !== before) {
+        await writePolicyFile(path, before).catch(() => undefined);
+      }
+      throw error;
+    }
   }
 }
 

@@ -13,7 +13,7 @@ const PARTS = [
   { href: '/policy', name: 'In force' },
   { href: '/policy/explain', name: 'Explain' },
   { href: '/policy/history', name: 'History' },
-  { href: '/policy/edit', name: 'Check and change' },
+  { href: '/policy/edit', name: 'Change' },
 ] as const;
 
 export type PolicyPath = (typeof PARTS)[number]['href'];

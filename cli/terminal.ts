@@ -87,11 +87,12 @@ function asciiControls(line: string): string {
   );
 }
 
-/** Writes an error as every verb does: what is wrong, then what to do about it. */
+/** Writes an error as every verb does: what is wrong, its code to look up, then what to do about it. */
 export function writeError(terminal: Terminal, error: unknown): void {
   const sentence = isDrawbridgeError(error) ? error.message : unexpectedSentence(error);
   const [first = '', ...rest] = sentence.split('\n');
-  terminal.note(`drawbridge: error: ${printable(first)}`);
+  const code = isDrawbridgeError(error) ? ` [${printable(error.code)}]` : '';
+  terminal.note(`drawbridge: error: ${printable(first)}${code}`);
   for (const line of rest) terminal.note(`  ${printable(line)}`);
   const hint = isDrawbridgeError(error) ? error.hint : undefined;
   if (hint !== undefined) terminal.note(`drawbridge: hint: ${printable(hint)}`);

@@ -55,7 +55,7 @@ describe('drawbridge login --provider', () => {
     const { provider, proxy, ca, page, run } = await operatorMachine();
     expect(await run('login', proxy.url, '--ca', ca, '--provider', 'okta')).toMatchObject({
       status: 1,
-      err: 'drawbridge: error: The proxy has no identity provider "okta".\ndrawbridge: hint: It has: test.\n',
+      err: 'drawbridge: error: The proxy has no identity provider "okta". [login.provider_unknown]\ndrawbridge: hint: It has: test.\n',
     });
     const refused = run('login', proxy.url, '--ca', ca, '--provider', 'test');
     const address = await page();

@@ -59,7 +59,9 @@ describe('a terminal', () => {
     const err = collector(false);
     const terminal = createTerminal(collector(false), err, {});
     writeError(terminal, new DrawbridgeError('config.invalid', 'It is wrong:\na: b', { hint: 'Mend it.' }));
-    expect(err.text).toBe('drawbridge: error: It is wrong:\n  a: b\ndrawbridge: hint: Mend it.\n');
+    expect(err.text).toBe(
+      'drawbridge: error: It is wrong: [config.invalid]\n  a: b\ndrawbridge: hint: Mend it.\n',
+    );
   });
 
   it('tells wrong use from failure by the exit code', () => {

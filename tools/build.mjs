@@ -47,7 +47,7 @@ const parts = [
   },
   {
     name: 'page',
-    sources: ['bastion/page', 'bastion/web/api.ts', 'package-lock.json'],
+    sources: ['bastion/page', 'bastion/web/api.ts', 'bastion/web/api', 'package-lock.json'],
     result: 'dist/page/index.html',
     stamp: 'dist/page/index.html',
     command: [

@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Status } from '../../web/api.ts';
-import type { ApprovalList } from '../../web/approvals-api.ts';
+import type { ApprovalList, Status } from '../../web/api.ts';
 import { usePage } from './data/context.ts';
 import type { UpdatesState } from './data/updates.ts';
 import { type Resource, useResource } from './data/use-resource.ts';

@@ -1,10 +1,10 @@
 import { parseDurationMs } from '../../../shared/config/duration.ts';
 import type { ApprovalDesk } from '../../approvals/desk.ts';
-import { doneSchema, problemSchema } from '../api.ts';
 import {
   answerSchema,
   approvalIdSchema,
   approvalListSchema,
+  doneSchema,
   endedSchema,
   grantAnswerSchema,
   grantRequestSchema,
@@ -12,7 +12,8 @@ import {
   lockRequestSchema,
   lockSchema,
   operatorNameSchema,
-} from '../approvals-api.ts';
+  problemSchema,
+} from '../api.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
 /** Approvals, and operators who are locked out. Changes arrive as `approval.*` and `operator.*` among `/api/events`. */

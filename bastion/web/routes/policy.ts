@@ -1,6 +1,6 @@
 import type { PolicyAdministration } from '../../policy/policy-administration.ts';
-import { doneSchema, problemSchema } from '../api.ts';
 import {
+  doneSchema,
   policyAnswerSchema,
   policyApplySchema,
   policyCheckSchema,
@@ -12,7 +12,8 @@ import {
   policyTextSchema,
   policyUndoSchema,
   policyVersionParamsSchema,
-} from '../policy-api.ts';
+  problemSchema,
+} from '../api.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
 const tags = ['policy'];

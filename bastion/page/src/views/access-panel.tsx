@@ -1,12 +1,11 @@
 import { useState } from 'preact/hooks';
 import type { Access, Status } from '../../../web/api.ts';
 import { mayControl, usePage } from '../data/context.ts';
-import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { actorWords, countWords } from '../ui/format.ts';
-import { ErrorNote } from '../ui/notes.tsx';
+import { NoteField, withNote } from '../ui/note-field.tsx';
 import { Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
-import { ReasonField, withReason } from './reason-field.tsx';
 import { TurnOn } from './turn-on.tsx';
 
 interface AccessPanelProps {
@@ -77,38 +76,36 @@ function TurnOff({ live, onChanged, onClose }: ChangeProps & { live: number }) {
   const [reason, setReason] = useState('');
   const change = useAction(async () => {
     onChanged(
-      await api.send<Access>('PUT', '/api/access', { body: { state: 'off', ...withReason(reason) } }),
+      await api.send<Access>('PUT', '/api/access', { body: { state: 'off', ...withNote('reason', reason) } }),
     );
   });
   return (
-    <Dialog title="Turn remote access off?" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          change.run();
-        }}
-      >
-        <p>
-          {live === 0 ? (
-            'Nobody is in. New sessions are refused until you turn it on again.'
-          ) : (
-            <>
-              <strong>{countWords(live, 'live session')}</strong> {live === 1 ? 'is' : 'are'} cut at once. New
-              sessions are refused until you turn it on again.
-            </>
-          )}
-        </p>
-        <ReasonField value={reason} onInput={setReason} />
-        {change.error !== undefined && <ErrorNote error={change.error} />}
-        <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Leave it on
-          </button>
-          <button type="submit" class="danger" disabled={change.running}>
-            {live === 0 ? 'Turn off' : `Turn off and cut ${countWords(live, 'session')}`}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title="Turn remote access off?"
+      action={change}
+      submit={live === 0 ? 'Turn off' : `Turn off and cut ${countWords(live, 'session')}`}
+      cancel="Leave it on"
+      tone="danger"
+      onClose={onClose}
+    >
+      <p>
+        {live === 0 ? (
+          'Nobody is in. New sessions are refused until you turn it on again.'
+        ) : (
+          <>
+            <strong>{countWords(live, 'live session')}</strong> {live === 1 ? 'is' : 'are'} cut at once. New
+            sessions are refused until you turn it on again.
+          </>
+        )}
+      </p>
+      <NoteField
+        label="Reason"
+        hint="optional, goes into the audit log"
+        name="reason"
+        maxLength={200}
+        value={reason}
+        onInput={setReason}
+      />
+    </FormDialog>
   );
 }

@@ -4,6 +4,7 @@ import { mayAdminister, usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
 import { CopyLine } from '../ui/copy-line.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { actorWords } from '../ui/format.ts';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';
@@ -159,46 +160,30 @@ function NewToken({ onClose }: { onClose: () => void }) {
     );
   }
   return (
-    <Dialog title="New API token" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.run();
-        }}
-      >
-        <label>
-          Name
-          <input
-            name="name"
-            required
-            pattern="[a-z0-9][a-z0-9._\-]{0,62}"
-            title="lower-case letters, digits, dots and dashes"
-            placeholder="monitoring"
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        <fieldset class="choices stacked">
-          <legend>What it may do</legend>
-          {(['viewer', 'approver', 'admin'] as const).map((one) => (
-            <label key={one} class="choice">
-              <input type="radio" name="role" checked={role === one} onChange={() => setRole(one)} />
-              <span>
-                {one} <span class="muted">{ROLE_WORDS[one]}</span>
-              </span>
-            </label>
-          ))}
-        </fieldset>
-        {create.error !== undefined && <ErrorNote error={create.error} />}
-        <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={create.running}>
-            Make token
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title="New API token" action={create} submit="Make token" onClose={onClose}>
+      <label>
+        Name
+        <input
+          name="name"
+          required
+          pattern="[a-z0-9][a-z0-9._\-]{0,62}"
+          title="lower-case letters, digits, dots and dashes"
+          placeholder="monitoring"
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+      <fieldset class="choices stacked">
+        <legend>What it may do</legend>
+        {(['viewer', 'approver', 'admin'] as const).map((one) => (
+          <label key={one} class="choice">
+            <input type="radio" name="role" checked={role === one} onChange={() => setRole(one)} />
+            <span>
+              {one} <span class="muted">{ROLE_WORDS[one]}</span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+    </FormDialog>
   );
 }

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
-import type { ApprovalRequest } from '../../../web/approvals-api.ts';
+import type { ApprovalRequest } from '../../../web/api.ts';
 import { usePage } from '../data/context.ts';
-import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { lengthWords } from '../ui/format.ts';
-import { ErrorNote } from '../ui/notes.tsx';
+import { NoteField, withNote } from '../ui/note-field.tsx';
 import { useAction } from '../ui/use-action.ts';
 
 const MINUTE_MS = 60_000;
@@ -33,44 +33,34 @@ export function GrantDialog({ request, onClose, onAnswered }: AnswerProps) {
     { value: '', words: `${lengthWords(forMs)}, the longest` },
   ];
   return (
-    <Dialog title={`Let ${operator} in?`} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          grant.run();
-        }}
-      >
-        <p>
-          {isLast
-            ? `${operator} gets in at once, and may come again to ${host} as ${login} until the time is over. Then these sessions end.`
-            : 'Somebody else has to approve as well before it counts. The shorter of your times is taken.'}
-        </p>
-        <fieldset class="choices">
-          <legend>For how long</legend>
-          {choices.map(({ value, words }) => (
-            <label key={value} class="choice">
-              <input
-                type="radio"
-                name="period"
-                value={value}
-                checked={period === value}
-                onChange={() => setPeriod(value)}
-              />
-              <span>{words}</span>
-            </label>
-          ))}
-        </fieldset>
-        {grant.error !== undefined && <ErrorNote error={grant.error} />}
-        <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Let them wait
-          </button>
-          <button type="submit" class="primary" disabled={grant.running}>
-            Grant
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={`Let ${operator} in?`}
+      action={grant}
+      submit="Grant"
+      cancel="Let them wait"
+      onClose={onClose}
+    >
+      <p>
+        {isLast
+          ? `${operator} gets in at once, and may come again to ${host} as ${login} until the time is over. Then these sessions end.`
+          : 'Somebody else has to approve as well before it counts. The shorter of your times is taken.'}
+      </p>
+      <fieldset class="choices">
+        <legend>For how long</legend>
+        {choices.map(({ value, words }) => (
+          <label key={value} class="choice">
+            <input
+              type="radio"
+              name="period"
+              value={value}
+              checked={period === value}
+              onChange={() => setPeriod(value)}
+            />
+            <span>{words}</span>
+          </label>
+        ))}
+      </fieldset>
+    </FormDialog>
   );
 }
 
@@ -79,39 +69,26 @@ export function RefuseDialog({ request: { id, operator }, onClose, onAnswered }:
   const { api } = usePage();
   const [message, setMessage] = useState('');
   const refuse = useAction(async () => {
-    const body = message.trim() === '' ? {} : { message: message.trim() };
+    const body = withNote('message', message);
     await api.send('POST', `/api/approvals/${encodeURIComponent(id)}/refuse`, { body });
     onAnswered();
   });
   return (
-    <Dialog title={`Refuse ${operator}?`} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          refuse.run();
-        }}
-      >
-        <label>
-          <span>
-            Message <span class="muted">(optional, shown to the operator)</span>
-          </span>
-          <input
-            name="message"
-            maxLength={500}
-            value={message}
-            onInput={(event) => setMessage(event.currentTarget.value)}
-          />
-        </label>
-        {refuse.error !== undefined && <ErrorNote error={refuse.error} />}
-        <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Let them wait
-          </button>
-          <button type="submit" class="danger" disabled={refuse.running}>
-            Refuse
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={`Refuse ${operator}?`}
+      action={refuse}
+      submit="Refuse"
+      cancel="Let them wait"
+      tone="danger"
+      onClose={onClose}
+    >
+      <NoteField
+        label="Message"
+        hint="optional, shown to the operator"
+        name="message"
+        value={message}
+        onInput={setMessage}
+      />
+    </FormDialog>
   );
 }

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ApprovalRequest } from '../../../web/approvals-api.ts';
+import type { ApprovalRequest } from '../../../web/api.ts';
 import { mayControl, usePage } from '../data/context.ts';
 import { Link } from '../router.tsx';
 import { actorWords, countWords } from '../ui/format.ts';

@@ -1,4 +1,4 @@
-import type { ApprovalList } from '../../../web/approvals-api.ts';
+import type { ApprovalList } from '../../../web/api.ts';
 import type { Resource } from '../data/use-resource.ts';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
 import { ApprovalRequests } from './approval-requests.tsx';

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
-import type { Grant } from '../../../web/approvals-api.ts';
+import type { Grant } from '../../../web/api.ts';
 import { mayControl, usePage } from '../data/context.ts';
-import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { actorWords } from '../ui/format.ts';
-import { ErrorNote } from '../ui/notes.tsx';
+import { NoteField, withNote } from '../ui/note-field.tsx';
 import { Countdown, Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
 
@@ -76,43 +76,30 @@ function RevokeDialog({ grant, onClose, onRevoked }: RevokeDialogProps) {
   const { api } = usePage();
   const [message, setMessage] = useState('');
   const revoke = useAction(async () => {
-    const body = message.trim() === '' ? {} : { message: message.trim() };
+    const body = withNote('message', message);
     await api.send('POST', `/api/grants/${encodeURIComponent(grant.id)}/revoke`, { body });
     onRevoked();
   });
   return (
-    <Dialog title="Take this approval back?" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          revoke.run();
-        }}
-      >
-        <p>
-          {grant.operator} has to ask again for {grant.host}. The sessions that go on by this approval end at
-          once.
-        </p>
-        <label>
-          <span>
-            Message <span class="muted">(optional, shown to the operator)</span>
-          </span>
-          <input
-            name="message"
-            maxLength={500}
-            value={message}
-            onInput={(event) => setMessage(event.currentTarget.value)}
-          />
-        </label>
-        {revoke.error !== undefined && <ErrorNote error={revoke.error} />}
-        <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Leave it
-          </button>
-          <button type="submit" class="danger" disabled={revoke.running}>
-            Take back
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title="Take this approval back?"
+      action={revoke}
+      submit="Take back"
+      cancel="Leave it"
+      tone="danger"
+      onClose={onClose}
+    >
+      <p>
+        {grant.operator} has to ask again for {grant.host}. The sessions that go on by this approval end at
+        once.
+      </p>
+      <NoteField
+        label="Message"
+        hint="optional, shown to the operator"
+        name="message"
+        value={message}
+        onInput={setMessage}
+      />
+    </FormDialog>
   );
 }

@@ -4,6 +4,7 @@ import { mayAdminister, usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
 import { CopyLine } from '../ui/copy-line.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';
@@ -117,21 +118,19 @@ function RevokeHost({
     onClose();
   });
   return (
-    <Dialog title={`Revoke ${host.name}?`} onClose={onClose}>
+    <FormDialog
+      title={`Revoke ${host.name}?`}
+      action={revoke}
+      submit="Revoke"
+      cancel="Keep it"
+      tone="danger"
+      onClose={onClose}
+    >
       <p>
         Its agent is disconnected at once, sessions on it end, and it can not come back until it joins with a
         new token.
       </p>
-      {revoke.error !== undefined && <ErrorNote error={revoke.error} />}
-      <div class="dialog-buttons">
-        <button type="button" onClick={onClose}>
-          Keep it
-        </button>
-        <button type="button" class="danger" disabled={revoke.running} onClick={() => revoke.run()}>
-          Revoke
-        </button>
-      </div>
-    </Dialog>
+    </FormDialog>
   );
 }
 
@@ -145,52 +144,36 @@ function AddHost({ known, onClose }: { known: readonly Host[]; onClose: () => vo
   });
   if (token !== undefined) return <Joining token={token} known={known} onClose={onClose} />;
   return (
-    <Dialog title="Add a host" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.run();
-        }}
-      >
-        <p>Nothing listens on the host: its agent dials out to this bastion.</p>
-        <label>
-          Name
-          <input
-            name="name"
-            required
-            pattern="[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?"
-            title="lower-case letters, digits and dashes"
-            autocapitalize="none"
-            spellcheck={false}
-            placeholder="web-1"
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        <label>
-          <span>
-            Labels <span class="muted">(optional; your policy can go by them)</span>
-          </span>
-          <input
-            name="labels"
-            autocapitalize="none"
-            spellcheck={false}
-            placeholder="env=prod, role=web"
-            value={labels}
-            onInput={(event) => setLabels(event.currentTarget.value)}
-          />
-        </label>
-        {create.error !== undefined && <ErrorNote error={create.error} />}
-        <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={create.running}>
-            Make a join token
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title="Add a host" action={create} submit="Make a join token" onClose={onClose}>
+      <p>Nothing listens on the host: its agent dials out to this bastion.</p>
+      <label>
+        Name
+        <input
+          name="name"
+          required
+          pattern="[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?"
+          title="lower-case letters, digits and dashes"
+          autocapitalize="none"
+          spellcheck={false}
+          placeholder="web-1"
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+      <label>
+        <span>
+          Labels <span class="muted">(optional; your policy can go by them)</span>
+        </span>
+        <input
+          name="labels"
+          autocapitalize="none"
+          spellcheck={false}
+          placeholder="env=prod, role=web"
+          value={labels}
+          onInput={(event) => setLabels(event.currentTarget.value)}
+        />
+      </label>
+    </FormDialog>
   );
 }
 

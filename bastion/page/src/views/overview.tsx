@@ -1,5 +1,4 @@
-import type { SessionList, Status } from '../../../web/api.ts';
-import type { ApprovalList } from '../../../web/approvals-api.ts';
+import type { ApprovalList, SessionList, Status } from '../../../web/api.ts';
 import type { Resource } from '../data/use-resource.ts';
 import { useResource } from '../data/use-resource.ts';
 import { Link } from '../router.tsx';

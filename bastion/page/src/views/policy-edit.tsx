@@ -3,8 +3,9 @@ import type { Policy } from '../../../web/api.ts';
 import { ApiError } from '../data/api-client.ts';
 import { mayAdminister, usePage } from '../data/context.ts';
 import { useLocation } from '../router.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { NoteField, withNote } from '../ui/note-field.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { useAction } from '../ui/use-action.ts';
 import { PolicyFaults } from './policy-faults.tsx';
@@ -103,43 +104,29 @@ function ApplyDialog({ base, text, onClose, onChanged }: ApplyDialogProps) {
   const { go } = useLocation();
   const [message, setMessage] = useState('');
   const apply = useAction(async () => {
-    const why = message.trim() === '' ? {} : { message: message.trim() };
+    const why = withNote('message', message);
     const body = { text, expectedVersion: base.version, ...why };
     onChanged(await api.send<Policy>('PUT', '/api/policy', { body }));
     go(`/policy/history?from=${base.version}`);
   });
   return (
-    <Dialog title="Put this policy in force?" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          apply.run();
-        }}
-      >
-        <p>
-          It counts at once, in place of version {base.version}. Live sessions that it no longer allows end.
-        </p>
-        <label>
-          <span>
-            Why <span class="muted">(optional, for the history)</span>
-          </span>
-          <input
-            name="message"
-            maxLength={500}
-            value={message}
-            onInput={(event) => setMessage(event.currentTarget.value)}
-          />
-        </label>
-        {apply.error !== undefined && <ErrorNote error={apply.error} />}
-        <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Not yet
-          </button>
-          <button type="submit" class="primary" disabled={apply.running}>
-            Put in force
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title="Put this policy in force?"
+      action={apply}
+      submit="Put in force"
+      cancel="Not yet"
+      onClose={onClose}
+    >
+      <p>
+        It counts at once, in place of version {base.version}. Live sessions that it no longer allows end.
+      </p>
+      <NoteField
+        label="Why"
+        hint="optional, for the history"
+        name="message"
+        value={message}
+        onInput={setMessage}
+      />
+    </FormDialog>
   );
 }

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { PolicyAnswerBody } from '../../../web/policy-api.ts';
+import type { PolicyAnswerBody } from '../../../web/api.ts';
 import { usePage } from '../data/context.ts';
 import { ErrorNote } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';

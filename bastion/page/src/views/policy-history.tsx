@@ -1,11 +1,10 @@
 import { useState } from 'preact/hooks';
-import type { Policy } from '../../../web/api.ts';
-import type { PolicyVersionEntry, PolicyHistory as PolicyVersions } from '../../../web/policy-api.ts';
+import type { Policy, PolicyVersionEntry, PolicyHistory as PolicyVersions } from '../../../web/api.ts';
 import { withQuery } from '../data/api-client.ts';
 import { mayAdminister, usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
 import { Link, useLocation } from '../router.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { actorWords } from '../ui/format.ts';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';
@@ -138,17 +137,14 @@ function UndoDialog({ to, onClose, onChanged }: UndoDialogProps) {
     onClose();
   });
   return (
-    <Dialog title={`Go back to version ${to}?`} onClose={onClose}>
+    <FormDialog
+      title={`Go back to version ${to}?`}
+      action={undo}
+      submit="Go back"
+      cancel="Leave it"
+      onClose={onClose}
+    >
       <p>It counts at once, as a new version. Live sessions that it does not allow end.</p>
-      {undo.error !== undefined && <ErrorNote error={undo.error} />}
-      <div class="dialog-buttons">
-        <button type="button" onClick={onClose}>
-          Leave it
-        </button>
-        <button type="button" class="primary" disabled={undo.running} onClick={() => undo.run()}>
-          Go back
-        </button>
-      </div>
-    </Dialog>
+    </FormDialog>
   );
 }

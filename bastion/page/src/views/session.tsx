@@ -6,8 +6,9 @@ import { useResource } from '../data/use-resource.ts';
 import { Replay } from '../player/replay.tsx';
 import { Watch } from '../player/watch.tsx';
 import { Link, useLocation } from '../router.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { countWords, durationWords, sizeWords } from '../ui/format.ts';
+import { NoteField, withNote } from '../ui/note-field.tsx';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
 import { Elapsed, Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -201,7 +202,7 @@ function EndButton({ session }: { session: Session }) {
   const [asking, setAsking] = useState(false);
   const [message, setMessage] = useState('');
   const end = useAction(async () => {
-    const body = message.trim() === '' ? {} : { message: message.trim() };
+    const body = withNote('message', message);
     await api.send('POST', `/api/sessions/${encodeURIComponent(session.id)}/end`, { body });
     setAsking(false);
   });
@@ -212,39 +213,27 @@ function EndButton({ session }: { session: Session }) {
         End session…
       </button>
       {asking && (
-        <Dialog title="End this session?" onClose={() => setAsking(false)}>
-          <form
-            onSubmit={(event) => {
-              event.preventDefault();
-              end.run();
-            }}
-          >
-            <p>
-              {session.operator} is cut off from {session.host} at once. Access stays as it is: they may come
-              back.
-            </p>
-            <label>
-              <span>
-                Message <span class="muted">(optional, shown in their terminal)</span>
-              </span>
-              <input
-                name="message"
-                maxLength={200}
-                value={message}
-                onInput={(event) => setMessage(event.currentTarget.value)}
-              />
-            </label>
-            {end.error !== undefined && <ErrorNote error={end.error} />}
-            <div class="dialog-buttons">
-              <button type="button" onClick={() => setAsking(false)}>
-                Let them work
-              </button>
-              <button type="submit" class="danger" disabled={end.running}>
-                End session
-              </button>
-            </div>
-          </form>
-        </Dialog>
+        <FormDialog
+          title="End this session?"
+          action={end}
+          submit="End session"
+          cancel="Let them work"
+          tone="danger"
+          onClose={() => setAsking(false)}
+        >
+          <p>
+            {session.operator} is cut off from {session.host} at once. Access stays as it is: they may come
+            back.
+          </p>
+          <NoteField
+            label="Message"
+            hint="optional, shown in their terminal"
+            name="message"
+            maxLength={200}
+            value={message}
+            onInput={setMessage}
+          />
+        </FormDialog>
       )}
     </>
   );

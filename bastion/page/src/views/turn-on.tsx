@@ -2,10 +2,9 @@ import { useState } from 'preact/hooks';
 import type { Access, Policy } from '../../../web/api.ts';
 import { usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
-import { Dialog } from '../ui/dialog.tsx';
-import { ErrorNote } from '../ui/notes.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
+import { NoteField, withNote } from '../ui/note-field.tsx';
 import { useAction } from '../ui/use-action.ts';
-import { ReasonField, withReason } from './reason-field.tsx';
 
 const PERIODS = [
   { value: '30m', words: '30 minutes' },
@@ -39,79 +38,76 @@ export function TurnOn({ onChanged, onClose }: TurnOnProps) {
       state: 'on',
       ...endOf(period, until),
       ...(hasWindows && ends && outside ? { outsideWindows: true } : {}),
-      ...withReason(reason),
+      ...withNote('reason', reason),
     };
     onChanged(await api.send<Access>('PUT', '/api/access', { body }));
   });
   return (
-    <Dialog title="Turn remote access on?" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          change.run();
-        }}
-      >
-        <p>
-          The vendor's operators can then reach your hosts, as far as your policy allows. Everything is
-          recorded.
-        </p>
-        <fieldset class="choices">
-          <legend>For how long</legend>
-          {PERIODS.map(({ value, words }) => (
-            <label key={value} class="choice">
-              <input
-                type="radio"
-                name="period"
-                value={value}
-                checked={period === value}
-                onChange={() => setPeriod(value)}
-              />
-              <span>{words}</span>
-            </label>
-          ))}
-        </fieldset>
-        {period === 'until' && (
-          <label>
-            <span>
-              Until <span class="muted">({Intl.DateTimeFormat().resolvedOptions().timeZone})</span>
-            </span>
+    <FormDialog
+      title="Turn remote access on?"
+      action={change}
+      submit="Turn on"
+      cancel="Leave it off"
+      onClose={onClose}
+    >
+      <p>
+        The vendor's operators can then reach your hosts, as far as your policy allows. Everything is
+        recorded.
+      </p>
+      <fieldset class="choices">
+        <legend>For how long</legend>
+        {PERIODS.map(({ value, words }) => (
+          <label key={value} class="choice">
             <input
-              type="datetime-local"
-              name="until"
-              required
-              min={localInputTime(Date.now())}
-              value={until}
-              onInput={(event) => setUntil(event.currentTarget.value)}
+              type="radio"
+              name="period"
+              value={value}
+              checked={period === value}
+              onChange={() => setPeriod(value)}
             />
+            <span>{words}</span>
           </label>
-        )}
-        {hasWindows && (
-          <label class="inline">
-            <input
-              type="checkbox"
-              name="outsideWindows"
-              disabled={!ends}
-              checked={ends && outside}
-              onChange={(event) => setOutside(event.currentTarget.checked)}
-            />
-            <span>
-              Also outside of the windows of the policy
-              {!ends && <span class="muted"> (only for a time)</span>}
-            </span>
-          </label>
-        )}
-        <ReasonField value={reason} onInput={setReason} />
-        {change.error !== undefined && <ErrorNote error={change.error} />}
-        <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Leave it off
-          </button>
-          <button type="submit" class="primary" disabled={change.running}>
-            Turn on
-          </button>
-        </div>
-      </form>
-    </Dialog>
+        ))}
+      </fieldset>
+      {period === 'until' && (
+        <label>
+          <span>
+            Until <span class="muted">({Intl.DateTimeFormat().resolvedOptions().timeZone})</span>
+          </span>
+          <input
+            type="datetime-local"
+            name="until"
+            required
+            min={localInputTime(Date.now())}
+            value={until}
+            onInput={(event) => setUntil(event.currentTarget.value)}
+          />
+        </label>
+      )}
+      {hasWindows && (
+        <label class="inline">
+          <input
+            type="checkbox"
+            name="outsideWindows"
+            disabled={!ends}
+            checked={ends && outside}
+            onChange={(event) => setOutside(event.currentTarget.checked)}
+          />
+          <span>
+            Also outside of the windows of the policy
+            {!ends && <span class="muted"> (only for a time)</span>}
+          </span>
+        </label>
+      )}
+      <NoteField
+        label="Reason"
+        hint="optional, goes into the audit log"
+        name="reason"
+        maxLength={200}
+        value={reason}
+        onInput={setReason}
+      />
+    </FormDialog>
   );
 }
 

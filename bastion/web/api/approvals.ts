@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { isoTime } from './fields.ts';
 
-/** Schemas of the API by which the customer's people decide about operators. Nothing but zod may be imported here. */
+/** How the customer's people decide about operators. */
 
-const isoTime = z.string().describe('ISO 8601, UTC');
 const text = z.string().trim().min(1).max(500);
 
 export const grantSchema = z.object({

@@ -1,7 +1,15 @@
 import { z } from 'zod';
-import { policySchema } from './api.ts';
+import { isoTime } from './fields.ts';
 
-/** The part of the API that is about the policy; see `api.ts`. Nothing but zod and that file may be imported here. */
+/** The policy: read, check, explain, apply, undo. */
+
+export const policySchema = z.object({
+  version: z.number(),
+  appliedAt: isoTime,
+  appliedBy: z.string(),
+  sha256: z.string(),
+  text: z.string(),
+});
 
 const text = z.string().max(262_144).describe('The policy as YAML');
 const version = z.coerce.number().int().min(1);
@@ -78,3 +86,4 @@ export const policyUndoSchema = z
 export type PolicyVersionEntry = z.infer<typeof policyVersionSchema>;
 export type PolicyHistory = z.infer<typeof policyHistorySchema>;
 export type PolicyAnswerBody = z.infer<typeof policyAnswerSchema>;
+export type Policy = z.infer<typeof policySchema>;

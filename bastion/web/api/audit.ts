@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { isoTime } from './fields.ts';
+
+/** The audit log. */
+
+export const auditEventSchema = z.looseObject({
+  seq: z.number(),
+  id: z.string(),
+  time: isoTime,
+  type: z.string(),
+  actor: z.string(),
+  operator: z.string().optional(),
+  session: z.string().optional(),
+  host: z.string().optional(),
+  login: z.string().optional(),
+  prev: z.string(),
+  hash: z.string(),
+});
+
+export const auditQuerySchema = z.object({
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('Only greater sequence numbers, oldest first. Without it: newest first'),
+  before: z.coerce.number().int().min(1).optional().describe('Only smaller sequence numbers'),
+  type: z.string().max(100).optional(),
+  session: z.string().max(100).optional(),
+  operator: z.string().max(200).optional(),
+  host: z.string().max(253).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+
+export const auditListSchema = z.object({ events: z.array(auditEventSchema).readonly() });
+
+export type AuditEntry = z.infer<typeof auditEventSchema>;
+export type AuditList = z.infer<typeof auditListSchema>;

@@ -110,6 +110,26 @@ function folderOfRelative(found: Import): string {
   return relative(root, resolve(root, dirname(found.from), found.specifier)).split('/')[0] ?? '';
 }
 
+/** Every way round from a file back to itself, along what is imported, types included. */
+function circles(): readonly string[] {
+  const ways = new Map(files.map((file) => [file, [] as string[]]));
+  for (const { from, specifier } of imports) {
+    if (specifier.startsWith('.'))
+      ways.get(from)?.push(relative(root, resolve(root, dirname(from), specifier)));
+  }
+  const done = new Set<string>();
+  const found: string[] = [];
+  const follow = (file: string, path: readonly string[]): void => {
+    const start = path.indexOf(file);
+    if (start >= 0) found.push([...path.slice(start), file].join(' → '));
+    if (start >= 0 || done.has(file)) return;
+    for (const next of ways.get(file) ?? []) follow(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) follow(file, []);
+  return found;
+}
+
 describe('the architecture', () => {
   it('finds the code that it checks', () => {
     expect(files.length).toBeGreaterThan(20);
@@ -126,6 +146,10 @@ describe('the architecture', () => {
       })
       .map((found) => `${found.from} imports ${found.specifier}`);
     expect(faults).toEqual([]);
+  });
+
+  it('has no files that import each other in a circle', () => {
+    expect(circles()).toEqual([]);
   });
 
   it.each(homes)('keeps $banned in its home', ({ banned, outside, why }) => {

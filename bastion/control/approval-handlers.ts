@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ControlHandler } from '../../shared/control/server.ts';
+import type { ControlHandler } from '../../shared/control/handler.ts';
 import type { ApprovalDesk } from '../approvals/desk.ts';
 import { read, toJson } from './params.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../../shared/audit/event.ts';
 import type { AuditLog } from '../../shared/audit/log.ts';
-import type { ControlHandler } from '../../shared/control/server.ts';
+import type { ControlHandler } from '../../shared/control/handler.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { PolicyAdministration } from '../policy/policy-administration.ts';
 import type { RecordingParts } from '../search/open-library.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ControlHandler } from '../../shared/control/server.ts';
+import type { ControlHandler } from '../../shared/control/handler.ts';
 import type { PolicyAdministration } from '../policy/policy-administration.ts';
 import { policyQuestionSchema } from '../policy/policy-question.ts';
 import { POLICY_LIMIT_BYTES } from '../policy/schema.ts';

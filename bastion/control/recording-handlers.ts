@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Json } from '../../shared/audit/event.ts';
-import type { ControlHandler } from '../../shared/control/server.ts';
+import type { ControlHandler } from '../../shared/control/handler.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { REASON_LIMIT } from '../retention/retention.ts';
 import type { RecordingParts } from '../search/open-library.ts';

@@ -6,8 +6,7 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import { approvalRule } from './approval.ts';
 import { parseDestination } from './destination.ts';
 import { SUB_TEMPLATE } from './logins.ts';
-import { WEEKDAYS } from './times.ts';
-import { isZone, parseDay, parseMinute } from './zone-time.ts';
+import { isZone, parseDay, parseMinute, WEEKDAYS } from './zone-time.ts';
 
 /** A longer policy is refused before it is parsed. */
 export const POLICY_LIMIT_BYTES = 256 * 1024;

@@ -1,8 +1,5 @@
 import type { PolicyRole } from './schema.ts';
-import { DEFAULT_ZONE, parseDay, parseMinute, weekdayOf, ZoneCalendar } from './zone-time.ts';
-
-/** Days that a window may be on, Monday first. */
-export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+import { DEFAULT_ZONE, parseDay, parseMinute, WEEKDAYS, weekdayOf, ZoneCalendar } from './zone-time.ts';
 
 /** How far ahead the next change is looked for: past it, the answer is asked for again. */
 const DAYS_AHEAD = 8;

@@ -1,5 +1,8 @@
 import { IANAZone } from 'luxon';
 
+/** Days that a window may be on, Monday first. */
+export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
 /** Name of the time zone that counts where a policy names none. */
 export const DEFAULT_ZONE = 'UTC';
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
+import type { Account } from '../store/account.ts';
 import type { FactorStore } from '../store/factor-store.ts';
-import type { Account, AccountStore } from '../store/store.ts';
+import type { AccountStore } from '../store/store.ts';
 import { spendCode } from './one-time-code.ts';
 import type { PasswordHasher } from './password.ts';
 import type { SignInLimit } from './sign-in-limit.ts';

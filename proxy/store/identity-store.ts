@@ -1,5 +1,5 @@
 import type { ProviderEvidence } from '../../shared/identity/claims.ts';
-import type { NewAccount } from './store.ts';
+import type { NewAccount } from './account.ts';
 
 /** A person as an identity provider knows them. */
 export interface ProvidedSubject {

@@ -1,6 +1,7 @@
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Database } from '../../shared/store/database.ts';
-import type { Account, AccountStore, NewAccount, RegisteredKey } from './store.ts';
+import type { Account, NewAccount } from './account.ts';
+import type { AccountStore, RegisteredKey } from './store.ts';
 import { stringList } from './stored-json.ts';
 
 interface AccountRow {

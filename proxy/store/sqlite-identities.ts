@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { ProviderEvidence } from '../../shared/identity/claims.ts';
 import { keyCommitmentSchema } from '../../shared/identity/provider/key-commitment.ts';
 import type { Database } from '../../shared/store/database.ts';
+import type { NewAccount } from './account.ts';
 import type { IdentityStore, LinkedAccount, LoginEvidence, ProvidedSubject } from './identity-store.ts';
-import type { NewAccount } from './store.ts';
 import { jsonObject } from './stored-json.ts';
 
 /** `proxy.db`: accounts of identity providers, and what these said at a login. */

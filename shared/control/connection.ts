@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Actor, Json } from '../audit/event.ts';
 import { DrawbridgeError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { ControlHandler } from './server.ts';
+import type { ControlHandler } from './handler.ts';
 import {
   type ClientMessage,
   clientMessage,

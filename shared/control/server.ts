@@ -1,21 +1,12 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { userInfo } from 'node:os';
-import type { Actor, Json } from '../audit/event.ts';
+import type { Actor } from '../audit/event.ts';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { ControlConnection } from './connection.ts';
+import type { ControlHandler } from './handler.ts';
 import { encodeMessage } from './wire.ts';
-
-/**
- * Does what a method asks for. `params` is any JSON: check it. `signal` is aborted when the caller has gone or the
- * server closes. A rejection with a `DrawbridgeError` reaches the caller as it is; anything else as
- * `control.failed`, with the particulars in the log alone.
- */
-export type ControlHandler = (
-  params: Json,
-  context: { readonly signal: AbortSignal; readonly actor: Actor },
-) => Promise<Json | undefined> | Promise<void> | AsyncIterable<Json>;
 
 const CONNECTION_LIMIT = 64;
 /** What fits into `sun_path` on every system. */

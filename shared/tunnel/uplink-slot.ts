@@ -5,7 +5,7 @@ import { MuxTunnel } from './mux-tunnel.ts';
 import type { Reachability } from './reachability.ts';
 import { GOOD_TUNNEL_MS, redialDelayMs } from './redial.ts';
 import type { Tunnel, TunnelClosed } from './tunnel.ts';
-import type { UplinkOptions, UplinkTunnelStatus } from './uplink.ts';
+import type { UplinkOptions, UplinkTunnelStatus } from './uplink-options.ts';
 
 /** Draining tunnels that a slot lets finish; beyond it, the oldest is closed. */
 const MAX_RETIRING = 8;

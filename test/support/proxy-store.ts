@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest';
+import type { Account } from '../../proxy/store/account.ts';
 import { openSqliteStore } from '../../proxy/store/sqlite-store.ts';
-import type { Account, Store } from '../../proxy/store/store.ts';
+import type { Store } from '../../proxy/store/store.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 /** A proxy's store in a temporary directory, closed when the test has finished. */

@@ -8,7 +8,8 @@ import { createNodeIdentity, type NodeIdentity } from '../../shared/identity/nod
 import { silentLogger } from '../../shared/log.ts';
 import { TunnelAcceptor, type TunnelAcceptorOptions } from '../../shared/tunnel/acceptor.ts';
 import type { StreamHandler } from '../../shared/tunnel/tunnel.ts';
-import { Uplink, type UplinkOptions } from '../../shared/tunnel/uplink.ts';
+import { Uplink } from '../../shared/tunnel/uplink.ts';
+import type { UplinkOptions } from '../../shared/tunnel/uplink-options.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import { createTestCertificate, type TestCertificate } from './test-certificate.ts';
 

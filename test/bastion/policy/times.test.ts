@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PolicyRole } from '../../../bastion/policy/schema.ts';
-import { timesOf, WEEKDAYS } from '../../../bastion/policy/times.ts';
+import { timesOf } from '../../../bastion/policy/times.ts';
+import { WEEKDAYS } from '../../../bastion/policy/zone-time.ts';
 
 type Times = Pick<PolicyRole, 'valid' | 'windows'>;
 const at = (iso: string): number => Date.parse(iso);

@@ -8,7 +8,8 @@ import { createNodeIdentity, type NodeIdentity } from '../../../shared/identity/
 import { silentLogger } from '../../../shared/log.ts';
 import { TunnelAcceptor } from '../../../shared/tunnel/acceptor.ts';
 import type { StreamHandler, Tunnel } from '../../../shared/tunnel/tunnel.ts';
-import { Uplink, type UplinkOptions } from '../../../shared/tunnel/uplink.ts';
+import { Uplink } from '../../../shared/tunnel/uplink.ts';
+import type { UplinkOptions } from '../../../shared/tunnel/uplink-options.ts';
 import { createTemporaryDirectory } from '../../support/temporary-directory.ts';
 import { createTestCertificate, type TestCertificate } from '../../support/test-certificate.ts';
 import { waitFor } from '../../support/wait-for.ts';

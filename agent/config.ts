@@ -13,21 +13,29 @@ const loginName = z.string().refine(isLoginName, 'must be the name of an account
 /** Schema of `agent.yaml`. */
 export const agentConfigSchema = z.strictObject({
   ...commonFields('agent'),
-  /** `builtin`: the agent starts shells itself. `sshd`: it leads to the SSH server of the host. */
-  target: z.enum(['builtin', 'sshd']).default('builtin'),
-  /** Where the host's SSH server listens; only for `target: sshd`. */
-  sshd: dialAddress.prefault({ host: '127.0.0.1', port: 22 }),
-  /**
-   * Accounts that may be used, whatever the bastion says; only for `target: builtin`. Not given: the account that the
-   * agent runs as, or any account when that is root.
-   */
-  logins: z.array(loginName).exactOptional(),
-  /** Whether the bastion may connect from this host to other addresses (`ssh -L`). It decides which. */
-  forwarding: z.boolean().default(true),
-  /** What the bastion's policy selects hosts by. They are told at enrolment. */
-  labels: labels.default({}),
-  /** How many tunnels to hold to the bastion. */
-  tunnels: z.int().min(1).max(MAX_TUNNELS).default(1),
+  target: z
+    .enum(['builtin', 'sshd'])
+    .default('builtin')
+    .describe('`builtin`: the agent starts shells itself. `sshd`: it leads to the SSH server of the host.'),
+  sshd: dialAddress
+    .prefault({ host: '127.0.0.1', port: 22 })
+    .describe("Where the host's SSH server listens, with `target: sshd`; 127.0.0.1 port 22 if left out."),
+  logins: z
+    .array(loginName)
+    .exactOptional()
+    .describe(
+      'Accounts that may be used, whatever the bastion says, with `target: builtin`. If left out: the account that the agent runs as, or any account when that is root.',
+    ),
+  forwarding: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether the bastion may connect from this host to other addresses (`ssh -L`). It decides which.',
+    ),
+  labels: labels
+    .default({})
+    .describe("What the bastion's policy selects hosts by. They are told at enrolment."),
+  tunnels: z.int().min(1).max(MAX_TUNNELS).default(1).describe('How many tunnels to hold to the bastion.'),
   egress: egressSection,
 });
 

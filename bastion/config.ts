@@ -24,30 +24,48 @@ const DIRECT_HOSTS_MAX = 1000;
 /** `bastion.yaml`. Strict: a misspelt key is a fault. */
 export const bastionConfigSchema = z.strictObject({
   ...commonFields('bastion'),
-  /** Where the page, the API and the agents' tunnels listen. */
-  https: listenAddress,
-  /** The same, as agents and browsers reach it. */
-  publicUrl: httpsUrl,
+  https: listenAddress.describe("Where the page, the API and the agents' tunnels come in."),
+  publicUrl: httpsUrl.describe('The same, as agents and browsers reach it.'),
   tls: tlsSection,
-  policy: filePath,
-  /** Tunnels to the vendor's proxy; its address was pinned when the bastion joined. */
-  proxy: z.strictObject({ tunnels: z.int().min(1).max(16).default(2) }).prefault({}),
+  policy: filePath.describe(
+    'The policy file. Changes are made with `drawbridge policy apply` or on the page.',
+  ),
+  proxy: z
+    .strictObject({
+      tunnels: z
+        .int()
+        .min(1)
+        .max(16)
+        .default(2)
+        .describe('Tunnels to hold; a new session takes the least busy one.'),
+    })
+    .prefault({})
+    .describe("The way to the vendor's proxy. Its address was pinned when the bastion joined."),
   egress: egressSection,
   ...trustFields,
   recordings: recordingsSection,
-  /** Where audit events go as they happen; also while remote access is off. */
   ship: shipSection,
   approvals: approvalsSection,
-  /** Hosts without an agent, whose sshd the bastion dials itself. */
   hosts: z
-    .array(z.strictObject({ name: nodeName, address: dialAddress, labels: labels.default({}) }))
+    .array(
+      z.strictObject({
+        name: nodeName.describe('Name of the host.'),
+        address: dialAddress.describe('Where its sshd listens.'),
+        labels: labels.default({}).describe('What the policy selects it by.'),
+      }),
+    )
     .max(DIRECT_HOSTS_MAX)
     .refine((hosts) => new Set(hosts.map((host) => host.name)).size === hosts.length, {
       message: 'every host needs a name of its own',
     })
-    .default([]),
-  /** True: the tunnels to the proxy stay up while remote access is off, and every stream in them is refused. */
-  keepTunnelWhenOff: z.boolean().default(false),
+    .default([])
+    .describe('Hosts without an agent, whose sshd the bastion dials itself.'),
+  keepTunnelWhenOff: z
+    .boolean()
+    .default(false)
+    .describe(
+      'True: the tunnels to the proxy stay up while remote access is off, and every session in them is refused.',
+    ),
 });
 
 export type BastionConfig = Resolved<z.infer<typeof bastionConfigSchema>>;

@@ -22,31 +22,34 @@ const DRAIN_DEFAULT = '5s';
 /** Schema of `proxy.yaml`. */
 export const proxyConfigSchema = z.strictObject({
   ...commonFields('proxy'),
-  /** Where bastions dial and operators log in. */
-  https: listenAddress,
-  /** The same as others reach it. */
-  publicUrl: httpsUrl,
-  /** Where `ssh -J` goes. `publicHost` and `publicPort` are how others reach it, when that differs. */
-  ssh: z.strictObject({
-    ...listenAddress.shape,
-    publicHost: hostName.exactOptional(),
-    publicPort: port.exactOptional(),
-  }),
+  https: listenAddress.describe('Where bastions dial, operators log in, and sessions over wss come in.'),
+  publicUrl: httpsUrl.describe('The same, as bastions and operators reach it.'),
+  ssh: z
+    .strictObject({
+      ...listenAddress.shape,
+      publicHost: hostName
+        .exactOptional()
+        .describe('Name under which operators reach it; the one of `publicUrl` if left out.'),
+      publicPort: port
+        .exactOptional()
+        .describe('Port on which operators reach it, when that is another one.'),
+    })
+    .describe('Where `ssh -J` goes.'),
   tls: tlsSection,
-  /** Identity providers that operators may sign in with. */
   providers: providersSection,
-  /** How to reach them. */
   egress: egressSection,
   logins: z
     .strictObject({
-      /** How long the key of a login lives. */
-      lifetime: durationBetween(MINUTE_MS, LOGIN_LIFETIME_MAX_MS, '1m to 8h').prefault('8h'),
+      lifetime: durationBetween(MINUTE_MS, LOGIN_LIFETIME_MAX_MS, '1m to 8h')
+        .prefault('8h')
+        .describe('How long the key of a login lives at most.'),
     })
-    .prefault({}),
-  /** OpenSSH user certificates at the SSH port; not given: none is accepted. */
+    .prefault({})
+    .describe('Logins of operators.'),
   userCertificates: userCertificatesSection.exactOptional(),
-  /** How long live sessions may go on when the proxy stops. */
-  drain: durationBetween(0, 60 * MINUTE_MS, '0s to 60m').prefault(DRAIN_DEFAULT),
+  drain: durationBetween(0, 60 * MINUTE_MS, '0s to 60m')
+    .prefault(DRAIN_DEFAULT)
+    .describe('How long live sessions may go on when the proxy stops.'),
 });
 
 /** What `proxy.yaml` says; durations in milliseconds, paths absolute. */

@@ -17,16 +17,26 @@ const name = z.string().min(1).max(200);
 /** `approvals:` of `bastion.yaml`. */
 export const approvalsSection = z
   .strictObject({
-    /** Administrators who are operators too, under other names: they can't approve what those ask for. */
-    sameAs: z.record(name, z.array(name).max(100)).default({}),
-    /** Where to send what is asked for and what became of it, signed with the secret (HMAC-SHA256). */
+    sameAs: z
+      .record(name, z.array(name).max(100))
+      .default({})
+      .meta({ title: 'administrators with lists of operators' })
+      .describe(
+        "Administrators who are operators too, under other names: they can't approve what those ask for.",
+      ),
     webhook: z
       .strictObject({
-        url: webhookUrl,
-        secret: z.string().min(16, 'must have 16 characters or more').max(1000),
+        url: webhookUrl.describe('An https address; http only on this machine itself.'),
+        secret: z
+          .string()
+          .min(16, 'must have 16 characters or more')
+          .max(1000)
+          .describe('What the messages are signed with (HMAC-SHA256); 16 characters or more.'),
       })
-      .exactOptional(),
+      .exactOptional()
+      .describe('Where to send what is asked for and what became of it.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('What roles with `approval` ask for.');
 
 export type ApprovalsConfig = z.infer<typeof approvalsSection>;

@@ -7,14 +7,17 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** `approval:` of a role: nothing is done by it on a host until the customer has said yes, for a time. */
 export const approvalRule = z.strictObject({
-  /** How many different people must say yes. */
-  approvers: z.union([z.literal(1), z.literal(2)], 'must be 1 or 2').default(1),
-  /** Longest time for which an approval can be given. */
-  for: durationBetween(MINUTE_MS, 30 * DAY_MS, '1m to 30d').default(2 * HOUR_MS),
-  /** How long an operator may wait for the answer. */
-  wait: durationBetween(1000, 8 * HOUR_MS, '1s to 8h').default(10 * MINUTE_MS),
-  /** Whether an operator must say why. */
-  reason: z.enum(['required', 'optional']).default('optional'),
+  approvers: z
+    .union([z.literal(1), z.literal(2)], 'must be 1 or 2')
+    .default(1)
+    .describe('How many different people must say yes.'),
+  for: durationBetween(MINUTE_MS, 30 * DAY_MS, '1m to 30d')
+    .prefault('2h')
+    .describe('Longest time for which an approval can be given.'),
+  wait: durationBetween(1000, 8 * HOUR_MS, '1s to 8h')
+    .prefault('10m')
+    .describe('How long an operator may wait for the answer.'),
+  reason: z.enum(['required', 'optional']).default('optional').describe('Whether an operator must say why.'),
 });
 
 export type ApprovalRule = z.infer<typeof approvalRule>;

@@ -73,10 +73,17 @@ const day = z
 /** Hours in which a role counts. Over midnight when `to` comes before `from`; `days` are those on which it begins. */
 const window = z
   .strictObject({
-    days: z.array(z.enum(WEEKDAYS)).min(1).max(WEEKDAYS.length).exactOptional(),
-    from: timeOfDay('23:59').default('00:00'),
-    to: timeOfDay('24:00').default('24:00'),
-    zone: zone.exactOptional(),
+    days: z
+      .array(z.enum(WEEKDAYS))
+      .min(1)
+      .max(WEEKDAYS.length)
+      .exactOptional()
+      .describe('Days on which the window begins; every day if left out.'),
+    from: timeOfDay('23:59').default('00:00').describe('When it begins.'),
+    to: timeOfDay('24:00')
+      .default('24:00')
+      .describe('When it ends; over midnight when that comes before `from`.'),
+    zone: zone.exactOptional().describe("Time zone; the policy's own if left out."),
   })
   .refine(({ from, to }) => from !== to, {
     message: 'must end at another time than it begins; a whole day is 00:00 to 24:00',
@@ -85,7 +92,11 @@ const window = z
 
 /** The days in which a role counts, the first and the last included: a contract period. */
 const valid = z
-  .strictObject({ from: day.exactOptional(), until: day.exactOptional(), zone: zone.exactOptional() })
+  .strictObject({
+    from: day.exactOptional().describe('First day.'),
+    until: day.exactOptional().describe('Last day, which counts as a whole.'),
+    zone: zone.exactOptional().describe("Time zone; the policy's own if left out."),
+  })
   .refine(({ from, until }) => from !== undefined || until !== undefined, 'must have from, until, or both')
   .refine(({ from, until }) => from === undefined || until === undefined || from <= until, {
     message: 'must not end before it begins',
@@ -96,70 +107,114 @@ const valid = z
 export const TRANSFERS = ['up', 'down', 'both', 'none'] as const;
 
 const limits = z.strictObject({
-  /** Longest session. */
-  session: durationBetween(1000, 30 * DAY_MS, '1s to 30d').exactOptional(),
-  /** Longest time without a byte. */
-  idle: durationBetween(1000, 30 * DAY_MS, '1s to 30d').exactOptional(),
-  /** Sessions of one operator at once. */
-  sessions: z.int().min(1).max(10_000).exactOptional(),
-  /** Sessions of all operators at once. */
-  sessions_total: z.int().min(1).max(10_000).exactOptional(),
-  /** New sessions of one operator in a minute. */
-  new_per_minute: z.int().min(1).max(1_000).exactOptional(),
-  file_size: byteSize.exactOptional(),
-  transfers: z.enum(TRANSFERS).exactOptional(),
+  session: durationBetween(1000, 30 * DAY_MS, '1s to 30d')
+    .exactOptional()
+    .describe('Longest session.'),
+  idle: durationBetween(1000, 30 * DAY_MS, '1s to 30d')
+    .exactOptional()
+    .describe('Longest time without a byte.'),
+  sessions: z.int().min(1).max(10_000).exactOptional().describe('Sessions of one operator at once.'),
+  sessions_total: z.int().min(1).max(10_000).exactOptional().describe('Sessions of all operators at once.'),
+  new_per_minute: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .exactOptional()
+    .describe('New sessions of one operator in a minute.'),
+  file_size: byteSize.exactOptional().describe('Largest file that may be transferred.'),
+  transfers: z
+    .enum(TRANSFERS)
+    .exactOptional()
+    .describe('Which way files may go: `up` to the host, `down` to the operator; both if left out.'),
 });
 
 const requirements = z
   .strictObject({
-    mfa: z.boolean().default(true),
-    /** The sign-in checked the person: a finger, a face, or the PIN of a security key. */
-    user_verification: z.boolean().default(false),
-    /** The login came from a device that the vendor's administrator has approved, as the vendor's proxy says. */
-    trusted_device: z.boolean().default(false),
-    /** The operator's address, as the vendor's proxy reports it, must be in one of them. */
-    source: z.array(sourceRange).min(1).max(SOURCES_MAX).exactOptional(),
+    mfa: z.boolean().default(true).describe('A second factor at sign-in.'),
+    user_verification: z
+      .boolean()
+      .default(false)
+      .describe('The sign-in checked the person: a finger, a face, or the PIN of a security key.'),
+    trusted_device: z
+      .boolean()
+      .default(false)
+      .describe(
+        "The login came from a device that the vendor's administrator has approved, as the vendor's proxy says.",
+      ),
+    source: z
+      .array(sourceRange)
+      .min(1)
+      .max(SOURCES_MAX)
+      .exactOptional()
+      .describe("Ranges in one of which the operator's address must lie, as the vendor's proxy reports it."),
   })
-  .prefault({});
+  .prefault({})
+  .describe('What the sign-in of the operator must have had.');
 
 const role = z.strictObject({
-  name,
-  /** The operator must be in one of them. */
-  groups: z.array(name).min(1).max(ENTRIES_MAX),
+  name: name.describe('Name of the role, for the audit log and for you.'),
+  groups: z.array(name).min(1).max(ENTRIES_MAX).describe('The operator must be in one of them.'),
   require: requirements,
   hosts: z
     .strictObject({
-      names: z.array(hostPattern).min(1).max(ENTRIES_MAX).optional(),
+      names: z
+        .array(hostPattern)
+        .min(1)
+        .max(ENTRIES_MAX)
+        .optional()
+        .describe('Names, in which `*` stands for any characters.'),
       // None at all would cover every host, which nobody means who writes no label.
-      labels: labels.refine((asked) => Object.keys(asked).length > 0, 'must name a label').optional(),
+      labels: labels
+        .refine((asked) => Object.keys(asked).length > 0, 'must name a label')
+        .optional()
+        .describe('Labels that the host must have, all of them.'),
     })
     .refine((hosts) => hosts.names !== undefined || hosts.labels !== undefined, {
       message: "must have names, labels, or both; names: ['*'] stands for every host",
-    }),
-  logins: z.array(login).min(1).max(ENTRIES_MAX),
-  allow: z.array(z.enum(ALLOWABLE)).max(ALLOWABLE.length),
-  forward: z.array(destination).max(ENTRIES_MAX).default([]),
-  /** Addresses of the host on which it may listen for the operator (`ssh -R`). Its connections reach the operator. */
-  remote_forward: z.array(destination).max(ENTRIES_MAX).default([]),
-  /** Outside of all of them the role counts for nothing, and sessions that only it allows end. */
-  windows: z.array(window).min(1).max(WINDOWS_MAX).exactOptional(),
-  valid: valid.exactOptional(),
-  limits: limits.exactOptional(),
-  /** What the role allows waits for the customer's word. */
-  approval: approvalRule.exactOptional(),
+    })
+    .describe('Hosts that the role covers: names, labels, or both.'),
+  logins: z
+    .array(login)
+    .min(1)
+    .max(ENTRIES_MAX)
+    .describe("UNIX accounts that may be used; `{{sub}}` stands for the operator's own name."),
+  allow: z.array(z.enum(ALLOWABLE)).max(ALLOWABLE.length).describe('What may be done there.'),
+  forward: z
+    .array(destination)
+    .max(ENTRIES_MAX)
+    .default([])
+    .describe('Destinations that `ssh -L`, `-D` and `-W` may reach from the host, as `host:port`.'),
+  remote_forward: z
+    .array(destination)
+    .max(ENTRIES_MAX)
+    .default([])
+    .describe(
+      'Addresses of the host on which it may listen for the operator (`ssh -R`). Its connections reach the operator.',
+    ),
+  windows: z
+    .array(window)
+    .min(1)
+    .max(WINDOWS_MAX)
+    .exactOptional()
+    .describe('Outside of all of them the role counts for nothing, and sessions that only it allows end.'),
+  valid: valid.exactOptional().describe('A contract period: the days in which the role counts.'),
+  limits: limits.exactOptional().describe('Limits of what the role allows.'),
+  approval: approvalRule.exactOptional().describe("What the role allows waits for the customer's word."),
 });
 
 /** A policy file. Whatever no role allows is refused. */
 export const policySchema = z.strictObject({
-  version: z.literal(1),
-  /** Where windows and periods are meant that name no zone of their own; UTC without it. */
-  zone: zone.exactOptional(),
+  version: z.literal(1).describe('Version of the format.'),
+  zone: zone
+    .exactOptional()
+    .describe('Time zone of windows and periods that name none of their own; UTC if left out.'),
   roles: z
     .array(role)
     .max(ROLES_MAX)
     .refine((roles) => new Set(roles.map((item) => item.name)).size === roles.length, {
       message: 'every role needs a name of its own',
-    }),
+    })
+    .describe('What no role allows is refused.'),
 });
 
 export type Policy = z.infer<typeof policySchema>;

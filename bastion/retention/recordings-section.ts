@@ -6,14 +6,22 @@ const DAY_MS = 86_400_000;
 /** `recordings:` of `bastion.yaml` — where they lie, in which form, and how long. */
 export const recordingsSection = z
   .strictObject({
-    directory: filePath.exactOptional(),
-    /** Finished recordings are stored as gzip, which `zcat` reads, once they are old enough. */
-    compress: z.boolean().default(true),
-    /** Until then they stay plain asciicasts, which every tool plays. */
-    compressAfter: durationBetween(0, 3650 * DAY_MS, '0s to 3650d').prefault('1d'),
-    /** Recordings that are older are deleted; without it none is for its age. */
-    keepFor: durationBetween(DAY_MS, 3650 * DAY_MS, '1d to 3650d').exactOptional(),
-    /** The oldest recordings are deleted while all together take more room; without it none is for room. */
-    keepBytes: byteSize.exactOptional(),
+    directory: filePath.exactOptional().describe('Where they lie; `recordings` in `dataDir` if left out.'),
+    compress: z
+      .boolean()
+      .default(true)
+      .describe('Finished recordings are stored as gzip, which `zcat` reads, once they are old enough.'),
+    compressAfter: durationBetween(0, 3650 * DAY_MS, '0s to 3650d')
+      .prefault('1d')
+      .describe('Until then they stay plain asciicasts, which every tool plays.'),
+    keepFor: durationBetween(DAY_MS, 3650 * DAY_MS, '1d to 3650d')
+      .exactOptional()
+      .describe('Recordings that are older are deleted; without it none is for its age.'),
+    keepBytes: byteSize
+      .exactOptional()
+      .describe(
+        'The oldest recordings are deleted while all together take more room; without it none is for room.',
+      ),
   })
-  .prefault({});
+  .prefault({})
+  .describe('Recordings of sessions: where they lie, in which form, and how long.');

@@ -10,13 +10,19 @@ const shippedUrl = z
   .refine(
     (text) => !URL.canParse(text) || new URL(text).username === '',
     'must not hold a user name; use username and passwordFile',
-  );
+  )
+  .meta({ title: 'https address' })
+  .describe('Where to post to.');
 
 const common = {
-  /** By this name the position in the log is kept: another name begins at the first event. */
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 small letters, digits and hyphens'),
-  /** `checkpoints`: only the signed tree heads, which makes the destination a further witness. */
-  events: z.enum(['all', 'checkpoints']).default('all'),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 small letters, digits and hyphens')
+    .describe('By this name the position in the log is kept: another name begins at the first event.'),
+  events: z
+    .enum(['all', 'checkpoints'])
+    .default('all')
+    .describe('`checkpoints`: only the signed tree heads, which makes the destination a further witness.'),
 };
 
 /** How the destination knows us; secrets come from files alone. */
@@ -26,29 +32,52 @@ const credentials = {
     .min(1)
     .max(256)
     .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
-    .exactOptional(),
-  username: z.string().min(1).max(256).exactOptional(),
-  passwordFile: filePath.exactOptional(),
-  tokenFile: filePath.exactOptional(),
+    .exactOptional()
+    .describe('By this the destination knows the installation; sent as `X-Platform-Id`.'),
+  username: z.string().min(1).max(256).exactOptional().describe('For HTTP basic authentication.'),
+  passwordFile: filePath.exactOptional().describe('File (0600) with the password for it.'),
+  tokenFile: filePath
+    .exactOptional()
+    .describe('File (0600) with a bearer token, instead of name and password.'),
 };
 
 /** `ship:` — where audit events go as they happen. */
 export const shipSection = z
   .array(
     z.discriminatedUnion('kind', [
-      /** RFC 5424 over TLS (RFC 5425). */
-      z.strictObject({ ...common, kind: z.literal('syslog'), address: dialAddress }),
-      /** A POST per batch, signed by Standard Webhooks with the secret in the file. */
-      z.strictObject({ ...common, kind: z.literal('webhook'), url: shippedUrl, secretFile: filePath }),
-      z.strictObject({ ...common, kind: z.literal('jsonl'), url: shippedUrl, ...credentials }),
-      /** OTLP logs as JSON; the address ends in `/v1/logs` as a rule. */
-      z.strictObject({ ...common, kind: z.literal('otlp'), url: shippedUrl, ...credentials }),
-      /** Lines behind a file, on another machine's mount for example. */
-      z.strictObject({ ...common, kind: z.literal('file'), path: filePath }),
+      z.strictObject({
+        ...common,
+        kind: z.literal('syslog').describe('RFC 5424 over TLS (RFC 5425).'),
+        address: dialAddress.describe('Where the receiver listens.'),
+      }),
+      z.strictObject({
+        ...common,
+        kind: z.literal('webhook').describe('A POST per batch, signed by the rules of Standard Webhooks.'),
+        url: shippedUrl,
+        secretFile: filePath.describe('File (0600) with the secret that signs.'),
+      }),
+      z.strictObject({
+        ...common,
+        kind: z.literal('jsonl').describe('A POST per batch, an event per line.'),
+        url: shippedUrl,
+        ...credentials,
+      }),
+      z.strictObject({
+        ...common,
+        kind: z.literal('otlp').describe('OTLP logs as JSON; the address ends in `/v1/logs` as a rule.'),
+        url: shippedUrl,
+        ...credentials,
+      }),
+      z.strictObject({
+        ...common,
+        kind: z.literal('file').describe("Lines behind a file, on another machine's mount for example."),
+        path: filePath.describe('The file; made if it is missing.'),
+      }),
     ]),
   )
   .max(DESTINATIONS_MAX)
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, {
     message: 'every destination needs a name of its own',
   })
-  .default([]);
+  .default([])
+  .describe('Where audit events go as they happen, also while remote access is off.');

@@ -16,39 +16,53 @@ const PROVIDERS_MAX = 20;
 
 const keys = z
   .strictObject({
-    /** Offline: the JSON document of the provider's `jwks_uri`, kept by an administrator. */
-    file: filePath.exactOptional(),
-    /** Without a file the keys are fetched; those that could not be renewed for so long count no more. */
-    maxAge: durationBetween(10 * MINUTE_MS, 30 * DAY_MS, '10m to 30d').prefault('24h'),
+    file: filePath
+      .exactOptional()
+      .describe("Offline: the JSON document of the provider's `jwks_uri`, kept by an administrator."),
+    maxAge: durationBetween(10 * MINUTE_MS, 30 * DAY_MS, '10m to 30d')
+      .prefault('24h')
+      .describe(
+        'Without a file the keys are fetched; those that could not be renewed for so long count no more.',
+      ),
   })
-  .prefault({});
+  .prefault({})
+  .describe("The provider's keys.");
 
 const provider = z.strictObject({
-  issuer: issuerUrl,
-  /** The application that the vendor's proxy has at the provider: tokens of others are refused. */
-  clientId: z.string().min(1).max(256),
+  issuer: issuerUrl.describe("Exactly as the provider's openid-configuration writes it."),
+  clientId: z
+    .string()
+    .min(1)
+    .max(256)
+    .describe("The application that the vendor's proxy has at the provider: tokens of others are refused."),
   keys,
   algorithms: z
     .array(z.enum(ID_TOKEN_ALGORITHMS))
     .min(1)
-    .default(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA']),
-  /** How long ago an operator may have signed in at the provider. Sessions end then, too. */
-  maxLoginAge: durationBetween(MINUTE_MS, LOGIN_AGE_MAX_MS, '1m to 8h').prefault('8h'),
+    .default(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])
+    .describe('Signature algorithms of ID tokens that are taken.'),
+  maxLoginAge: durationBetween(MINUTE_MS, LOGIN_AGE_MAX_MS, '1m to 8h')
+    .prefault('8h')
+    .describe('How long ago an operator may have signed in at the provider. Sessions end then, too.'),
   ...claimRulesSchema,
 });
 
 /** Pieces of `bastion.yaml` that say whose word counts about operators. */
 export const trustFields = {
-  /** `proxy`: the vendor's proxy. `idp`: only an identity provider, whose signature this bastion checks itself. */
-  trust: z.enum(['proxy', 'idp']).default('proxy'),
-  /** The identity providers, with `trust: idp`. */
+  trust: z
+    .enum(['proxy', 'idp'])
+    .default('proxy')
+    .describe(
+      "Whose word counts about operators. `proxy`: the vendor's proxy. `idp`: only an identity provider, whose signature this bastion checks itself.",
+    ),
   idp: z
     .array(provider)
     .max(PROVIDERS_MAX)
     .refine((list) => new Set(list.map(({ issuer }) => issuer)).size === list.length, {
       message: 'every identity provider may be there once',
     })
-    .default([]),
+    .default([])
+    .describe('The identity providers, with `trust: idp`.'),
 } as const;
 
 export type TrustedProvider = Resolved<z.infer<typeof provider>>;

@@ -10,32 +10,45 @@ const PROVIDERS_MAX = 20;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const provider = z.strictObject({
-  /** What operators write after `--provider`. */
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 small letters, digits and hyphens'),
-  /** What operators read. */
-  title: z.string().min(1).max(64).exactOptional(),
-  /** Exactly as the provider's openid-configuration writes it. */
-  issuer: issuerUrl,
-  /** A public client (RFC 8252): the operators' command holds no secret. */
-  clientId: z.string().min(1).max(256),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 small letters, digits and hyphens')
+    .describe('What operators write after `--provider`.'),
+  title: z.string().min(1).max(64).exactOptional().describe('What operators read; the name if left out.'),
+  issuer: issuerUrl.describe("Exactly as the provider's openid-configuration writes it."),
+  clientId: z
+    .string()
+    .min(1)
+    .max(256)
+    .describe("Id of a public client there (RFC 8252): the operators' command holds no secret."),
   scopes: z
     .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/))
     .max(32)
     .refine((scopes) => scopes.includes('openid'), { message: 'must hold openid' })
-    .default(['openid', 'profile', 'email']),
+    .default(['openid', 'profile', 'email'])
+    .describe('Scopes to ask for; `openid` must be one.'),
   algorithms: z
     .array(z.enum(ID_TOKEN_ALGORITHMS))
     .min(1)
-    .default(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA']),
+    .default(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])
+    .describe('Signature algorithms of ID tokens that are taken.'),
   ...claimRulesSchema,
-  /** Where the provider sends the browser back to: without a port, any free one. */
-  redirectUri: loopbackRedirectUri.default('http://127.0.0.1/callback'),
-  /** Groups that are kept, where * stands for any characters; all unless given. */
-  keepGroups: z.array(z.string().min(1).max(256)).min(1).max(64).exactOptional(),
-  /** The provider is asked to sign the person in anew when they last did longer ago than this. */
-  reauthenticateAfter: durationBetween(0, DAY_MS, '0s to 24h').prefault('1h'),
-  /** Whether operators without a browser may sign in with a code on another machine (RFC 8628). */
-  deviceCode: z.boolean().default(true),
+  redirectUri: loopbackRedirectUri
+    .default('http://127.0.0.1/callback')
+    .describe('Where the provider sends the browser back to; without a port, any free one.'),
+  keepGroups: z
+    .array(z.string().min(1).max(256))
+    .min(1)
+    .max(64)
+    .exactOptional()
+    .describe('Groups that are kept, where `*` stands for any characters; all if left out.'),
+  reauthenticateAfter: durationBetween(0, DAY_MS, '0s to 24h')
+    .prefault('1h')
+    .describe('The provider is asked to sign the person in anew when they last did longer ago than this.'),
+  deviceCode: z
+    .boolean()
+    .default(true)
+    .describe('Whether operators without a browser may sign in with a code on another machine (RFC 8628).'),
 });
 
 /** `providers:` — identity providers that operators may sign in with. */
@@ -45,6 +58,7 @@ export const providersSection = z
   .refine((list) => new Set(list.map(({ name }) => name)).size === list.length, {
     message: 'every provider needs a name of its own',
   })
-  .default([]);
+  .default([])
+  .describe('Identity providers that operators may sign in with.');
 
 export type ProviderConfig = Resolved<z.infer<typeof provider>>;

@@ -13,16 +13,29 @@ const USERNAME_PATTERN = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
 
 /** How a provider's claims become an operator. The proxy's and the bastion's configuration both hold one. */
 export const claimRulesSchema = {
-  /** Claim with the user name. It must be one that people can't change themselves. */
-  usernameClaim: z.string().min(1).max(200).default('preferred_username'),
-  /** Ending that user names must have and that is cut off: `@vendor.example`. */
-  usernameSuffix: z.string().min(1).max(200).exactOptional(),
-  /** Claim with the groups; dots lead into nested objects: `realm_access.roles`. */
-  groupsClaim: z.string().min(1).max(200).default('groups'),
-  /** Values of `acr` that stand for sign-in methods (RFC 8176): `{'urn:example:mfa': [mfa]}`. */
+  usernameClaim: z
+    .string()
+    .min(1)
+    .max(200)
+    .default('preferred_username')
+    .describe("Claim with the user name. It must be one that people can't change themselves."),
+  usernameSuffix: z
+    .string()
+    .min(1)
+    .max(200)
+    .exactOptional()
+    .describe('Ending that user names must have and that is cut off: `@vendor.example`.'),
+  groupsClaim: z
+    .string()
+    .min(1)
+    .max(200)
+    .default('groups')
+    .describe('Claim with the groups; dots lead into nested objects: `realm_access.roles`.'),
   acrMeans: z
     .record(z.string().min(1).max(200), z.array(z.string().min(1).max(64)).max(METHODS_MAX))
-    .default({}),
+    .default({})
+    .meta({ title: 'names with lists' })
+    .describe("Values of `acr` that stand for sign-in methods (RFC 8176): `{'urn:example:mfa': [mfa]}`."),
 } as const;
 
 export interface ClaimRules {

@@ -95,7 +95,7 @@ export class AgentConnections {
   /** Agents open one kind of stream, to say hello. */
   async onStream(
     incoming: IncomingStream,
-    _tunnel: Tunnel,
+    tunnel: Tunnel,
     peer: { id: string; name: string },
   ): Promise<void> {
     if (incoming.request.kind !== 'hello') {
@@ -107,7 +107,15 @@ export class AgentConnections {
       incoming.refuse('stream.malformed', 'The hello was not well formed.');
       return;
     }
-    await this.#note(peer.id, hello.data);
+    try {
+      await this.#note(peer.id, hello.data);
+    } catch (error) {
+      this.#log.error({ err: error, host: peer.name }, 'what an agent says of itself could not be stored');
+      // Nothing goes to a host before it is known how it serves: its next dial is another try.
+      tunnel.close('store.unavailable', 'The bastion could not store what this agent says of itself.');
+      return;
+    }
+    this.#directory.greeted(peer.id, tunnel);
     if (incoming.signal.aborted) return;
     const stream = incoming.accept();
     stream.on('error', () => undefined);

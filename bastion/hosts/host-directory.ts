@@ -11,6 +11,8 @@ export const AGENT_TUNNELS_MAX = 8;
 interface KnownAgent {
   agent: EnrolledAgent;
   readonly tunnels: Set<Tunnel>;
+  /** Those of them whose agent has said how it serves sessions: none goes to it before. */
+  readonly greeted: Set<Tunnel>;
 }
 
 /** All hosts by name: those with an agent, as it stands now, and those of the config file. */
@@ -33,7 +35,7 @@ export class HostDirectory {
   put(agent: EnrolledAgent): void {
     const known = this.#agents.get(agent.name);
     if (known?.agent.id === agent.id) known.agent = agent;
-    else this.#agents.set(agent.name, { agent, tunnels: new Set() });
+    else this.#agents.set(agent.name, { agent, tunnels: new Set(), greeted: new Set() });
   }
 
   /** True when `name` is taken. */
@@ -59,7 +61,7 @@ export class HostDirectory {
     );
   }
 
-  /** An agent's tunnel is up. False when it has too many, or is no longer enrolled. */
+  /** An agent's tunnel is up; sessions wait for {@link greeted}. False when it has too many, or is no longer enrolled. */
   connected(agentId: string, tunnel: Tunnel): boolean {
     const known = this.#byId(agentId);
     if (known === undefined || known.tunnels.size >= AGENT_TUNNELS_MAX) return false;
@@ -67,8 +69,16 @@ export class HostDirectory {
     return true;
   }
 
+  /** The agent has said hello on its tunnel, and {@link put} has what it said: sessions may go to it. */
+  greeted(agentId: string, tunnel: Tunnel): void {
+    const known = this.#byId(agentId);
+    if (known?.tunnels.has(tunnel) === true) known.greeted.add(tunnel);
+  }
+
   disconnected(agentId: string, tunnel: Tunnel): void {
-    this.#byId(agentId)?.tunnels.delete(tunnel);
+    const known = this.#byId(agentId);
+    known?.tunnels.delete(tunnel);
+    known?.greeted.delete(tunnel);
   }
 
   agent(agentId: string): EnrolledAgent | undefined {
@@ -125,10 +135,10 @@ function agentHost(known: KnownAgent): Host {
     labels: agent.labels,
     via: 'agent',
     target: agent.target,
-    online: leastBusy(known.tunnels) !== undefined,
+    online: leastBusy(known.greeted) !== undefined,
     ...(agent.target === 'builtin' ? { pinnedHostKey: agent.sshHostKey } : {}),
     connect: async (signal) => {
-      const tunnel = leastBusy(known.tunnels);
+      const tunnel = leastBusy(known.greeted);
       if (tunnel === undefined) {
         throw new DrawbridgeError('host.offline', `The host ${agent.name} is not connected.`, {
           hint: 'Its agent may be stopped, or its network may be down.',

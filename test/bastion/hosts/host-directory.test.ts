@@ -1,0 +1,61 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { Duplex } from 'node:stream';
+import { expect, test } from 'vitest';
+import type { EnrolledAgent } from '../../../bastion/hosts/agent-store.ts';
+import { HostDirectory } from '../../../bastion/hosts/host-directory.ts';
+import { parsePublicJwk } from '../../../shared/identity/keys.ts';
+import type { Tunnel } from '../../../shared/tunnel/tunnel.ts';
+
+const AGENT: EnrolledAgent = {
+  id: 'a-1',
+  name: 'db-1',
+  publicJwk: parsePublicJwk(generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })),
+  sshHostKey: 'ssh-ed25519 AAAA',
+  target: 'builtin',
+  labels: {},
+  joinedAt: '2030-01-01T00:00:00.000Z',
+};
+
+function tunnel(id: string): Tunnel & { opened: number } {
+  const made = {
+    id,
+    opened: 0,
+    openStreams: 0,
+    rttMs: undefined,
+    draining: false,
+    signal: new AbortController().signal,
+    open() {
+      made.opened += 1;
+      const stream = Object.assign(new Duplex({ read() {} }), { streamId: made.opened });
+      return { stream, reply: Promise.resolve({ ok: true as const }) };
+    },
+    drain: async () => undefined,
+    close: () => undefined,
+  };
+  return made;
+}
+
+test('a host is online once its agent has said how it serves, and reached only by tunnels on which it has', async () => {
+  const directory = new HostDirectory({ agents: [AGENT], direct: [], startedAt: AGENT.joinedAt });
+  const [first, second] = [tunnel('t-1'), tunnel('t-2')];
+  expect(directory.connected(AGENT.id, first)).toBe(true);
+  expect(directory.find('db-1')?.online).toBe(false);
+  await expect(directory.find('db-1')?.connect(new AbortController().signal)).rejects.toMatchObject({
+    code: 'host.offline',
+  });
+
+  directory.put({ ...AGENT, target: 'sshd' });
+  directory.greeted(AGENT.id, first);
+  expect(directory.find('db-1')).toMatchObject({ online: true, target: 'sshd' });
+
+  directory.connected(AGENT.id, second);
+  first.open({ v: 1, kind: 'ssh' });
+  await directory.find('db-1')?.connect(new AbortController().signal);
+  expect([first.opened, second.opened]).toEqual([2, 0]);
+
+  directory.disconnected(AGENT.id, first);
+  expect(directory.find('db-1')?.online).toBe(false);
+  // Too late: it has gone.
+  directory.greeted(AGENT.id, first);
+  expect(directory.find('db-1')?.online).toBe(false);
+});

@@ -146,11 +146,12 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const agentStore = new AgentStore(database, clock);
   const hosts = new HostDirectory({ agents: await agentStore.list(), direct: config.hosts, startedAt });
   const labelsOf = (host: string) => hosts.find(host)?.labels ?? {};
-  const gate = await Gate.open({ dataDir, name: identity.name, audit, clock, log });
+  const known = newest === undefined ? {} : { lastKnownMs: Date.parse(newest.time) };
+  const gate = await Gate.open({ dataDir, name: identity.name, audit, clock, log, ...known });
   const policy = new EffectivePolicy(policies, () => gate.outsideWindows);
   const decisions = await openDecisions({
     ...{ config: config.approvals, bastionName: identity.name, database, audit, registry, policy, labelsOf },
-    ...{ gate, egress: () => createEgress(config.egress), clock, log, teardown },
+    ...{ gate, egress: () => createEgress(config.egress), clock, log, teardown, ...known },
   });
   policies.onChange(decisions.recheck);
   gate.onChange(({ state }) => state === 'on' && decisions.recheck());

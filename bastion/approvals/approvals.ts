@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Actor, AuditEventInput, AuditSink } from '../../shared/audit/event.ts';
-import type { Clock, Timer } from '../../shared/clock.ts';
+import type { Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
+import { bootEndIn, type KnownTime } from '../gate/machine.ts';
 import type { ApprovalNeed, PolicyGrant } from '../policy/approval.ts';
 import type { Approvers } from './approvers.ts';
 import { type ActiveGrant, activate, type Grant, grantLeftMs, policyGrantOf } from './grant.ts';
@@ -31,11 +32,10 @@ export interface ApprovalNews {
   readonly grant?: Grant;
 }
 
-export interface ApprovalsOptions {
+export interface ApprovalsOptions extends KnownTime {
   readonly store: GrantStore;
   readonly approvers: Approvers;
   readonly audit: AuditSink;
-  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -58,7 +58,7 @@ export class Approvals {
   static async open(options: ApprovalsOptions): Promise<Approvals> {
     const approvals = new Approvals(options);
     for (const grant of await options.store.listOpen()) {
-      const active = activate(grant, options.clock);
+      const active = activate(grant, options);
       if (active !== undefined) approvals.#grants.set(grant.id, active);
       else await approvals.#noteEnd(grant);
     }
@@ -152,6 +152,8 @@ export class Approvals {
       }
       const given = [...request.approvals, approval];
       const nowMs = clock.nowMs();
+      const lastsMs = Math.min(...given.map((one) => one.forMs));
+      const boot = bootEndIn(lastsMs, this.#options.machine);
       const grant: Grant = {
         id: grantId,
         request: request.id,
@@ -162,7 +164,8 @@ export class Approvals {
         ...(request.ask.reason === undefined ? {} : { reason: request.ask.reason }),
         approvedBy: given.map((one) => one.actor),
         grantedAtMs: nowMs,
-        untilMs: nowMs + Math.min(...given.map((one) => one.forMs)),
+        untilMs: nowMs + lastsMs,
+        ...(boot === undefined ? {} : { boot }),
       };
       await store.add(grant);
       if (request.state.kind !== 'waiting') {
@@ -170,7 +173,7 @@ export class Approvals {
         await store.end(grant.id, clock.nowMs());
         throw notFound(id);
       }
-      const active = activate(grant, clock);
+      const active = activate(grant, this.#options);
       if (active !== undefined) this.#grants.set(grant.id, active);
       this.#parked.delete(request.id);
       request.apply({ kind: 'approve', approval, needed: rule.approvers }, grant);

@@ -14,6 +14,8 @@ interface GrantRow {
   readonly approved_by: string;
   readonly granted_at_ms: number;
   readonly until_ms: number;
+  readonly boot_id: string | null;
+  readonly until_uptime_ms: number | null;
 }
 
 const approvedBy = z.array(z.string());
@@ -28,8 +30,9 @@ export class GrantStore {
 
   async add(grant: Grant): Promise<void> {
     await this.#database.run(
-      `INSERT INTO grants (id, request, operator, host, login, role, reason, approved_by, granted_at_ms, until_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO grants (id, request, operator, host, login, role, reason, approved_by, granted_at_ms, until_ms,
+         boot_id, until_uptime_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       [
         grant.id,
         grant.request,
@@ -41,6 +44,8 @@ export class GrantStore {
         JSON.stringify(grant.approvedBy),
         grant.grantedAtMs,
         grant.untilMs,
+        grant.boot?.id ?? null,
+        grant.boot?.untilUptimeMs ?? null,
       ],
     );
   }
@@ -61,6 +66,7 @@ export class GrantStore {
 }
 
 function grantOf(row: GrantRow): Grant {
+  const { boot_id: id, until_uptime_ms: untilUptimeMs } = row;
   return {
     id: row.id,
     request: row.request,
@@ -72,5 +78,6 @@ function grantOf(row: GrantRow): Grant {
     approvedBy: approvedBy.parse(JSON.parse(row.approved_by)) as Actor[],
     grantedAtMs: row.granted_at_ms,
     untilMs: row.until_ms,
+    ...(id === null || untilUptimeMs === null ? {} : { boot: { id, untilUptimeMs } }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Actor } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
+import { type BootEnd, type KnownTime, leftOf } from '../gate/machine.ts';
 import type { PolicyGrant } from '../policy/approval.ts';
 
 /** A customer's approval: one operator, one host, one login, by one role, for a time. */
@@ -15,6 +16,8 @@ export interface Grant {
   /** Milliseconds since the epoch. */
   readonly grantedAtMs: number;
   readonly untilMs: number;
+  /** The same end by the running time of the machine, for the next start of this process. */
+  readonly boot?: BootEnd;
 }
 
 /** A grant in force: its end by both clocks, so that setting one back does not make it longer. */
@@ -23,10 +26,11 @@ export interface ActiveGrant extends Grant {
 }
 
 /** Puts `grant` in force. Undefined when it is over, or lies in the future since the clock was set back. */
-export function activate(grant: Grant, clock: Clock): ActiveGrant | undefined {
-  const nowMs = clock.nowMs();
-  if (grant.untilMs <= nowMs || grant.grantedAtMs > nowMs) return undefined;
-  return { ...grant, untilMonotonicMs: clock.monotonicMs() + grant.untilMs - nowMs };
+export function activate(grant: Grant, known: KnownTime): ActiveGrant | undefined {
+  const { clock } = known;
+  const leftMs = leftOf(grant, known);
+  if (leftMs <= 0 || grant.grantedAtMs > clock.nowMs()) return undefined;
+  return { ...grant, untilMonotonicMs: clock.monotonicMs() + leftMs };
 }
 
 /** Milliseconds until the grant ends; 0 or less when it has. */

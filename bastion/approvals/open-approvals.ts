@@ -21,6 +21,8 @@ export interface OpenApprovalsParts {
   /** Something was granted: sessions that have it may go on for longer. */
   readonly onGranted: () => void;
   readonly clock: Clock;
+  /** The time of the last audit event of the process before this one. */
+  readonly lastKnownMs?: number;
   readonly log: Logger;
   readonly teardown: { add(step: () => Promise<void> | void): void };
 }
@@ -37,9 +39,8 @@ export async function openApprovals(parts: OpenApprovalsParts): Promise<Approval
         return (await database.get<{ created_by: string }>(sql, [name]))?.created_by;
       },
     }),
-    audit,
-    clock,
-    log,
+    ...{ audit, clock, log },
+    ...(parts.lastKnownMs === undefined ? {} : { lastKnownMs: parts.lastKnownMs }),
   });
   teardown.add(() => approvals.close());
   approvals.onNews((news) => {

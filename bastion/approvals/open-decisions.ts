@@ -25,6 +25,8 @@ export interface OpenDecisionsParts {
   readonly gate: Gate;
   readonly labelsOf: (host: string) => Readonly<Record<string, string>>;
   readonly clock: Clock;
+  /** The time of the last audit event of the process before this one. */
+  readonly lastKnownMs?: number;
   readonly log: Logger;
   readonly teardown: { add(step: () => Promise<void> | void): void };
 }

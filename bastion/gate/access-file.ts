@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
 import type { OffRecord } from './gate-state.ts';
+import type { BootEnd } from './machine.ts';
 
 /** Remote access is on only while this file exists and says so. */
 export const ACCESS_FILE = 'access.json';
@@ -55,7 +56,7 @@ export interface StoredOpening {
   readonly untilMs?: number;
   readonly outsideWindows?: boolean;
   /** The same end by the running time of the machine, which setting its calendar does not change. */
-  readonly boot?: { readonly id: string; readonly untilUptimeMs: number };
+  readonly boot?: BootEnd;
 }
 
 /** What was found at {@link ACCESS_FILE}. Only `on` opens the gate. */

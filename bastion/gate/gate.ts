@@ -21,7 +21,7 @@ import {
   type OpeningLimit,
   remainingMs,
 } from './gate-state.ts';
-import { leftOf, type Machine, thisMachine } from './machine.ts';
+import { bootEndIn, type KnownTime, leftOf } from './machine.ts';
 import { actorOf, enterLate } from './off-by-hand.ts';
 
 /** How often the clocks and the stored state are looked at while access is on: the most by which it can end late. */
@@ -45,16 +45,13 @@ export type GateAnswer =
   | { readonly open: true; readonly signal: AbortSignal }
   | { readonly open: false; readonly message: string };
 
-export interface GateOptions {
+export interface GateOptions extends KnownTime {
   /** Holds `access.json`. */
   readonly dataDir: string;
   /** The bastion's name, for sentences to operators. */
   readonly name: string;
   readonly audit: AuditSink;
-  readonly clock: Clock;
   readonly log: Logger;
-  /** What the machine says of its own running time; for tests. */
-  readonly machine?: Machine;
 }
 
 /** How to turn access on. */
@@ -108,16 +105,18 @@ export class Gate {
       return gate;
     }
     const { untilMs, boot, ...stored } = found.opening;
-    const nowMs = clock.nowMs();
     const leftMs =
-      untilMs === undefined ? undefined : leftOf(untilMs - nowMs, boot, options.machine ?? thisMachine);
+      untilMs === undefined
+        ? undefined
+        : leftOf({ untilMs, ...(boot === undefined ? {} : { boot }) }, options);
     const limit =
       untilMs === undefined || leftMs === undefined
         ? {}
         : { limit: { untilMs, untilMonotonicMs: clock.monotonicMs() + leftMs } };
     const gate = new Gate(options, { kind: 'on', opening: { ...stored, ...limit } });
     if (leftMs !== undefined && leftMs <= 0) await gate.#closeAtStart(TIME_OVER);
-    else if (untilMs !== undefined && stored.sinceMs > nowMs) await gate.#closeAtStart(CLOCK_SET_BACK);
+    else if (untilMs !== undefined && stored.sinceMs > clock.nowMs())
+      await gate.#closeAtStart(CLOCK_SET_BACK);
     return gate;
   }
 
@@ -241,13 +240,9 @@ export class Gate {
 
   /** The end of an opening by both clocks that outlive this process. */
   #endOf(limit: OpeningLimit): Pick<StoredOpening, 'untilMs' | 'boot'> {
-    const { clock, machine = thisMachine } = this.#options;
-    const leftMs = limit.untilMonotonicMs - clock.monotonicMs();
-    const { bootId, uptimeMs } = machine();
-    return {
-      untilMs: limit.untilMs,
-      ...(bootId === undefined ? {} : { boot: { id: bootId, untilUptimeMs: uptimeMs + leftMs } }),
-    };
+    const { clock, machine } = this.#options;
+    const boot = bootEndIn(limit.untilMonotonicMs - clock.monotonicMs(), machine);
+    return { untilMs: limit.untilMs, ...(boot === undefined ? {} : { boot }) };
   }
 
   async #notOpened(attempt: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
+import type { Clock } from '../../shared/clock.ts';
 
 /** What a machine says of its own running. */
 export type Machine = () => {
@@ -20,16 +21,35 @@ function readBootId(): string | undefined {
   }
 }
 
-/**
- * Milliseconds that an opening still has: by the calendar, and, while the machine has not been started anew, by its own
- * running time as well; the less of both.
- */
-export function leftOf(
-  wallLeftMs: number,
-  boot: { readonly id: string; readonly untilUptimeMs: number } | undefined,
-  machine: Machine,
-): number {
+/** An end by the running time of a machine. */
+export interface BootEnd {
+  readonly id: string;
+  readonly untilUptimeMs: number;
+}
+
+/** What is known of time when something that has an end is found on the disk. */
+export interface KnownTime {
+  readonly clock: Clock;
+  /** For tests; {@link thisMachine} unless given. */
+  readonly machine?: Machine;
+  /** A moment that is known to be over, in milliseconds since the epoch: that of the last audit event. */
+  readonly lastKnownMs?: number;
+}
+
+/** The end that comes in `leftMs` by the running time of the machine, to be kept with that of the calendar. */
+export function bootEndIn(leftMs: number, machine: Machine = thisMachine): BootEnd | undefined {
   const { bootId, uptimeMs } = machine();
-  if (boot === undefined || boot.id !== bootId) return wallLeftMs;
-  return Math.min(wallLeftMs, boot.untilUptimeMs - uptimeMs);
+  return bootId === undefined ? undefined : { id: bootId, untilUptimeMs: uptimeMs + leftMs };
+}
+
+/**
+ * Milliseconds that are left until an end that was kept: by the calendar, which does not go back behind what is known to
+ * be over, and, while the machine has not been started anew, by its own running time as well; the less of both.
+ */
+export function leftOf(end: { readonly untilMs: number; readonly boot?: BootEnd }, known: KnownTime): number {
+  const { clock, machine = thisMachine, lastKnownMs } = known;
+  const wallLeftMs = end.untilMs - Math.max(clock.nowMs(), lastKnownMs ?? 0);
+  const { bootId, uptimeMs } = machine();
+  if (end.boot === undefined || end.boot.id !== bootId) return wallLeftMs;
+  return Math.min(wallLeftMs, end.boot.untilUptimeMs - uptimeMs);
 }

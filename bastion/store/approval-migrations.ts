@@ -21,3 +21,9 @@ export const APPROVALS_MIGRATION = `
     locked_at_ms INTEGER NOT NULL
   ) STRICT;
 `;
+
+/** The end of a grant by the running time of the machine, which setting its calendar does not change. */
+export const GRANT_BOOT_MIGRATION = `
+  ALTER TABLE grants ADD COLUMN boot_id TEXT;
+  ALTER TABLE grants ADD COLUMN until_uptime_ms REAL;
+`;

@@ -2,7 +2,7 @@ import { KEEPING_MIGRATION } from '../retention/keeping-migration.ts';
 import { SHIPPING_MIGRATION } from '../shipping/ship-cursors.ts';
 import { SEEN_PASSES_MIGRATION } from '../trust/seen-passes.ts';
 import { ADMIN_MIGRATIONS } from './admin-migrations.ts';
-import { APPROVALS_MIGRATION } from './approval-migrations.ts';
+import { APPROVALS_MIGRATION, GRANT_BOOT_MIGRATION } from './approval-migrations.ts';
 
 /** Sessions and their recordings. Lists are paged by start, newest first, also for one operator or host. */
 const SESSIONS = `
@@ -95,4 +95,5 @@ export const BASTION_MIGRATIONS: readonly string[] = [
   KEEPING_MIGRATION,
   SHIPPING_MIGRATION,
   APPROVALS_MIGRATION,
+  GRANT_BOOT_MIGRATION,
 ];

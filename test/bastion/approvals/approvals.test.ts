@@ -13,6 +13,7 @@ import {
   type RequestState,
 } from '../../../bastion/approvals/request-state.ts';
 import { SIGNATURE_HEADER, signatureOf, Webhook } from '../../../bastion/approvals/webhook.ts';
+import type { Machine } from '../../../bastion/gate/machine.ts';
 import { BASTION_MIGRATIONS } from '../../../bastion/store/migrations.ts';
 import { systemClock } from '../../../shared/clock.ts';
 import { createEgress } from '../../../shared/egress/egress.ts';
@@ -40,15 +41,18 @@ async function openDatabase(): Promise<Database> {
   return database;
 }
 
-async function open(given: { database?: Database; clock?: FakeClock } = {}) {
-  const { database = await openDatabase(), clock = new FakeClock() } = given;
+async function open(
+  given: { database?: Database; clock?: FakeClock; machine?: Machine; lastKnownMs?: number } = {},
+) {
+  const { database = await openDatabase(), clock = new FakeClock(), ...known } = given;
   const audit = new MemoryAudit();
   const approvers = new Approvers({
     sameAs: { dora: ['Alice'] },
     creatorOfToken: async (name) => (name === 'carols' ? 'admin:carol' : undefined),
   });
   const store = new GrantStore(database);
-  const approvals = await Approvals.open({ store, approvers, audit, clock, log: silentLogger() });
+  const log = silentLogger();
+  const approvals = await Approvals.open({ store, approvers, audit, clock, log, ...known });
   onTestFinished(() => approvals.close());
   return { approvals, audit, clock, database };
 }
@@ -114,6 +118,39 @@ describe('approvals', () => {
     await waitFor(() => opened.audit.ofType('approval.expired').length === 1);
     const later = await open({ database: opened.database, clock: opened.clock });
     expect(later.approvals.grants).toEqual([]);
+  });
+
+  test('are not prolonged by a clock that is set back while the bastion is restarted, nor the machine', async () => {
+    let uptimeMs = 1_000_000;
+    const machine = () => ({ bootId: 'boot-1', uptimeMs });
+    const opened = await open({ machine });
+    const { clock, database } = opened;
+    const { id } = await park(opened);
+    const grant = await opened.approvals.grant('admin:carol', id, 3_600_000);
+    // Fifty minutes later, the clock shows one.
+    uptimeMs += 3_000_000;
+    clock.jumpTo((grant?.grantedAtMs ?? 0) + 60_000);
+    const restarted = await open({ database, clock, machine });
+    const lastKnownMs = (grant?.grantedAtMs ?? 0) + 3_000_000;
+    const booted = await open({
+      database,
+      clock,
+      machine: () => ({ bootId: 'boot-2', uptimeMs: 1 }),
+      lastKnownMs,
+    });
+    clock.advance(599_000);
+    expect(restarted.approvals.grantsOf('alice')).toHaveLength(1);
+    expect(booted.approvals.grantsOf('alice')).toHaveLength(1);
+    clock.advance(2_000);
+    expect(restarted.approvals.grantsOf('alice')).toEqual([]);
+    expect(booted.approvals.grantsOf('alice')).toEqual([]);
+    const late = await open({
+      database,
+      clock,
+      machine: () => ({ bootId: 'boot-2', uptimeMs: 1 }),
+      lastKnownMs: lastKnownMs + 601_000,
+    });
+    expect(late.approvals.grants).toEqual([]);
   });
 
   test('end at once when they are taken back, even when that can not be entered', async () => {

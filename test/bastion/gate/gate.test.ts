@@ -244,6 +244,25 @@ describe('the gate', () => {
     expect(second.admit().open).toBe(false);
   });
 
+  test('is not prolonged by a clock that is set back while the machine is started anew: what is known to be over is over', async () => {
+    const startMs = clock.nowMs();
+    const booted = (bootId: string, lastKnownMs: number) =>
+      Gate.open({
+        ...{ dataDir, name: 'acme', audit, clock, log: silentLogger(), lastKnownMs },
+        machine: () => ({ bootId, uptimeMs: 5_000 }),
+      });
+    const first = await booted('boot-1', startMs);
+    await first.turnOn('admin:carol', { forMs: 7_200_000 });
+    first.stop('restart');
+    // The last event was an hour and three quarters later; the new start shows ten minutes.
+    clock.jumpTo(startMs + 600_000);
+    const second = await booted('boot-2', startMs + 6_300_000);
+    clock.advance(899_000);
+    expect(second.admit().open).toBe(true);
+    clock.advance(2_000);
+    expect(second.admit().open).toBe(false);
+  });
+
   test('ends at a time as well as after one', async () => {
     const gate = await open();
     const untilMs = clock.nowMs() + 3_600_000;

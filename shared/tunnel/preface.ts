@@ -64,15 +64,20 @@ export class PrefaceReader {
    * @throws `preface.malformed`; then the reader must not be used any more.
    */
   push(piece: Buffer): ReadPreface | undefined {
-    this.#held = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
-    if (this.#held.length < LENGTH_BYTES) return undefined;
-    const length = this.#held.readUInt32BE(0);
+    const held = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
+    if (held.length < LENGTH_BYTES) return this.#hold(held, piece);
+    const length = held.readUInt32BE(0);
     if (length === 0) throw malformed('is empty');
     if (length > MAX_PREFACE_BYTES) throw malformed(`is over ${MAX_PREFACE_BYTES} bytes`);
-    if (this.#held.length < LENGTH_BYTES + length) return undefined;
-    const json = this.#held.subarray(LENGTH_BYTES, LENGTH_BYTES + length);
-    const rest = this.#held.subarray(LENGTH_BYTES + length);
+    if (held.length < LENGTH_BYTES + length) return this.#hold(held, piece);
+    const json = held.subarray(LENGTH_BYTES, LENGTH_BYTES + length);
+    const rest = held.subarray(LENGTH_BYTES + length);
     return { value: parseJson(json), rest };
+  }
+
+  /** What waits for more is our own: a few bytes must not keep the whole message in memory that they came in. */
+  #hold(held: Buffer, piece: Buffer): undefined {
+    this.#held = held === piece ? Buffer.from(piece) : held;
   }
 }
 

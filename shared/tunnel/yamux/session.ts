@@ -210,7 +210,8 @@ export class YamuxSession {
       stream.receiveReset();
       return undefined;
     }
-    if ((header.flags & Flag.Ack) !== 0) stream.receiveAck();
+    if ((header.flags & Flag.Ack) !== 0 && !stream.receiveAck() && !this.#limits.idleFrame())
+      return 'too many frames without content';
     const isFin = (header.flags & Flag.Fin) !== 0;
     if (header.type === FrameType.Data && header.length > 0) {
       this.#payloadStream = stream;

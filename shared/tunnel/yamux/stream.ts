@@ -114,9 +114,11 @@ export class YamuxStream extends Duplex implements TunnelStream {
     }
   }
 
-  /** The peer answered our SYN. */
-  receiveAck(): void {
+  /** The peer answered our SYN. False when that says nothing new. */
+  receiveAck(): boolean {
+    const isNew = this.#state.phase === 'open' && !this.#state.acknowledged;
     this.#apply('ack_received');
+    return isNew;
   }
 
   /** The peer may get more. Gives back what is wrong, if anything. */

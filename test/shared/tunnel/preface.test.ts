@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DrawbridgeError } from '../../../shared/errors.ts';
-import { MAX_PREFACE_BYTES } from '../../../shared/tunnel/limits.ts';
+import { MAX_MESSAGE_BYTES, MAX_PREFACE_BYTES } from '../../../shared/tunnel/limits.ts';
 import { encodePreface, PrefaceReader, parseReply, parseRequest } from '../../../shared/tunnel/preface.ts';
+import { heldBytes } from '../../support/heap.ts';
 
 function read(bytes: Buffer, step: number) {
   const reader = new PrefaceReader();
@@ -39,6 +40,17 @@ describe('a preface', () => {
     const tooLong = Buffer.alloc(4);
     tooLong.writeUInt32BE(MAX_PREFACE_BYTES + 1);
     expect(() => read(tooLong, 4)).toThrow(/over 16384 bytes/);
+  });
+
+  test('that is not whole yet keeps no more in memory than itself', () => {
+    const before = heldBytes();
+    const readers = Array.from({ length: 64 }, () => {
+      const reader = new PrefaceReader();
+      reader.push(Buffer.alloc(MAX_MESSAGE_BYTES).subarray(0, 100).fill(0, 0, 3).fill(200, 3, 4));
+      return reader;
+    });
+    expect(heldBytes() - before).toBeLessThan(4 * 1024 * 1024);
+    expect(readers).toHaveLength(64);
   });
 
   test('that is made of any bytes at all is read, waited for, or refused', () => {

@@ -136,6 +136,14 @@ describe('a peer that breaks the rules loses its session with GoAway 1, and the 
       'without content',
     ],
     [
+      'answers to what was answered, beyond the burst',
+      (peer) => {
+        const { streamId } = peer.session.openStream();
+        for (let i = 0; i <= IDLE_FRAME_BURST + 1; i += 1) peer.receive(WindowUpdate, Flag.Ack, streamId, 0);
+      },
+      'without content',
+    ],
+    [
       'new streams beyond the burst',
       (peer) => {
         for (let i = 0; i <= SYN_BURST; i += 1) {

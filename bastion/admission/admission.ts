@@ -51,10 +51,10 @@ export interface AdmissionOptions {
   /** The bastion's name, for sentences to operators. */
   readonly name: string;
   readonly gate: Gate;
-  readonly registry: SessionRegistry;
-  readonly hosts: HostDirectory;
+  readonly registry: Pick<SessionRegistry, 'refusal'>;
+  readonly hosts: Pick<HostDirectory, 'find' | 'all'>;
   readonly policy: { readonly policy: Policy };
-  readonly evidence: EvidenceHealth;
+  readonly evidence: Pick<EvidenceHealth, 'problem'>;
   readonly refusals: RefusalLog;
   readonly locks: Pick<OperatorLocks, 'isLocked'>;
   readonly clock: Clock;
@@ -170,6 +170,13 @@ export class Admission {
     const checked = await this.#checkPass(incoming);
     if (checked === undefined || incoming.signal.aborted) return;
     const { claims, source } = checked;
+    // Asked again: the gate may have closed while the pass was checked.
+    const answer = this.#options.gate.admit();
+    if (!answer.open) {
+      const who = { operator: claims.sub, source };
+      await this.#refuse(incoming, who, { code: 'access.off', sentence: answer.message });
+      return;
+    }
     const list = listHostsFor({ claims, source, hosts: hosts.all(), policy: policy.policy, clock });
     endInOrder(incoming.accept(list));
   }

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../shared/clock.ts';
-import type { Session } from './session.ts';
+import { LOGIN_OVER, type Session } from './session.ts';
 
 /** How often sessions are looked at: the most by which one can outlast a limit. */
 export const UPKEEP_MS = 500;
@@ -70,6 +70,11 @@ export class SessionUpkeep {
       watched.movedBytes = movedBytes;
       watched.movedAtMs = nowMs;
       session.movedAtMs = clock.nowMs();
+    }
+    // The machine may have slept, or its calendar been set forward, which no timer notices.
+    if (clock.nowMs() >= (session.ends.loginMs ?? Number.POSITIVE_INFINITY)) {
+      session.end(LOGIN_OVER);
+      return;
     }
     const { sessionMs, idleMs } = session.limits ?? {};
     if (sessionMs !== undefined && nowMs - watched.beganAtMs >= sessionMs) {

@@ -33,6 +33,12 @@ export interface SessionEnding {
   readonly by?: Actor;
 }
 
+/** The login that a session began with has ended. */
+export const LOGIN_OVER: SessionEnding = {
+  code: 'login.expired',
+  message: 'Your login is over. Sign in again with: drawbridge login',
+};
+
 /**
  * Where a session stands. Only `live` moves bytes; `ending` waits for both SSH connections to be gone and for the
  * evidence to be closed.

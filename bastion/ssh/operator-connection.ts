@@ -125,6 +125,8 @@ export class OperatorConnection {
   };
 
   async #authenticate(attempt: SshAuthAttempt): Promise<void> {
+    // Between the cut and the last words, what the client has sent already still comes in.
+    if (this.#isCut) return;
     const decision = this.#decideLogin(attempt.username);
     if (!decision.allow) {
       await this.#refuseLogin(attempt.username, decision);

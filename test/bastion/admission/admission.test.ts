@@ -1,6 +1,22 @@
+import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { OPENING_STREAMS_PER_OPERATOR_MAX } from '../../../bastion/admission/admission.ts';
+import {
+  Admission,
+  OPENING_STREAMS_PER_OPERATOR_MAX,
+  STREAM_KINDS,
+} from '../../../bastion/admission/admission.ts';
+import { RefusalLog } from '../../../bastion/admission/refusal-log.ts';
+import { Gate } from '../../../bastion/gate/gate.ts';
+import type { DirectHostConfig } from '../../../bastion/hosts/direct-host.ts';
+import { HostDirectory } from '../../../bastion/hosts/host-directory.ts';
+import { parsePolicy } from '../../../bastion/policy/schema.ts';
+import type { PassClaims } from '../../../shared/identity/claims.ts';
+import { silentLogger } from '../../../shared/log.ts';
+import type { TunnelStream } from '../../../shared/tunnel/tunnel.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { MemoryAudit } from '../../support/memory-audit.ts';
 import { startTestBastion } from '../../support/running-bastion.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 test('an operator who begins connections and never signs in keeps nobody else out', async () => {
@@ -20,4 +36,44 @@ test('an operator who begins connections and never signs in keeps nobody else ou
 
   begun[0]?.stream.destroy();
   await waitFor(async () => (await begin('alice')).reply, { what: 'room for another connection' });
+});
+
+test('a gate that closes while a pass is checked lets nobody in, and lists no hosts', async () => {
+  const dataDir = temporaryDirectory();
+  const clock = new FakeClock();
+  const audit = new MemoryAudit();
+  const log = silentLogger();
+  const gate = await Gate.open({ dataDir, name: 'acme', audit, clock, log });
+  const host: DirectHostConfig = { name: 'web-1', address: { host: '127.0.0.1', port: 9 }, labels: {} };
+  const policy = parsePolicy(
+    'version: 1\nroles: [{ name: r, groups: [g], hosts: { names: ["*"] }, logins: [root], allow: [shell] }]\n',
+    'policy.yaml',
+  );
+  const admission = new Admission({
+    ...{ name: 'acme', gate, clock, log, policy: { policy } },
+    registry: { refusal: () => undefined },
+    hosts: new HostDirectory({ agents: [], direct: [host], startedAt: '2030-01-01T00:00:00.000Z' }),
+    evidence: { problem: async () => undefined },
+    refusals: new RefusalLog(audit, clock),
+    locks: { isLocked: () => false },
+    verifyPass: async () => {
+      void gate.turnOff('local:tester');
+      return { sub: 'alice', groups: ['g'], amr: ['mfa'] } as unknown as PassClaims;
+    },
+    onAdmitted: async () => undefined,
+  });
+  for (const kind of STREAM_KINDS) {
+    await gate.turnOn('local:tester');
+    const answers: string[] = [];
+    await admission.handle({
+      request: { v: 1, kind, pass: 'p', host: 'web-1' },
+      signal: new AbortController().signal,
+      accept: () => {
+        answers.push('accepted');
+        return new PassThrough() as unknown as TunnelStream;
+      },
+      refuse: (code) => void answers.push(code),
+    });
+    expect({ kind, answers }).toEqual({ kind, answers: ['access.off'] });
+  }
 });

@@ -15,7 +15,7 @@ import type { RunningRole } from '../shared/role.ts';
 import { loadSshKeyFile } from '../shared/ssh/keys.ts';
 import { Database } from '../shared/store/database.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
-import { loadServerTls } from '../shared/tls/server-tls.ts';
+import { openCertificate } from '../shared/tls/open-certificate.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
 import { AdminAccounts } from './admins/admin-accounts.ts';
@@ -91,7 +91,12 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const lock = await lockDirectory(dataDir);
   teardown.add(() => lock.release());
   const identity = await loadNodeIdentity(dataDir);
-  const tls = await loadServerTls(config.tls);
+  const certificate = await openCertificate({
+    ...{ tls: config.tls, publicUrl: config.publicUrl, dataDir, egress: () => createEgress(config.egress) },
+    ...{ clock, log },
+  });
+  teardown.add(() => certificate.close());
+  const { served } = certificate;
   const ca = config.tls.ca === undefined ? undefined : await readCa(config.tls.ca);
   const hostKey = await loadSshKeyFile(paths.sshHostKey);
   const clientKey = await loadSshKeyFile(paths.sshClientKey);
@@ -108,7 +113,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   const metrics = new RoleMetrics({ role: 'bastion', version });
   teardown.add(() => metrics.close());
   metrics.countEvents(auditLog);
-  metrics.watchCertificate(tls.cert);
+  metrics.watchCertificate(() => served.current.cert);
   const audit = new EvidenceHealth({
     audit: metrics.timed(deps.wrapAudit?.(auditLog) ?? auditLog, clock),
     directories: [dataDir, paths.recordings],
@@ -299,13 +304,14 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
     enrol: (body, address) => enrolment.handle(body, address),
     recordings,
     wellKnown: async () => ({ document: await signIssuerDocument(identity, 'bastion', ca, clock) }),
-    tls,
+    tls: served.current,
     pageDir: pageDirectory(),
     clock,
     log,
     audit,
     metrics: () => metrics.text(),
   });
+  served.onChange((tls) => web.useCertificate(tls));
   teardown.add(() => web.close());
   const control = await ControlServer.listen(
     paths.controlSocket,

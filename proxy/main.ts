@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AuditLog } from '../shared/audit/log.ts';
 import type { Clock } from '../shared/clock.ts';
 import { ControlServer } from '../shared/control/server.ts';
+import { createEgress } from '../shared/egress/egress.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
@@ -11,7 +12,7 @@ import type { RunningRole } from '../shared/role.ts';
 import { loadSshKeyFile } from '../shared/ssh/keys.ts';
 import { listenSsh } from '../shared/ssh/listener.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
-import { loadServerTls } from '../shared/tls/server-tls.ts';
+import { openCertificate } from '../shared/tls/open-certificate.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
 import { BrowserSignIn } from './accounts/browser-sign-in.ts';
@@ -74,7 +75,12 @@ async function start(
   const lock = await lockDirectory(dataDir);
   teardown.add(() => lock.release());
   const identity = await loadNodeIdentity(dataDir);
-  const tls = await loadServerTls(config.tls);
+  const certificate = await openCertificate({
+    ...{ tls: config.tls, publicUrl: config.publicUrl, dataDir, egress: () => createEgress(config.egress) },
+    ...{ clock, log },
+  });
+  teardown.add(() => certificate.close());
+  const { served } = certificate;
   const ca = config.tls.ca === undefined ? undefined : await readCa(config.tls.ca);
   const hostKey = await loadSshKeyFile(join(dataDir, 'ssh_host_ed25519_key'));
   const store = await openSqliteStore(dataDir);
@@ -85,7 +91,7 @@ async function start(
   const metrics = new RoleMetrics({ role: 'proxy', version: readVersion() });
   teardown.add(() => metrics.close());
   metrics.countEvents(audit);
-  metrics.watchCertificate(tls.cert);
+  metrics.watchCertificate(() => served.current.cert);
   const stopping = new AbortController();
   const directory = new MemoryDirectory();
   const relays = new Relays();
@@ -193,10 +199,11 @@ async function start(
     }),
     metrics,
     upgrades: new Upgrades({ acceptor, tokens, admission, relays, stopping: stopping.signal, clock, log }),
-    tls,
+    tls: served.current,
     clock,
     log,
   });
+  served.onChange((tls) => web.useCertificate(tls));
   teardown.add(() => web.close());
   bound.https = await web.listen(config.https.host, config.https.port);
 

@@ -35,6 +35,7 @@ const needed = [
   { what: 'tmux', package: 'tmux', programs: ['tmux'] },
   { what: 'top', package: 'procps', programs: ['top'] },
   { what: 'systemd-analyze', package: 'systemd', programs: ['systemd-analyze'] },
+  { what: 'pebble, an ACME server', package: 'pebble', programs: ['pebble', 'pebble-challtestsrv'] },
   { what: 'tinyproxy', package: 'tinyproxy-bin', programs: ['tinyproxy'] },
   {
     what: 'a Chromium browser',

@@ -1,6 +1,7 @@
 import { access, chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { join } from 'node:path';
+import { type AcmeChoice, acmeFault } from '../../shared/acme/template.ts';
 import { AuditLog } from '../../shared/audit/log.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
@@ -29,6 +30,8 @@ export interface InitBastionOptions {
   readonly httpsPort: number;
   /** DNS name or IP address under which agents and browsers reach it; `host` unless given, else `localhost`. */
   readonly publicHost?: string;
+  /** Let the role get its certificate by ACME. */
+  readonly acme?: AcmeChoice;
   /** The first administrator; `admin`, with a password that is made, unless given. */
   readonly admin?: { readonly username: string; readonly password?: string };
 }
@@ -46,7 +49,7 @@ export interface InitialisedBastion {
  * Makes what a bastion needs to start: configuration, first policy, identity, SSH keys, certificate and first
  * administrator. The configuration is written last, so that an init that was interrupted is completed by the next one,
  * with the keys that are there.
- * @throws `init.exists`, `init.invalid_host`, `init.failed`, `identity.invalid_name`, `admin.*`, `store.*`.
+ * @throws `init.exists`, `init.invalid_host`, `init.invalid_acme`, `init.failed`, `identity.invalid_name`, `admin.*`, `store.*`.
  */
 export async function initBastion(options: InitBastionOptions): Promise<InitialisedBastion> {
   const configPath = join(options.dir, 'bastion.yaml');
@@ -72,7 +75,10 @@ export async function initBastion(options: InitBastionOptions): Promise<Initiali
     const policyPath = join(dataDir, 'policy.yaml');
     if (!(await exists(policyPath))) await writeWhole(policyPath, policyYaml());
     const admin = await makeAdministrator(dataDir, identity, options);
-    await writeWhole(configPath, bastionYaml({ ...place, name: options.name, httpsPort: options.httpsPort }));
+    await writeWhole(
+      configPath,
+      bastionYaml({ ...place, name: options.name, httpsPort: options.httpsPort, acme: options.acme }),
+    );
     return { configPath, ca, publicUrl: place.publicUrl, admin };
   } finally {
     await lock.release();
@@ -138,6 +144,16 @@ function placeOf(options: InitBastionOptions): Place {
   const publicHost = options.publicHost ?? (anywhere ? 'localhost' : listenHost);
   const inUrl = isIPv6(publicHost) ? `[${publicHost}]` : publicHost;
   const publicUrl = `https://${inUrl}${options.httpsPort === 443 ? '' : `:${options.httpsPort}`}`;
+  const acmeProblem = options.acme === undefined ? undefined : acmeFault(options.acme);
+  if (acmeProblem !== undefined || (options.acme !== undefined && !isDnsName(publicHost))) {
+    throw new DrawbridgeError(
+      'init.invalid_acme',
+      acmeProblem === undefined
+        ? `There can be no certificate by ACME for ${publicHost}.`
+        : `ACME can't be set up like this: ${acmeProblem}.`,
+      { hint: 'Give an e-mail address, and with --public-host a DNS name that leads to this machine.' },
+    );
+  }
   if (!URL.canParse(publicUrl) || (isIP(publicHost) === 0 && !/^[A-Za-z0-9.-]+$/.test(publicHost))) {
     throw new DrawbridgeError(
       'init.invalid_host',
@@ -189,4 +205,8 @@ async function writeWhole(path: string, text: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+function isDnsName(host: string): boolean {
+  return isIP(host) === 0 && host.includes('.');
 }

@@ -1,9 +1,12 @@
+import { type AcmeChoice, tlsYaml } from '../../shared/acme/template.ts';
+
 /** What the commented files of a new bastion are made from. */
 export interface TemplateValues {
   readonly name: string;
   readonly listenHost: string;
   readonly httpsPort: number;
   readonly publicUrl: string;
+  readonly acme: AcmeChoice | undefined;
 }
 
 /** A text as a YAML scalar that nothing else can be meant by. */
@@ -25,13 +28,7 @@ https:
 # The same, as agents and browsers reach it. It need not be reachable from the Internet.
 publicUrl: ${values.publicUrl}
 
-# A certificate of a private CA. To use your own: name a PEM file with the full chain and its key without a
-# password, and remove 'ca' if the certificate is from a public CA.
-tls:
-  certificate: data/tls/cert.pem
-  key: data/tls/key.pem
-  ca: data/tls/ca.pem
-
+${tlsYaml(values.acme)}
 # Who may do what. Change it with 'drawbridge policy apply', which checks it and tells live sessions.
 policy: data/policy.yaml
 

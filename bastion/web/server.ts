@@ -82,6 +82,8 @@ export interface WebServer {
    * @throws `listen.in_use`, `listen.not_permitted`, `listen.no_such_address`.
    */
   listen(host: string, port: number): Promise<string>;
+  /** Serves another certificate to connections that begin from now on. PEM texts. */
+  useCertificate(tls: { readonly cert: string; readonly key: string }): void;
   /** Ends streams and connections, but not tunnels: those are the acceptor's. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -152,6 +154,7 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   let closing: Promise<void> | undefined;
   return {
     listen: (host, port) => listen(app.server, host, port),
+    useCertificate: ({ cert, key }) => app.server.setSecureContext({ ...SERVER_TLS_OPTIONS, cert, key }),
     close() {
       closing ??= close();
       return closing;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -7,8 +8,9 @@ import { type BastionConfig, bastionPaths, loadBastionConfig } from '../../basti
 import { parsePolicy } from '../../bastion/policy/schema.ts';
 import { readProxyEnrolment } from '../../bastion/setup/enrolment-file.ts';
 import { BASTION_MIGRATIONS } from '../../bastion/store/migrations.ts';
-import { loadProxyConfig } from '../../proxy/config.ts';
+import { loadProxyConfig, type ProxyConfig } from '../../proxy/config.ts';
 import { PROXY_MIGRATIONS } from '../../proxy/store/migrations.ts';
+import { acmeFile } from '../../shared/acme/acme-certificate.ts';
 import { AUDIT_MIGRATIONS, auditFilePath } from '../../shared/audit/audit-file.ts';
 import { ControlClient } from '../../shared/control/client.ts';
 import { createEgress } from '../../shared/egress/egress.ts';
@@ -53,7 +55,7 @@ async function proxyChecks(configPath: string): Promise<readonly Check[]> {
     disk(dataDir),
     database(join(dataDir, 'proxy.db'), PROXY_MIGRATIONS),
     database(auditFilePath(dataDir), AUDIT_MIGRATIONS),
-    serverCertificate(tls, publicUrl),
+    serverCertificate(servedFiles(tls, dataDir), publicUrl),
     running(join(dataDir, 'control.sock'), 'proxy', (status) => {
       const { tunnels } = z.looseObject({ tunnels: z.number() }).parse(status);
       return [{ state: 'ok', text: `${tunnels} tunnels of bastions are up.` }];
@@ -89,7 +91,7 @@ async function bastionChecks(config: BastionConfig, configPath: string): Promise
     disk(paths.recordings),
     database(paths.database, BASTION_MIGRATIONS),
     database(auditFilePath(config.dataDir), AUDIT_MIGRATIONS),
-    serverCertificate(config.tls, config.publicUrl),
+    serverCertificate(servedFiles(config.tls, config.dataDir), config.publicUrl),
     running(paths.controlSocket, 'bastion', (status) => bastionFindings(bastionStatus.parse(status))),
     ...(enrolled === undefined
       ? [
@@ -179,4 +181,10 @@ function running(
 
 async function ownCa(path: string | undefined): Promise<{ extraCa?: readonly string[] }> {
   return path === undefined ? {} : { extraCa: [await readFile(path, 'utf8')] };
+}
+
+/** The certificate that the role would serve now. */
+function servedFiles(tls: ProxyConfig['tls'], dataDir: string): Parameters<typeof serverCertificate>[0] {
+  const byAcme = acmeFile(dataDir);
+  return tls.acme !== undefined && existsSync(byAcme) ? { certificate: byAcme, key: byAcme } : tls;
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { ACME_DIRECTORY_HELP, ACME_HELP, acmeChoice } from '../acme-options.ts';
 import { type Cli, examples, portNumber, type RegisterVerb } from '../cli.ts';
 import { configPathOf, DEFAULT_BASTION_CONFIG } from '../role-config.ts';
 import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
@@ -14,6 +15,8 @@ interface InitOptions {
   readonly host: string;
   readonly httpsPort: number;
   readonly publicHost?: string;
+  readonly acme?: string;
+  readonly acmeDirectory?: string;
   readonly admin: string;
   readonly install?: boolean;
   readonly json?: boolean;
@@ -60,6 +63,8 @@ function registerInit(bastion: Command, cli: Cli): void {
     .option('--host <address>', 'address to listen on', '0.0.0.0')
     .option('--https-port <port>', 'port of the page and for the tunnels of agents', portNumber, 443)
     .option('--public-host <name>', 'DNS name or IP address under which agents and browsers reach it')
+    .option('--acme <email>', ACME_HELP)
+    .option('--acme-directory <url>', ACME_DIRECTORY_HELP)
     .option('--admin <name>', 'user name of the first administrator', 'admin')
     .option('--install', INSTALL_HELP)
     .option('--json', 'print the result as JSON')
@@ -78,6 +83,7 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
     httpsPort: options.httpsPort,
     admin: { username: options.admin },
     ...(options.publicHost === undefined ? {} : { publicHost: options.publicHost }),
+    ...(options.acme === undefined ? {} : { acme: acmeChoice(options.acme, options.acmeDirectory) }),
   });
   if (options.json === true) {
     cli.terminal.json(made);

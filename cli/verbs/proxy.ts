@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { ACME_DIRECTORY_HELP, ACME_HELP, acmeChoice } from '../acme-options.ts';
 import { type Cli, examples, portNumber, type RegisterVerb } from '../cli.ts';
 import { DEFAULT_PROXY_CONFIG } from '../proxy-administration.ts';
 import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
@@ -17,6 +18,8 @@ interface InitOptions {
   readonly httpsPort: number;
   readonly sshPort: number;
   readonly publicHost?: string;
+  readonly acme?: string;
+  readonly acmeDirectory?: string;
   readonly force?: boolean;
   readonly install?: boolean;
   readonly json?: boolean;
@@ -50,6 +53,8 @@ function registerInit(proxy: Command, cli: Cli): void {
     .option('--https-port <port>', 'port for HTTPS and tunnels', portNumber, 443)
     .option('--ssh-port <port>', "port of the proxy's SSH server", portNumber, 2222)
     .option('--public-host <name>', 'DNS name or IP address under which others reach it')
+    .option('--acme <email>', ACME_HELP)
+    .option('--acme-directory <url>', ACME_DIRECTORY_HELP)
     .option('--force', 'write over what an earlier init left')
     .option('--install', INSTALL_HELP)
     .option('--json', 'print the result as JSON')
@@ -68,6 +73,7 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
     httpsPort: options.httpsPort,
     sshPort: options.sshPort,
     ...(options.publicHost === undefined ? {} : { publicHost: options.publicHost }),
+    ...(options.acme === undefined ? {} : { acme: acmeChoice(options.acme, options.acmeDirectory) }),
     ...(options.force === undefined ? {} : { force: options.force }),
   });
   if (options.json === true) {

@@ -1,6 +1,7 @@
 import { access, chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { join } from 'node:path';
+import { type AcmeChoice, acmeFault, tlsYaml } from '../../shared/acme/template.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import { createNodeIdentity, loadNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { createSshKeyFile } from '../../shared/ssh/keys.ts';
@@ -18,6 +19,8 @@ export interface InitProxyOptions {
   readonly sshPort: number;
   /** DNS name or IP address under which others reach it; `host` unless given, else `localhost`. */
   readonly publicHost?: string;
+  /** Let the role get its certificate by ACME. */
+  readonly acme?: AcmeChoice;
   /** Start over: identity, keys, certificate and configuration are replaced; accounts and audit log stay. */
   readonly force?: boolean;
 }
@@ -34,7 +37,7 @@ export interface InitialisedProxy {
  * Makes what a proxy needs to start: `proxy.yaml`, an identity, an SSH host key, and a server certificate from a
  * private CA of its own. The configuration is written last: an init that was interrupted is completed by the next
  * one, which keeps the keys that are there, since others may have pinned them.
- * @throws `init.exists` when there is a proxy already, `init.invalid_host`, `init.failed`, `identity.invalid_name`.
+ * @throws `init.exists` when there is a proxy already, `init.invalid_host`, `init.invalid_acme`, `init.failed`, `identity.invalid_name`.
  */
 export async function initProxy(options: InitProxyOptions): Promise<InitialisedProxy> {
   const configPath = join(options.dir, 'proxy.yaml');
@@ -92,6 +95,16 @@ function placeOf(options: InitProxyOptions): Place {
   const inUrl = isIPv6(publicHost) ? `[${publicHost}]` : publicHost;
   const port = options.httpsPort === 443 ? '' : `:${options.httpsPort}`;
   const url = `https://${inUrl}${port}`;
+  const acmeProblem = options.acme === undefined ? undefined : acmeFault(options.acme);
+  if (acmeProblem !== undefined || (options.acme !== undefined && !isDnsName(publicHost))) {
+    throw new DrawbridgeError(
+      'init.invalid_acme',
+      acmeProblem === undefined
+        ? `There can be no certificate by ACME for ${publicHost}.`
+        : `ACME can't be set up like this: ${acmeProblem}.`,
+      { hint: 'Give an e-mail address, and with --public-host a DNS name that leads to this machine.' },
+    );
+  }
   if (!URL.canParse(url) || (isIP(publicHost) === 0 && !/^[A-Za-z0-9.-]+$/.test(publicHost))) {
     throw new DrawbridgeError(
       'init.invalid_host',
@@ -125,13 +138,7 @@ ssh:
   port: ${options.sshPort}
   publicHost: ${yamlText(place.publicHost)}
 
-# A certificate of a private CA. To use your own: name a PEM file with the full chain and its key without a
-# password, and remove 'ca' if the certificate is from a public CA.
-tls:
-  certificate: data/tls/cert.pem
-  key: data/tls/key.pem
-  ca: data/tls/ca.pem
-
+${tlsYaml(options.acme)}
 # How long the key of a login lives, at most 8h.
 logins:
   lifetime: 8h
@@ -203,4 +210,8 @@ async function writeWhole(path: string, text: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+function isDnsName(host: string): boolean {
+  return isIP(host) === 0 && host.includes('.');
 }

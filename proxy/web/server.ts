@@ -36,6 +36,8 @@ const KEEP_ALIVE_DELAY_MS = 15_000;
 export interface ProxyWebServer {
   /** Listens; gives the port. @throws `listen.in_use`, `listen.failed`. */
   listen(host: string, port: number): Promise<number>;
+  /** Serves another certificate to connections that begin from now on. PEM texts. */
+  useCertificate(tls: { readonly cert: string; readonly key: string }): void;
   /** Closes the listener and every connection; those that have left HTTP get a moment to end in order. */
   close(): Promise<void>;
 }
@@ -126,6 +128,7 @@ export async function createProxyWebServer(parts: {
       const address: AddressInfo | string | null = server.address();
       return typeof address === 'object' && address !== null ? address.port : port;
     },
+    useCertificate: ({ cert, key }) => server.setSecureContext({ ...SERVER_TLS_OPTIONS, cert, key }),
     async close() {
       await new Promise<void>((resolve) => {
         if (!server.listening) return resolve();

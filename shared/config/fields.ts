@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { acmeSection } from '../acme/config.ts';
 import { DrawbridgeError } from '../errors.ts';
 import { isNodeName } from '../identity/node-identity.ts';
 import { LOG_LEVELS } from '../log.ts';
@@ -142,7 +143,10 @@ export const egressSection = z
   .prefault({})
   .describe('How connections go out.');
 
-/** `tls:` — certificate with its chain, its key without a password, and the CA's certificate if it is a private one. */
+/**
+ * `tls:` — certificate with its chain, its key without a password, and the CA's certificate if it is a private one.
+ * With `acme`, these are served until the first certificate is got by it.
+ */
 export const tlsSection = z
   .strictObject({
     certificate: filePath.describe(
@@ -152,6 +156,7 @@ export const tlsSection = z
     ca: filePath
       .exactOptional()
       .describe('PEM file: the root, when it is a private CA. Those who join are told to trust it.'),
+    acme: acmeSection.exactOptional(),
   })
   .describe('The TLS certificate that this role shows.');
 

@@ -94,14 +94,16 @@ export class RoleMetrics {
     };
   }
 
-  /** Tells when the certificate that this role serves ends. @param pem the server's own, its chain behind it */
-  watchCertificate(pem: string): void {
-    const ends = Date.parse(new X509Certificate(pem).validTo) / 1000;
+  /** Tells when the certificate that this role serves ends. @param pem gives the server's own, its chain behind it */
+  watchCertificate(pem: () => string): void {
     new Gauge({
       name: 'drawbridge_certificate_expires_timestamp_seconds',
       help: 'When the TLS certificate of this role ends',
       registers: [this.registry],
-    }).set(ends);
+      collect() {
+        this.set(Date.parse(new X509Certificate(pem()).validTo) / 1000);
+      },
+    });
   }
 
   #count(event: AuditEvent): void {

@@ -1,11 +1,12 @@
 import { randomBytes, webcrypto } from 'node:crypto';
-import { mkdir, open, rename, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 // The x509 package builds on decorators and needs this to be loaded before it.
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../errors.ts';
+import { writeWholeFile } from '../store/whole-file.ts';
 
 const DAY_MS = 86_400_000;
 const CA_LIFETIME_MS = 10 * 365 * DAY_MS;
@@ -13,6 +14,11 @@ const CA_LIFETIME_MS = 10 * 365 * DAY_MS;
 const SERVER_LIFETIME_MS = 397 * DAY_MS;
 /** Machines whose clocks are behind must accept a certificate that is new. */
 const BACKDATED_MS = DAY_MS;
+
+/** A server certificate of ours with less than this left is renewed. */
+const RENEW_BEFORE_MS = 60 * DAY_MS;
+/** Beside the CA's certificate. */
+const CA_KEY_FILE = 'ca-key.pem';
 
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const SIGNING_ALGORITHM = { ...KEY_ALGORITHM, hash: 'SHA-256' } as const;
@@ -44,11 +50,11 @@ export async function createPrivateCa(
   const server = await makeServerCertificate(ca, options.hosts);
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    await writeWhole(join(dir, 'ca-key.pem'), await privatePem(ca.keys.privateKey), 0o600);
-    await writeWhole(files.key, await privatePem(server.keys.privateKey), 0o600);
-    await writeWhole(files.certificate, `${pem(server.certificate)}${pem(ca.certificate)}`, 0o644);
+    await writeWholeFile(join(dir, CA_KEY_FILE), await privatePem(ca.keys.privateKey), 0o600);
+    await writeWholeFile(files.key, await privatePem(server.keys.privateKey), 0o600);
+    await writeWholeFile(files.certificate, `${pem(server.certificate)}${pem(ca.certificate)}`, 0o644);
     // Last, so that a half-made set is made again.
-    await writeWhole(files.ca, pem(ca.certificate), 0o644);
+    await writeWholeFile(files.ca, pem(ca.certificate), 0o644);
   } catch (error) {
     throw new DrawbridgeError(
       'tls.not_written',
@@ -60,6 +66,63 @@ export async function createPrivateCa(
     );
   }
   return files;
+}
+
+/**
+ * Gives the server certificate of a private CA another life when it comes to its end: same names, same key, so that
+ * one file is replaced in one step. Whoever trusts the CA need not be told.
+ * @returns false when there is nothing to do: no private CA of ours made it, or it lives long enough
+ * @throws `tls.not_renewed`
+ */
+export async function renewFromPrivateCa(
+  files: { readonly certificate: string; readonly ca?: string },
+  nowMs: number,
+): Promise<boolean> {
+  if (files.ca === undefined) return false;
+  const caKeyPath = join(dirname(files.ca), CA_KEY_FILE);
+  if (!(await exists(caKeyPath)) || !(await exists(files.certificate))) return false;
+  try {
+    const ca = new x509.X509Certificate(await readFile(files.ca, 'utf8'));
+    const old = new x509.X509Certificate(firstPem(await readFile(files.certificate, 'utf8')));
+    const endMs = Math.min(nowMs - BACKDATED_MS + SERVER_LIFETIME_MS, ca.notAfter.getTime());
+    // With the CA itself near its end, a renewal would gain nothing.
+    const gainsNothing = endMs - old.notAfter.getTime() < DAY_MS;
+    if (old.notAfter.getTime() - nowMs > RENEW_BEFORE_MS || gainsNothing) return false;
+    const issued = await old.verify({ publicKey: ca.publicKey, signatureOnly: true }, webcrypto);
+    if (!issued || old.issuer !== ca.subject) return false;
+    const renewed = await x509.X509CertificateGenerator.create(
+      {
+        serialNumber: serialNumber(),
+        subject: old.subject,
+        issuer: ca.subject,
+        notBefore: new Date(nowMs - BACKDATED_MS),
+        notAfter: new Date(endMs),
+        publicKey: old.publicKey,
+        signingKey: await importKey(await readFile(caKeyPath, 'utf8')),
+        signingAlgorithm: SIGNING_ALGORITHM,
+        extensions: old.extensions,
+      },
+      webcrypto,
+    );
+    await writeWholeFile(files.certificate, `${pem(renewed)}${pem(ca)}`, 0o644);
+    return true;
+  } catch (cause) {
+    throw new DrawbridgeError(
+      'tls.not_renewed',
+      `The TLS certificate ${files.certificate} could not be renewed: ${messageOf(cause)}.`,
+      { hint: 'Check that the role may write there, and that the CA in the same folder is whole.', cause },
+    );
+  }
+}
+
+function firstPem(text: string): string {
+  return /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/.exec(text)?.[0] ?? text;
+}
+
+function importKey(text: string): Promise<webcrypto.CryptoKey> {
+  return webcrypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(text), KEY_ALGORITHM, false, [
+    'sign',
+  ]);
 }
 
 interface Issued {
@@ -144,18 +207,6 @@ function pem(certificate: x509.X509Certificate): string {
 async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', key);
   return `${x509.PemConverter.encode(pkcs8, 'PRIVATE KEY').trim()}\n`;
-}
-
-async function writeWhole(path: string, text: string, mode: number): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
-  const file = await open(temporary, 'wx', mode);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -14,10 +14,10 @@ const FILE_LIMIT_BYTES = 1024 * 1024;
  * @throws `tls.missing`, `tls.unreadable`, `tls.invalid_certificate`, `tls.invalid_key`, `tls.key_has_password`,
  * `tls.key_mismatch`, `tls.expired`, `tls.not_yet_valid`
  */
-export async function loadServerTls(files: {
-  readonly certificate: string;
-  readonly key: string;
-}): Promise<{ cert: string; key: string }> {
+export async function loadServerTls(
+  files: { readonly certificate: string; readonly key: string },
+  nowMs = Date.now(),
+): Promise<{ cert: string; key: string }> {
   const cert = await readPem(files.certificate, 'certificate');
   const key = await readPem(files.key, 'key');
   const certificate = parseCertificate(cert, files.certificate);
@@ -31,7 +31,7 @@ export async function loadServerTls(files: {
       },
     );
   }
-  checkDates(certificate, files.certificate);
+  checkDates(certificate, files.certificate, nowMs);
   try {
     createSecureContext({ ...SERVER_TLS_OPTIONS, cert, key });
   } catch (error) {
@@ -83,8 +83,7 @@ function parseKey(pem: string, path: string): KeyObject {
   }
 }
 
-function checkDates(certificate: X509Certificate, path: string): void {
-  const nowMs = Date.now();
+function checkDates(certificate: X509Certificate, path: string, nowMs: number): void {
   if (Date.parse(certificate.validTo) <= nowMs) {
     throw new DrawbridgeError(
       'tls.expired',

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadProxyConfig } from '../../../proxy/config.ts';
@@ -72,6 +72,46 @@ describe('initProxy', () => {
     const made = await initProxy({ ...OPTIONS, dir: temporaryDirectory(), host: '::1' });
     expect(made.publicUrl).toBe('https://[::1]:8443');
     expect((await loadProxyConfig(made.configPath)).ssh.publicHost).toBe('::1');
+  });
+
+  it('writes what a certificate by ACME needs, and refuses where there can be none', async () => {
+    const acme = { email: 'ops@example.com' };
+    const made = await initProxy({
+      ...OPTIONS,
+      dir: temporaryDirectory(),
+      publicHost: 'proxy.example.com',
+      acme,
+    });
+    expect((await loadProxyConfig(made.configPath)).tls.acme).toEqual({
+      agreeToTerms: true,
+      directory: 'https://acme-v02.api.letsencrypt.org/directory',
+      email: 'ops@example.com',
+      host: '0.0.0.0',
+      port: 80,
+    });
+    for (const faulty of [
+      { publicHost: 'proxy.example.com', acme: { email: 'ops' } },
+      { publicHost: 'proxy.example.com', acme: { ...acme, directory: 'http://ca.example.com' } },
+      { publicHost: '192.0.2.7', acme },
+      { acme },
+    ]) {
+      const dir = join(temporaryDirectory(), 'proxy');
+      await expect(initProxy({ ...OPTIONS, dir, ...faulty })).rejects.toMatchObject({
+        code: 'init.invalid_acme',
+      });
+      expect(existsSync(dir)).toBe(false);
+    }
+  });
+
+  it('shows in its comments how ACME is configured', async () => {
+    const { configPath } = await initProxy({
+      ...OPTIONS,
+      dir: temporaryDirectory(),
+      publicHost: 'a.example.com',
+    });
+    const text = readFileSync(configPath, 'utf8');
+    writeFileSync(configPath, text.replace(/^ {2}# (acme:| {2})/gm, '  $1'));
+    expect((await loadProxyConfig(configPath)).tls.acme).toMatchObject({ agreeToTerms: true, port: 80 });
   });
 
   it.each(['https://proxy.example.com', 'proxy example', 'proxy:443', '"'])(

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Clock } from '../shared/clock.ts';
+import { LiveConfig } from '../shared/config/live-config.ts';
 import { createEgress } from '../shared/egress/egress.ts';
 import { messageOf } from '../shared/errors.ts';
 import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
-import type { RunningRole } from '../shared/role.ts';
+import type { ReloadableRole } from '../shared/role.ts';
 import { loadSshKeyFile, parsePublicLine } from '../shared/ssh/keys.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import type { IncomingStream, Tunnel } from '../shared/tunnel/tunnel.ts';
@@ -16,6 +17,9 @@ import { sftpServerLine } from './sftp/server-line.ts';
 import { findSystemTools } from './shell/launch.ts';
 import { BuiltinServer } from './ssh/builtin-server.ts';
 import { SshdRelay } from './tunnel/sshd-relay.ts';
+
+/** Keys that may change while the agent runs (docs/install.md names them). */
+const LIVE_KEYS = ['log.level', 'logins', 'forwarding'];
 
 /** What the agent is given from outside. */
 export interface AgentDependencies {
@@ -36,7 +40,10 @@ interface StreamServer {
  * own. Nothing listens on the host.
  * @throws `identity.*`, `enrolment.*`, `ssh.*`, `egress.*`, `store.locked`; then nothing is left running.
  */
-export async function startAgent(config: AgentConfig, deps: AgentDependencies): Promise<RunningRole> {
+export async function startAgent(
+  config: AgentConfig,
+  deps: AgentDependencies,
+): Promise<ReloadableRole<AgentConfig>> {
   // Two agents with one identity would push each other out of the bastion for ever.
   const lock = await lockDirectory(config.dataDir);
   try {
@@ -51,12 +58,13 @@ async function startLocked(
   config: AgentConfig,
   deps: AgentDependencies,
   lock: { release(): Promise<void> },
-): Promise<RunningRole> {
+): Promise<ReloadableRole<AgentConfig>> {
   const { clock, log } = deps;
   const identity = await loadNodeIdentity(config.dataDir);
   const enrolment = await loadEnrolment(config.dataDir);
   const { issuer, url, sshClientKey } = enrolment;
-  const server = await streamServer(config, sshClientKey, deps);
+  const live = new LiveConfig(config, LIVE_KEYS);
+  const server = await streamServer(live, sshClientKey, deps);
   const egress = createEgress(config.egress, { extraCa: issuer.ca === undefined ? [] : [issuer.ca] });
   const uplink = new Uplink({
     url,
@@ -65,7 +73,7 @@ async function startLocked(
     egress,
     tunnels: config.tunnels,
     onTunnel: (tunnel) => {
-      sayHello(tunnel, config, deps.version ?? readVersion()).catch((error: unknown) => {
+      sayHello(tunnel, live.now, deps.version ?? readVersion()).catch((error: unknown) => {
         log.warn({ err: error }, `the bastion did not take the hello of this host: ${messageOf(error)}`);
       });
     },
@@ -97,6 +105,11 @@ async function startLocked(
   uplink.start();
   return {
     addresses: { bastion: url },
+    async reload(next) {
+      const reloaded = live.take(next);
+      log.level = live.now.log.level;
+      return reloaded;
+    },
     stop(reason) {
       stopping ??= stop(reason);
       return stopping;
@@ -106,17 +119,18 @@ async function startLocked(
 }
 
 async function streamServer(
-  config: AgentConfig,
+  live: LiveConfig<AgentConfig>,
   sshClientKey: string,
   { clock, log }: AgentDependencies,
 ): Promise<StreamServer> {
+  const config = live.now;
   if (config.target === 'sshd') return new SshdRelay(config.sshd, clock);
   const hostKey = await loadSshKeyFile(join(config.dataDir, 'ssh_host_ed25519_key'));
   const builtin = new BuiltinServer({
     hostKey: hostKey.privateKey,
     bastionKey: parsePublicLine(sshClientKey).fingerprint,
-    logins: config.logins,
-    forwarding: config.forwarding,
+    logins: () => live.now.logins,
+    forwarding: () => live.now.forwarding,
     tools: findSystemTools(),
     sftpServer: sftpServerLine(),
     clock,

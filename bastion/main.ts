@@ -1,21 +1,23 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { SyncSchedule } from '../recordings/sync-schedule.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import { type Clock, isoTime } from '../shared/clock.ts';
+import type { Reloaded } from '../shared/config/live-config.ts';
+import { reloadHandler } from '../shared/control/reload-handler.ts';
 import { ControlServer } from '../shared/control/server.ts';
 import { createEgress } from '../shared/egress/egress.ts';
-import { DrawbridgeError, messageOf } from '../shared/errors.ts';
 import { signIssuerDocument } from '../shared/identity/issuer-document.ts';
 import { loadNodeIdentity, type NodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
 import { RoleMetrics } from '../shared/metrics/role-metrics.ts';
-import type { RunningRole } from '../shared/role.ts';
+import type { ReloadableRole } from '../shared/role.ts';
 import { loadSshKeyFile } from '../shared/ssh/keys.ts';
 import { Database } from '../shared/store/database.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { openCertificate } from '../shared/tls/open-certificate.ts';
+import { readCa } from '../shared/tls/read-ca.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
 import { AdminAccounts } from './admins/admin-accounts.ts';
@@ -37,6 +39,7 @@ import { PresenceLog } from './hosts/presence-log.ts';
 import { EffectivePolicy } from './policy/effective-policy.ts';
 import { PolicyAdministration } from './policy/policy-administration.ts';
 import { PolicyStore } from './policy/policy-store.ts';
+import { reloadOf } from './reload.ts';
 import { runningRole } from './running-role.ts';
 import { Sealing } from './sealing/sealing.ts';
 import { openRecordingLibrary } from './search/open-library.ts';
@@ -61,6 +64,8 @@ const STOP_SESSIONS_MS = 5_000;
 export interface BastionDeps {
   readonly clock: Clock;
   readonly log: Logger;
+  /** Reads the configuration anew, for the control socket. */
+  readonly reload?: () => Promise<Reloaded>;
   /** Stands between everything that appends and the audit log; for tests of what happens when it fails. */
   readonly wrapAudit?: (audit: AuditLog) => Pick<AuditLog, 'append'>;
 }
@@ -70,7 +75,10 @@ export interface BastionDeps {
  * the vendor's proxy.
  * @throws `store.locked`, `identity.*`, `store.*`, `tls.*`, `policy.*`, `ssh.*`, `listen.*`; then nothing is left running.
  */
-export async function startBastion(config: BastionConfig, deps: BastionDeps): Promise<RunningRole> {
+export async function startBastion(
+  config: BastionConfig,
+  deps: BastionDeps,
+): Promise<ReloadableRole<BastionConfig>> {
   const teardown = new Teardown(deps.log);
   try {
     return await start(config, deps, teardown);
@@ -80,7 +88,11 @@ export async function startBastion(config: BastionConfig, deps: BastionDeps): Pr
   }
 }
 
-async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardown): Promise<RunningRole> {
+async function start(
+  config: BastionConfig,
+  deps: BastionDeps,
+  teardown: Teardown,
+): Promise<ReloadableRole<BastionConfig>> {
   const { clock, log } = deps;
   const { dataDir } = config;
   const paths = bastionPaths(config);
@@ -97,7 +109,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   });
   teardown.add(() => certificate.close());
   const { served } = certificate;
-  const ca = config.tls.ca === undefined ? undefined : await readCa(config.tls.ca);
+  const ca = await readCa(config.tls.ca);
   const hostKey = await loadSshKeyFile(paths.sshHostKey);
   const clientKey = await loadSshKeyFile(paths.sshClientKey);
   const enrolled = await readProxyEnrolment(paths.enrolment);
@@ -325,6 +337,7 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
           hostKeys.forget(actor, hosts.find(name)?.id ?? directHostId(name), name),
       }),
       ...approvalHandlers(decisions.desk),
+      ...reloadHandler(deps.reload),
     },
     log,
   );
@@ -344,7 +357,8 @@ async function start(config: BastionConfig, deps: BastionDeps, teardown: Teardow
   sealing.seal();
   log.info({ access: gate.status.state, https }, `bastion ${identity.name} is running`);
 
-  return runningRole({ https, control: paths.controlSocket }, teardown, log);
+  const reload = reloadOf({ config, hosts, registry, served, audit, log });
+  return { ...runningRole({ https, control: paths.controlSocket }, teardown, log), reload };
 }
 
 function openUplink(parts: {
@@ -378,19 +392,4 @@ function openUplink(parts: {
 function pageDirectory(): string {
   const beside = fileURLToPath(new URL('../page/', import.meta.url));
   return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/page/', import.meta.url));
-}
-
-async function readCa(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new DrawbridgeError(
-      'tls.ca_unreadable',
-      `The CA certificate ${path} can not be read (${messageOf(error)}).`,
-      {
-        hint: 'Name the right file under tls.ca, or remove it when the certificate is from a public CA.',
-        cause: error,
-      },
-    );
-  }
 }

@@ -1,11 +1,13 @@
 import { writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { systemClock } from '../shared/clock.ts';
+import type { Reloaded } from '../shared/config/live-config.ts';
 import { DrawbridgeError, messageOf } from '../shared/errors.ts';
 import { keepHeapRoom } from '../shared/heap-room.ts';
 import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
-import type { RunningRole } from '../shared/role.ts';
+import type { ReloadableRole, RunningRole } from '../shared/role.ts';
 import type { Cli } from './cli.ts';
+import { Reload } from './reload.ts';
 import { configPathOf } from './role-config.ts';
 import { connectSupervisor } from './service/notify.ts';
 
@@ -26,7 +28,10 @@ export interface StartableRole<Config extends CommonConfig> {
   readonly role: 'proxy' | 'bastion' | 'agent';
   readonly defaultConfig: string;
   load(configPath: string): Promise<Config>;
-  start(config: Config, deps: { clock: typeof systemClock; log: Logger }): Promise<RunningRole>;
+  start(
+    config: Config,
+    deps: { clock: typeof systemClock; log: Logger; reload: () => Promise<Reloaded> },
+  ): Promise<ReloadableRole<Config>>;
 }
 
 /** How long an orderly stop may take before the process ends all the same. */
@@ -55,14 +60,22 @@ export async function startRole<Config extends CommonConfig>(
 ): Promise<void> {
   const interrupted = cli.untilInterrupted();
   const inputClosed = options.untilInputCloses === true ? inputClosing() : new AbortController().signal;
-  const config = await role.load(configPathOf(options, cli, role.defaultConfig));
+  const configPath = configPathOf(options, cli, role.defaultConfig);
+  const config = await role.load(configPath);
   const log = createLogger({ role: role.role, level: config.log.level, format: config.log.format });
   endOnDefect(log);
   const heapRoom = keepHeapRoom(systemClock);
+  const reload = new Reload(() => role.load(configPath), log);
   const asked = AbortSignal.any([interrupted, inputClosed]);
-  const running = await orInterrupted(role.start(config, { clock: systemClock, log }), asked);
+  const running = await orInterrupted(
+    role.start(config, { clock: systemClock, log, reload: () => reload.run() }),
+    asked,
+  );
   // A role that waits for its peer may hold nothing but timers that keep no process alive.
   const alive = setInterval(() => {}, KEEP_ALIVE_MS);
+  reload.isUp(running);
+  // On a terminal it says that the terminal has gone, and ends the process as it does with any program.
+  if (!process.stdin.isTTY) process.on('SIGHUP', () => void reload.onSignal());
   const supervisor = connectSupervisor(cli.env);
   supervisor.ready();
   cli.terminal.line(readyLine(role.role, config.name, running));

@@ -1,18 +1,20 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AuditLog } from '../shared/audit/log.ts';
 import type { Clock } from '../shared/clock.ts';
+import { LiveConfig, type Reloaded } from '../shared/config/live-config.ts';
+import { reloadHandler } from '../shared/control/reload-handler.ts';
 import { ControlServer } from '../shared/control/server.ts';
 import { createEgress } from '../shared/egress/egress.ts';
-import { DrawbridgeError } from '../shared/errors.ts';
 import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
 import { RoleMetrics } from '../shared/metrics/role-metrics.ts';
-import type { RunningRole } from '../shared/role.ts';
+import type { ReloadableRole } from '../shared/role.ts';
 import { loadSshKeyFile } from '../shared/ssh/keys.ts';
 import { listenSsh } from '../shared/ssh/listener.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { openCertificate } from '../shared/tls/open-certificate.ts';
+import { readCa } from '../shared/tls/read-ca.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
 import { BrowserSignIn } from './accounts/browser-sign-in.ts';
@@ -48,14 +50,22 @@ import { openWitness } from './witness/open-witness.ts';
 /** The audit log's head is signed so often, and when the proxy stops. */
 const CHECKPOINT_PERIOD_MS = 3_600_000;
 
+/** Keys that may change while the proxy runs (docs/install.md names them). */
+const LIVE_KEYS = ['log.level', 'drain'];
+
+/** What the proxy is given from outside. */
+export interface ProxyDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Reads the configuration anew, for the control socket. */
+  readonly reload?: () => Promise<Reloaded>;
+}
+
 /**
  * Starts the vendor's role: HTTPS for bastions and operators, SSH for `ssh -J`, and the control socket.
  * @throws `store.locked`, `identity.*`, `store.*`, `tls.*`, `ssh.*`, `listen.*`; then nothing is left running.
  */
-export async function startProxy(
-  config: ProxyConfig,
-  deps: { readonly clock: Clock; readonly log: Logger },
-): Promise<RunningRole> {
+export async function startProxy(config: ProxyConfig, deps: ProxyDeps): Promise<ReloadableRole<ProxyConfig>> {
   const teardown = new Teardown(deps.log);
   try {
     return await start(config, deps, teardown);
@@ -67,9 +77,10 @@ export async function startProxy(
 
 async function start(
   config: ProxyConfig,
-  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+  { clock, log, reload }: ProxyDeps,
   teardown: Teardown,
-): Promise<RunningRole> {
+): Promise<ReloadableRole<ProxyConfig>> {
+  const live = new LiveConfig(config, LIVE_KEYS);
   const { dataDir } = config;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockDirectory(dataDir);
@@ -81,7 +92,7 @@ async function start(
   });
   teardown.add(() => certificate.close());
   const { served } = certificate;
-  const ca = config.tls.ca === undefined ? undefined : await readCa(config.tls.ca);
+  const ca = await readCa(config.tls.ca);
   const hostKey = await loadSshKeyFile(join(dataDir, 'ssh_host_ed25519_key'));
   const store = await openSqliteStore(dataDir);
   teardown.add(() => store.close());
@@ -234,15 +245,18 @@ async function start(
   const startedAt = new Date(clock.nowMs()).toISOString();
   const control = await ControlServer.listen(
     join(dataDir, 'control.sock'),
-    controlHandlers(administration, async () => ({
-      name: identity.name,
-      id: identity.id,
-      startedAt,
-      url: place().url,
-      ssh: `${place().sshHost}:${place().sshPort}`,
-      tunnels: acceptor.tunnels.size,
-      connections: relays.count,
-    })),
+    {
+      ...controlHandlers(administration, async () => ({
+        name: identity.name,
+        id: identity.id,
+        startedAt,
+        url: place().url,
+        ssh: `${place().sshHost}:${place().sshPort}`,
+        tunnels: acceptor.tunnels.size,
+        connections: relays.count,
+      })),
+      ...reloadHandler(reload),
+    },
     log,
   );
   teardown.add(() => control.close());
@@ -258,11 +272,19 @@ async function start(
       ssh: `${hostInUrl(config.ssh.host)}:${bound.ssh}`,
       control: join(dataDir, 'control.sock'),
     },
+    async reload(next) {
+      const { taken } = live.compare(next);
+      if (taken.length > 0) await audit.append({ type: 'config.reloaded', actor: 'system', keys: taken });
+      const reloaded = live.take(next);
+      log.level = live.now.log.level;
+      await served.look();
+      return reloaded;
+    },
     async stop(reason) {
       log.info({ reason }, 'the proxy is stopping');
       stopping.abort();
       try {
-        await acceptor.drain(config.drain);
+        await acceptor.drain(live.now.drain);
         await acceptor.close();
         await tunnels.settled();
         await audit.append({ type: 'proxy.stopped', actor: 'system', proxy: identity.id, reason });
@@ -274,10 +296,9 @@ async function start(
   });
 }
 
-function runningRole(parts: {
-  readonly addresses: Readonly<Record<string, string>>;
-  stop(reason: string): Promise<void>;
-}): RunningRole {
+function runningRole(
+  parts: Pick<ReloadableRole<ProxyConfig>, 'addresses' | 'reload' | 'stop'>,
+): ReloadableRole<ProxyConfig> {
   let stop: Promise<void> | undefined;
   let ended: (reason: string) => void = () => undefined;
   const stopped = new Promise<string>((resolve) => {
@@ -285,21 +306,11 @@ function runningRole(parts: {
   });
   return {
     addresses: parts.addresses,
+    reload: parts.reload,
     stopped,
     stop(reason) {
       stop ??= parts.stop(reason).finally(() => ended(reason));
       return stop;
     },
   };
-}
-
-async function readCa(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new DrawbridgeError('tls.unreadable', `The CA certificate ${path} cannot be read.`, {
-      hint: "Check 'tls.ca' in proxy.yaml, or remove it if the certificate is from a public CA.",
-      cause,
-    });
-  }
 }

@@ -34,8 +34,8 @@ export interface BuiltinServerOptions {
   /** Fingerprint of the only key that may sign in: the bastion's. */
   readonly bastionKey: string;
   /** Accounts that may be used; undefined: the agent's own, or any when it is root. */
-  readonly logins: readonly string[] | undefined;
-  readonly forwarding: boolean;
+  readonly logins: () => readonly string[] | undefined;
+  readonly forwarding: () => boolean;
   readonly tools: SystemTools;
   readonly sftpServer: readonly [string, ...string[]];
   readonly clock: Clock;
@@ -69,15 +69,21 @@ export class BuiltinServer {
       },
       onSession: (open) => {
         if (account === undefined) return;
-        serveSession(open.accept(), { ...this.#options, account, become: isSuperuser(), connection });
+        serveSession(open.accept(), {
+          ...this.#options,
+          forwarding: forwarding(),
+          account,
+          become: isSuperuser(),
+          connection,
+        });
       },
       onGlobalRequest: (request) => {
-        if (!forwarding || account === undefined) return false;
+        if (!forwarding() || account === undefined) return false;
         listeners ??= new Listeners(connection, () => account?.uid === 0, clock);
         return listeners.request(request);
       },
       onDirectTcpip: (open) => {
-        if (forwarding) return openForward(open, clock);
+        if (forwarding()) return openForward(open, clock);
         open.refuse('Forwarding is switched off in the configuration of this host.');
         return undefined;
       },
@@ -124,7 +130,7 @@ export class BuiltinServer {
 
   /** An agent that is not root can become nobody else, whatever its list says. */
   #isAllowed(login: string): boolean {
-    const { logins } = this.#options;
+    const logins = this.#options.logins();
     if (logins !== undefined && !logins.includes(login)) return false;
     return isSuperuser() || login === ownAccount().name;
   }

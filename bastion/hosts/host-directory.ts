@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Tunnel } from '../../shared/tunnel/tunnel.ts';
 import type { HostSummary } from '../service.ts';
@@ -18,7 +19,7 @@ interface KnownAgent {
 /** All hosts by name: those with an agent, as it stands now, and those of the config file. */
 export class HostDirectory {
   readonly #agents = new Map<string, KnownAgent>();
-  readonly #direct: ReadonlyMap<string, DirectHostConfig>;
+  #direct: ReadonlyMap<string, DirectHostConfig>;
   readonly #startedAt: string;
 
   constructor(options: {
@@ -27,7 +28,7 @@ export class HostDirectory {
     startedAt: string;
   }) {
     for (const agent of options.agents) this.put(agent);
-    this.#direct = new Map(options.direct.map((config) => [config.name, config]));
+    this.#direct = byName(options.direct);
     this.#startedAt = options.startedAt;
   }
 
@@ -36,6 +37,19 @@ export class HostDirectory {
     const known = this.#agents.get(agent.name);
     if (known?.agent.id === agent.id) known.agent = agent;
     else this.#agents.set(agent.name, { agent, tunnels: new Set(), greeted: new Set() });
+  }
+
+  /**
+   * Replaces the hosts of the config file.
+   * @returns the names of those that are gone, or are another machine now
+   */
+  setDirect(direct: readonly DirectHostConfig[]): string[] {
+    const before = this.#direct;
+    this.#direct = byName(direct);
+    return [...before.values()]
+      .filter((config) => !this.#agents.has(config.name))
+      .filter((config) => !isDeepStrictEqual(this.#direct.get(config.name)?.address, config.address))
+      .map((config) => config.name);
   }
 
   /** True when `name` is taken. */
@@ -125,6 +139,10 @@ export class HostDirectory {
     for (const known of this.#agents.values()) if (known.agent.id === agentId) return known;
     return undefined;
   }
+}
+
+function byName(direct: readonly DirectHostConfig[]): ReadonlyMap<string, DirectHostConfig> {
+  return new Map(direct.map((config) => [config.name, config]));
 }
 
 function agentHost(known: KnownAgent): Host {

@@ -90,6 +90,7 @@ export function renderUnit(parts: UnitParts): string {
     'NotifyAccess=all',
     `WatchdogSec=${WATCHDOG_S}`,
     `ExecStart=${command.join(' ')} ${role} start --config ${configPath}`,
+    'ExecReload=/bin/kill -HUP $MAINPID',
     'Restart=always',
     'RestartSec=2',
     'TimeoutStopSec=30',

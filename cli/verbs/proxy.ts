@@ -9,6 +9,7 @@ import { writeFacts } from '../table.ts';
 import { registerProxyBastions } from './proxy-bastions.ts';
 import { registerProxyDevices } from './proxy-devices.ts';
 import { registerProxyUsers } from './proxy-users.ts';
+import { registerReload } from './reload.ts';
 import { registerRotateKey } from './rotate-key.ts';
 
 interface InitOptions {
@@ -32,6 +33,7 @@ export const registerProxy: RegisterVerb = (program, cli) => {
     .description("The vendor's meeting point: it signs operators in and relays what it can't read.");
   registerInit(proxy, cli);
   registerRotateKey(proxy, cli, { name: 'proxy', defaultConfig: DEFAULT_PROXY_CONFIG });
+  registerReload(proxy, cli, { name: 'proxy', defaultConfig: DEFAULT_PROXY_CONFIG });
   const start = proxy
     .command('start')
     .description('Run the proxy in the foreground until SIGTERM or Ctrl-C.')

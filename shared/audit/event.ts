@@ -68,6 +68,7 @@ export const AUDIT_EVENT_TYPES = [
   'operator.locked',
   'operator.unlocked',
   'checkpoint.signed',
+  'config.reloaded',
   'witness.started',
   'witness.refused',
   'witness.resumed',

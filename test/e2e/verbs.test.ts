@@ -1,7 +1,10 @@
-import { chmodSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { runDrawbridge, TestDemo } from '../support/demo.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let demo: TestDemo;
 
@@ -92,4 +95,58 @@ describe('drawbridge doctor', () => {
     expect(run.status).toBe(1);
     expect(run.stderr).toContain('You are not signed in');
   });
+});
+
+describe('a configuration that is read anew', () => {
+  const change = (path: string, edit: (text: string) => string) =>
+    writeFileSync(path, edit(readFileSync(path, 'utf8')));
+
+  it('is in force where it can be while sessions go on, and says what waits for the next start', async () => {
+    const { bastion, proxy } = demo.document;
+    const before = readFileSync(bastion.config, 'utf8');
+    const session = spawn('ssh', ['-F', demo.document.sshConfig, demo.host, 'cat']);
+    onTestFinished(() => void session.kill());
+    let said = '';
+    session.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    session.stdin.write('one\n');
+    await waitFor(() => said === 'one\n', { what: 'the session', timeoutMs: 30_000 });
+
+    change(bastion.config, (text) =>
+      `${text.replace('level: info', 'level: warn')}hosts: [{ name: legacy-1, address: { host: 127.0.0.1, port: 9 } }]\nkeepTunnelWhenOff: true\n`.replace(
+        'keepTunnelWhenOff: false\n',
+        '',
+      ),
+    );
+    const run = await demo.customer(['bastion', 'reload']);
+    expect(run, run.stderr).toMatchObject({ status: 0 });
+    expect(run.stdout).toContain('In force now: ');
+    expect(run.stdout).toContain('hosts');
+    expect(run.stdout).toContain('From the next start on: keepTunnelWhenOff.');
+    session.stdin.write('two\n');
+    await waitFor(() => said === 'one\ntwo\n', { what: 'the session to go on', timeoutMs: 30_000 });
+    expect((await demo.audit()).filter(({ type }) => type === 'config.reloaded')).toHaveLength(1);
+
+    change(bastion.config, (text) => `${text}hostz: []\n`);
+    const faulty = await demo.customer(['bastion', 'reload', '--json']);
+    expect(faulty.status).toBe(1);
+    expect(faulty.stderr).toContain('hostz');
+    writeFileSync(bastion.config, before);
+    process.kill(bastion.pid, 'SIGHUP');
+    await waitFor(
+      async () => (await demo.audit()).filter(({ type }) => type === 'config.reloaded').length === 2,
+      {
+        what: 'the signal to be followed',
+        timeoutMs: 30_000,
+        periodMs: 200,
+      },
+    );
+    session.stdin.end('three\n');
+    await once(session, 'close');
+    expect(said).toBe('one\ntwo\nthree\n');
+
+    const idle = await runDrawbridge(['proxy', 'reload', '--config', proxy.config]);
+    expect(idle).toMatchObject({ status: 0, stdout: 'Nothing to take over.\n' });
+  }, 90_000);
 });

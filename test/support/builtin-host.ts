@@ -21,8 +21,8 @@ export async function startBuiltinHost(
   const server = new BuiltinServer({
     hostKey: generateSshKey('test host').privateKey,
     bastionKey: key.fingerprint,
-    logins: undefined,
-    forwarding: true,
+    logins: () => undefined,
+    forwarding: () => true,
     tools: findSystemTools(),
     sftpServer: ['/bin/false'],
     clock: systemClock,

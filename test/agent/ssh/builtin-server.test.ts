@@ -175,16 +175,16 @@ describe("the agent's builtin SSH server", () => {
   });
 
   it('connects nowhere when the configuration says so', async () => {
-    await start({ forwarding: false });
+    await start({ forwarding: () => false });
     const result = await ssh(['-o', 'LogLevel=INFO', '-W', '127.0.0.1:1', 'unused']);
     expect(result.stderr).toContain('Forwarding is switched off in the configuration of this host.');
   });
 
   it('lets nobody in but the bastion, and only as the logins that it serves', async () => {
-    await start({ logins: ['somebody'] });
+    await start({ logins: () => ['somebody'] });
     expect((await ssh(['true'])).code).toBe(255);
     await host.close();
-    await start({ logins: [me.name] });
+    await start({ logins: () => [me.name] });
     expect((await ssh(['true'])).code).toBe(0);
     expect((await ssh(['true'], '', 'no-such-account')).code).toBe(255);
     const other = await createTestKey(dir, 'other');

@@ -59,3 +59,27 @@ test('a host is online once its agent has said how it serves, and reached only b
   directory.greeted(AGENT.id, first);
   expect(directory.find('db-1')?.online).toBe(false);
 });
+
+test('hosts of the config file are replaced while the bastion runs, and those that are another machine now are told', () => {
+  const direct = (name: string, host: string, labels = {}) => ({ name, address: { host, port: 22 }, labels });
+  const directory = new HostDirectory({
+    agents: [AGENT],
+    direct: [
+      direct('stays', '10.0.0.1'),
+      direct('goes', '10.0.0.2'),
+      direct('moves', '10.0.0.3'),
+      direct('db-1', '10.0.0.4'),
+    ],
+    startedAt: AGENT.joinedAt,
+  });
+  const next = [
+    direct('stays', '10.0.0.1', { role: 'db' }),
+    direct('moves', '10.0.0.9'),
+    direct('comes', '10.0.0.5'),
+  ];
+  // The host with an agent was never reached by the entry of the same name.
+  expect(directory.setDirect(next)).toEqual(['goes', 'moves']);
+  expect(directory.all().map(({ name }) => name)).toEqual(['comes', 'db-1', 'moves', 'stays']);
+  expect(directory.find('stays')?.labels).toEqual({ role: 'db' });
+  expect(directory.find('goes')).toBeUndefined();
+});

@@ -23,6 +23,7 @@ const START = 'Start here:';
 const ROLES = 'Roles:';
 const CUSTOMER = 'At the customer (and, where it fits, at the vendor):';
 const OPERATOR = 'For operators:';
+const SHELL = 'For your shell:';
 
 /** Verbs are loaded when they are used: `connect` runs once per ssh call and must start fast. */
 const VERBS: readonly Verb[] = [
@@ -164,6 +165,12 @@ const VERBS: readonly Verb[] = [
     group: OPERATOR,
     load: async () => (await import('./verbs/connect.ts')).registerConnect,
   },
+  {
+    name: 'completion',
+    summary: 'print what completes commands in bash, zsh or fish',
+    group: SHELL,
+    load: async () => (await import('./verbs/completion.ts')).registerCompletion,
+  },
 ];
 
 function createProgram(terminal: Cli['terminal']): Command {
@@ -200,6 +207,16 @@ async function buildProgram(args: readonly string[], cli: Cli): Promise<Command>
   }
   if (named === undefined) {
     program.addHelpText('after', '\nStart with `drawbridge demo`, or see `drawbridge <command> --help`.');
+  }
+  return program;
+}
+
+/** The command with every verb loaded: what documents and shells are told of it. */
+export async function buildWholeProgram(cli: Cli): Promise<Command> {
+  const program = createProgram(cli.terminal);
+  for (const verb of VERBS) {
+    (await verb.load())(program, cli);
+    program.commands.at(-1)?.helpGroup(verb.group);
   }
   return program;
 }

@@ -41,20 +41,23 @@ const hostsAnswer = z.object({
 export async function listOperatorHosts(
   home: OperatorHome,
   env: NodeJS.ProcessEnv,
+  options: { readonly timeoutMs?: number } = {},
 ): Promise<readonly ReachableHost[]> {
-  return (await askForHosts(home, env)).hosts;
+  return (await askForHosts(home, env, options)).hosts;
 }
 
 /** The hosts within reach, and the bastions that list none, with the reason. @throws like {@link listOperatorHosts} */
 export async function askForHosts(
   home: OperatorHome,
   env: NodeJS.ProcessEnv,
+  options: { readonly timeoutMs?: number } = {},
 ): Promise<{ readonly hosts: readonly ReachableHost[]; readonly silent: readonly SilentBastion[] }> {
   const login = await requireLogin(home, Date.now());
   const egress = await loginEgress(home, login, env);
   const body = await requestProxy(egress, login.proxy.url, '/api/operator/hosts', {
     method: 'GET',
     token: await operatorToken(home, login, env),
+    ...options,
   });
   const answer = hostsAnswer.safeParse(body);
   if (!answer.success)

@@ -48,11 +48,17 @@ export async function requestProxy(
   egress: Egress,
   baseUrl: string,
   path: string,
-  options: { readonly method: 'GET' | 'POST'; readonly body?: Json; readonly token?: string },
+  options: {
+    readonly method: 'GET' | 'POST';
+    readonly body?: Json;
+    readonly token?: string;
+    /** For the whole exchange; 20 s unless given. */
+    readonly timeoutMs?: number;
+  },
 ): Promise<unknown> {
   const { status, body } = await fetchJson(egress, new URL(path, baseUrl), {
     method: options.method,
-    timeoutMs: REQUEST_TIMEOUT_MS,
+    timeoutMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
     ...(options.body === undefined ? {} : { body: options.body }),
     ...(options.token === undefined ? {} : { headers: { authorization: `Bearer ${options.token}` } }),
   });

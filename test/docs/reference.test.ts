@@ -2,8 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { agentConfigSchema } from '../../agent/config.ts';
 import { bastionConfigSchema } from '../../bastion/config.ts';
 import { policySchema } from '../../bastion/policy/schema.ts';
+import { buildWholeProgram } from '../../cli/program.ts';
+import { createTerminal } from '../../cli/terminal.ts';
 import { proxyConfigSchema } from '../../proxy/config.ts';
+import { apiReference } from '../../tools/reference/api.ts';
+import { auditEventReference } from '../../tools/reference/audit-events.ts';
+import { cliReference } from '../../tools/reference/cli.ts';
 import { configurationReference } from '../../tools/reference/configuration.ts';
+import { startBastionWeb } from '../support/bastion-web.ts';
 
 const page = (name: string) => new URL(`../../docs/reference/${name}`, import.meta.url).pathname;
 
@@ -21,5 +27,31 @@ describe('the generated references are those of this code (else: npm run docs)',
       },
     ]);
     await expect(text).toMatchFileSnapshot(page('configuration.md'));
+  });
+
+  it('of the command', async () => {
+    const silent = { write: () => undefined };
+    const program = await buildWholeProgram({
+      terminal: createTerminal(silent, silent, {}),
+      env: {},
+      entryPath: 'drawbridge',
+      untilInterrupted: () => new AbortController().signal,
+      exitWith: () => undefined,
+    });
+    await expect(cliReference(program)).toMatchFileSnapshot(page('cli.md'));
+  });
+
+  it("of the bastion's API", async () => {
+    const web = await startBastionWeb();
+    try {
+      const { json } = await web.fetch('/api/openapi.json');
+      await expect(apiReference(json)).toMatchFileSnapshot(page('api.md'));
+    } finally {
+      await web.close();
+    }
+  });
+
+  it('of the audit events', async () => {
+    await expect(auditEventReference()).toMatchFileSnapshot(page('audit-events.md'));
   });
 });

@@ -12,10 +12,10 @@ const OTHER_NAMES: readonly RegExp[] = [
   /\.(json|ts|js|mjs|db|yaml|pem|key|crt|sock|html|css|pub|gz|conf|log|new|com|example|acme|wss|service|d)$/,
   /^(approvals|hosts|operators|recordings|sessions)\./,
   /^(policy|access|token)\.(show|check|apply|explain|history|diff|undo|set|create)$/,
-  /^(audit|bastion|device|log)\.(ls|query|events|checkpoint|checkpoints|list|token|revoke|reset-witness|approve|level)$/,
+  /^(audit|bastion|config|device|log)\.(ls|query|events|checkpoint|checkpoints|list|token|revoke|reset-witness|approve|level|reload)$/,
   /^user\.(add|list|enable|disable|groups|key|recovery-codes|reset-mfa|security-key)/,
   /^(drawbridge|service|event|platform|log\.record)\./,
-  /^(https\.host|https\.port|tls\.ca|process\.env|process\.stdout|realm_access\.roles|navigator\.credentials)$/,
+  /^(https\.host|https\.port|tls\.ca|tls\.acme\.\w+|process\.env|process\.stdout|realm_access\.roles|navigator\.credentials)$/,
 ];
 
 interface Found {

@@ -160,6 +160,7 @@ const EVENTS: Readonly<Record<AuditEventType, readonly [where: string, meaning: 
     'An administrator lets a log begin anew.',
     '`reason`, `epoch`, `lastSize`, `lastRoot`',
   ],
+  'config.reloaded': [BOTH, 'The configuration was read anew while the role ran.', '`keys`'],
   'bastion.started': [BASTION, 'The bastion runs.', '`version`, `bastion`'],
   'bastion.recovered': [BASTION, 'It has closed what a crash had left open.', '`sessions`'],
   'bastion.restored': [BASTION, 'It was restored from a backup.', ''],

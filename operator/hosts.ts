@@ -13,9 +13,13 @@ export interface ReachableHost {
   readonly labels: Readonly<Record<string, string>>;
   /** Logins that are open to the operator, when the bastion tells. */
   readonly logins?: readonly string[] | undefined;
+  /** Why nobody gets in there now. */
+  readonly problem?: string | undefined;
+  /** What is done there waits for the customer's approval. */
+  readonly needsApproval?: boolean | undefined;
 }
 
-/** A bastion whose hosts are not listed, and why. */
+/** A bastion whose hosts are not listed, or not all, and why. */
 export interface SilentBastion {
   readonly name: string;
   readonly problem: string;
@@ -30,6 +34,8 @@ const hostsAnswer = z.object({
       online: z.boolean(),
       labels: z.record(z.string(), z.string()).default({}),
       logins: z.array(z.string()).optional(),
+      problem: z.string().optional(),
+      needsApproval: z.boolean().optional(),
     }),
   ),
 });

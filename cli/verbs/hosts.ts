@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ReachableHost } from '../../operator/hosts.ts';
 import { type Cli, examples, type RegisterVerb } from '../cli.ts';
 import { callRole, type HostSummary, hostSummary } from '../control.ts';
 import { formatTime } from '../format.ts';
@@ -106,12 +107,23 @@ async function listReachable(cli: Cli, options: ListOptions): Promise<void> {
       { heading: 'HOST', value: (host) => host.name },
       {
         heading: 'STATE',
-        value: (host) => (host.online ? 'online' : 'offline'),
-        paint: (text, host) => (host.online ? styles.good(text) : styles.bad(text)),
+        value: stateOf,
+        paint: (text) => (text.trim() === 'online' ? styles.good(text) : styles.bad(text)),
       },
       { heading: 'LOGINS', value: (host) => host.logins?.join(' ') ?? '' },
+      { heading: 'NOTE', value: noteOf },
     ],
     'No host is within your reach. The customer may have turned remote access off, or the policy may not name you.',
   );
-  for (const { name, problem } of silent) cli.terminal.note(printable(`No hosts of ${name}: ${problem}`));
+  for (const { name, problem } of silent) cli.terminal.note(printable(`${name}: ${problem}`));
+}
+
+/** `closed`: the host is there, and the policy lets this operator in with no login at this moment. */
+function stateOf(host: ReachableHost): 'online' | 'offline' | 'closed' {
+  if (!host.online) return 'offline';
+  return host.problem === undefined ? 'online' : 'closed';
+}
+
+function noteOf(host: ReachableHost): string {
+  return host.problem ?? (host.needsApproval === true ? "The customer's approval is asked for there." : '');
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { readDevice } from '../../operator/device.ts';
+import { factorsText } from '../../operator/factors.ts';
 import { openHome } from '../../operator/home.ts';
 import { type Login, readLogin, requireLogin } from '../../operator/login-file.ts';
 import { DrawbridgeError, isDrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
@@ -235,7 +236,7 @@ async function showStatus(cli: Cli, options: HomeOption & { json?: boolean }): P
   writeFacts(cli.terminal, [
     ['Operator', login.operator.username],
     ['Groups', login.operator.groups.join(', ')],
-    ['Signed in by', login.amr.join(' ')],
+    ['Signed in by', factorsText(login.amr)],
     ['Device', device?.proxyId === login.proxy.id ? `${device.name} (${device.id})` : undefined],
     ['Proxy', login.proxy.url],
     ['Until', `${formatTime(login.key.expiresAt)} (${formatDuration(leftMs)} left)`],

@@ -101,10 +101,10 @@ export class Admission {
   async ask(
     operator: ProvenOperator,
     bastion: EnrolledBastion,
-    kind: string,
+    request: PrefaceRequest,
     timeoutMs: number,
   ): Promise<Extract<PrefaceReply, { ok: true }>> {
-    const opened = await this.#open(operator, bastion, { v: 1, kind });
+    const opened = await this.#open(operator, bastion, request);
     opened.stream.resume();
     try {
       return await answered(opened, bastion.name, timeoutMs, undefined, this.#clock);

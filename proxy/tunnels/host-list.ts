@@ -10,6 +10,8 @@ import { plainText } from './plain-text.ts';
 const HOSTS_REPLY_TIMEOUT_MS = 3_000;
 /** Hosts of one bastion that are listed; more would not be read by anybody. */
 const HOSTS_LIMIT = 5_000;
+/** Longest sentence of a bastion about a host. */
+const PROBLEM_LIMIT_CHARACTERS = 2_000;
 
 const hostsReplySchema = z.object({
   hosts: z
@@ -19,9 +21,12 @@ const hostsReplySchema = z.object({
         online: z.boolean(),
         labels: z.record(z.string().max(128), z.string().max(256)).default({}),
         logins: z.array(z.string().max(64)).max(100).optional(),
+        problem: z.string().max(PROBLEM_LIMIT_CHARACTERS).optional(),
+        needsApproval: z.boolean().optional(),
       }),
     )
     .max(HOSTS_LIMIT),
+  more: z.int().nonnegative().optional(),
 });
 
 /** A host that an operator may reach. */
@@ -34,6 +39,10 @@ export interface ListedHost {
   readonly labels: Readonly<Record<string, string>>;
   /** Logins that are open to the operator, when the bastion tells. */
   readonly logins?: readonly string[];
+  /** Why the operator does not get in there now, in the bastion's words. */
+  readonly problem?: string;
+  /** What is done there waits for the customer's approval. */
+  readonly needsApproval?: true;
 }
 
 /** A bastion as it is listed to operators. */
@@ -43,7 +52,7 @@ export interface ListedBastion {
   /** OpenSSH one-line public key. */
   readonly hostKey: string;
   readonly online: boolean;
-  /** Why its hosts are not listed. */
+  /** Why its hosts are not listed, or not all. */
   readonly problem?: string;
 }
 
@@ -68,6 +77,7 @@ export async function listHosts(
     readonly directory: Directory;
   },
   operator: ProvenOperator,
+  source: string,
 ): Promise<{ readonly hosts: readonly ListedHost[]; readonly bastions: readonly ListedBastion[] }> {
   const answers = await Promise.all(
     (await activeBastions(parts.enrolments)).map(async (bastion) => {
@@ -75,8 +85,14 @@ export async function listHosts(
       const listed = { ...described(bastion), online };
       if (!online) return { bastion: { ...listed, problem: 'It is not connected.' }, hosts: [] };
       try {
-        const reply = await parts.admission.ask(operator, bastion, 'hosts', HOSTS_REPLY_TIMEOUT_MS);
-        return { bastion: listed, hosts: hostsIn(reply, bastion.name) };
+        const request = { v: 1, kind: 'hosts', source } as const;
+        const reply = await parts.admission.ask(operator, bastion, request, HOSTS_REPLY_TIMEOUT_MS);
+        const { more = 0, hosts } = hostsReplySchema.parse(reply);
+        const problem = `${more} more of its hosts did not fit into the list.`;
+        return {
+          bastion: { ...listed, ...(more === 0 ? {} : { problem }) },
+          hosts: hosts.map((host) => listedHost(host, bastion.name)),
+        };
       } catch (error) {
         const problem = isDrawbridgeError(error) ? error.message : 'Its answer could not be read.';
         return { bastion: { ...listed, problem }, hosts: [] };
@@ -94,17 +110,21 @@ function described(bastion: EnrolledBastion): Pick<ListedBastion, 'name' | 'id' 
   return { name: bastion.name, id: bastion.id, hostKey: bastion.sshHostKey };
 }
 
-function hostsIn(reply: unknown, bastion: string): readonly ListedHost[] {
-  return hostsReplySchema.parse(reply).hosts.map(({ name, online, labels, logins }) => {
-    const host = plainText(name);
-    const shownLabels = Object.entries(labels).map(([key, value]) => [plainText(key), plainText(value)]);
-    return {
-      name: host,
-      bastion,
-      address: `${host}.${bastion}`,
-      online,
-      labels: Object.fromEntries(shownLabels) as Record<string, string>,
-      ...(logins === undefined ? {} : { logins: logins.map(plainText) }),
-    };
-  });
+type HostInReply = z.infer<typeof hostsReplySchema>['hosts'][number];
+
+/** A bastion's text about a host ends up on a terminal: it is a peer's. */
+function listedHost(said: HostInReply, bastion: string): ListedHost {
+  const { online, labels, logins, problem, needsApproval } = said;
+  const name = plainText(said.name);
+  const shownLabels = Object.entries(labels).map(([key, value]) => [plainText(key), plainText(value)]);
+  return {
+    name,
+    bastion,
+    address: `${name}.${bastion}`,
+    online,
+    labels: Object.fromEntries(shownLabels) as Record<string, string>,
+    ...(logins === undefined ? {} : { logins: logins.map(plainText) }),
+    ...(problem === undefined ? {} : { problem: plainText(problem) }),
+    ...(needsApproval === true ? { needsApproval } : {}),
+  };
 }

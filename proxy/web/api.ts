@@ -111,7 +111,7 @@ export class ProxyApi {
   ): Promise<{ readonly hosts: readonly ListedHost[]; readonly bastions: readonly ListedBastion[] }> {
     const { admission, store, directory, tokens } = this.#parts;
     const operator = await tokens.verify(token, source);
-    return listHosts({ admission, enrolments: store.enrolments, directory }, operator);
+    return listHosts({ admission, enrolments: store.enrolments, directory }, operator, source);
   }
 
   /** Ends the login of the token's signer, and what it has open; says how many connections that were. */

@@ -23,7 +23,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const LOGIN = userInfo().username;
-const WAIT = { timeoutMs: 20_000 };
+const WAIT = { timeoutMs: 40_000 };
 
 const POLICY = `version: 1
 roles:
@@ -278,7 +278,9 @@ test('every kind that the code knows stands for a way that is tried', () => {
   expect(used.filter((name) => name !== 'never' && !(name in WAYS))).toEqual([]);
 });
 
-test('access off cuts every way on which a byte can travel, and opens none', async () => {
+test('access off cuts every way on which a byte can travel, and opens none', {
+  timeout: 120_000,
+}, async () => {
   const world = await startWorld();
   const { bastion, echo, agent } = world;
   const ways = Object.entries<Way>(WAYS);

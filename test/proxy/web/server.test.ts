@@ -268,7 +268,13 @@ describe('GET /api/operator/hosts', () => {
     const proxy = await startTestProxy();
     await proxy.joinBastion('acme', (incoming) => {
       incoming
-        .accept({ hosts: [{ name: 'web-1', online: true, labels: { env: 'prod' }, logins: ['root'] }] })
+        .accept({
+          hosts: [
+            { name: 'web-1', online: true, labels: { env: 'prod' }, logins: ['root'], needsApproval: true },
+            { name: 'web-2', online: true, problem: `From ${incoming.request['source']}\u001b[2J` },
+          ],
+          more: 3,
+        })
         .end();
     });
     await proxy.joinBastion('mute', () => undefined);
@@ -290,10 +296,14 @@ describe('GET /api/operator/hosts', () => {
     expect(status).toBe(200);
     expect(body).toMatchObject({
       hosts: [
-        { name: 'web-1', bastion: 'acme', address: 'web-1.acme', online: true, labels: { env: 'prod' } },
+        {
+          ...{ name: 'web-1', bastion: 'acme', address: 'web-1.acme', online: true, labels: { env: 'prod' } },
+          needsApproval: true,
+        },
+        { name: 'web-2', problem: expect.stringMatching(/^From 127\.0\.0\.1[\x20-\x7e]*$/) },
       ],
       bastions: [
-        { name: 'acme', online: true },
+        { name: 'acme', online: true, problem: '3 more of its hosts did not fit into the list.' },
         { name: 'gone', online: false, problem: 'It is not connected.' },
         { name: 'mute', online: true, problem: 'Bastion "mute" did not answer.' },
         { name: 'wild', online: true, problem: 'Its answer could not be read.' },

@@ -7,7 +7,7 @@ export const userCertificatesSection = z
   .strictObject({
     ca: filePath.describe('Public keys of the CAs, one per line.'),
     revoked: filePath.describe(
-      'What is taken back: `serial:N`, `id:KEY ID`, a public key or a fingerprint per line. It may be empty, not missing.',
+      'What is taken back: a KRL of `ssh-keygen -k`, or `serial:N`, `id:KEY ID`, a public key or a fingerprint per line. It may be empty, not missing.',
     ),
     oneTimeCode: z
       .enum(['required', 'not_required'])

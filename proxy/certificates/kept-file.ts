@@ -8,14 +8,14 @@ const FILE_LIMIT_BYTES = 4 * 1024 * 1024;
 /** A file that was changed less than this before it was read may change again without its times showing it. */
 const SETTLED_NS = 2_000_000_000n;
 
-/** What stands in a text file that an administrator keeps; read again whenever the file has changed. */
+/** What stands in a file that an administrator keeps; read again whenever the file has changed. */
 export class KeptFile<T> {
   readonly #path: string;
-  readonly #parse: (text: string) => T;
+  readonly #parse: (bytes: Buffer) => T;
   #read: { readonly version: string; readonly value: T } | undefined;
 
   /** `parse` throws a sentence about what is wrong. */
-  constructor(path: string, parse: (text: string) => T) {
+  constructor(path: string, parse: (bytes: Buffer) => T) {
     this.#path = path;
     this.#parse = parse;
   }
@@ -29,7 +29,7 @@ export class KeptFile<T> {
       this.#read = undefined;
       if (size > FILE_LIMIT_BYTES) throw fault('it is larger than 4 MiB');
       const nowNs = BigInt(Date.now()) * 1_000_000n;
-      const value = this.#parse(await readFile(this.#path, 'utf8'));
+      const value = this.#parse(await readFile(this.#path));
       if (nowNs - ctimeNs > SETTLED_NS) this.#read = { version, value };
       return value;
     } catch (cause) {

@@ -22,8 +22,8 @@ export class UserCertificates {
 
   private constructor(config: UserCertificatesConfig, clock: Clock, log: Logger) {
     this.needsCode = config.oneTimeCode === 'required';
-    this.#authorities = new KeptFile(config.ca, parseAuthorities);
-    this.#revocations = new KeptFile(config.revoked, (text) => Revocations.parse(text));
+    this.#authorities = new KeptFile(config.ca, (bytes) => parseAuthorities(bytes.toString('utf8')));
+    this.#revocations = new KeptFile(config.revoked, (bytes) => Revocations.parse(bytes));
     this.#clock = clock;
     this.#log = log;
   }

@@ -25,7 +25,7 @@ function vendor() {
   ) =>
     refusalOf(shown, {
       authorities: new Set([ca.fingerprint]),
-      revocations: Revocations.parse(at.revoked ?? ''),
+      revocations: Revocations.parse(Buffer.from(at.revoked ?? '')),
       nowMs: at.nowMs ?? Date.now(),
       username: at.username ?? 'alice',
       source: at.source ?? '192.0.2.7',
@@ -128,7 +128,7 @@ describe('the files', () => {
     ['revoked', 'serial:x', 'line 1 is no serial:'],
     ['revoked', '\nserial:1-5', 'line 2 is no serial:'],
     ['revoked', 'id:', 'line 1 is no serial:'],
-    ['revoked', 'SSHKRL\n\0', 'it is a binary KRL'],
+    ['revoked', 'SSHKRL\n\0', 'it is a KRL that is cut short'],
     ['revoked', 'CERTIFICATE', 'line 1 is a certificate'],
     ['ca', '', 'it names no CA key'],
     ['ca', 'ssh-dss AAAAB3NzaC1kc3M=', 'a key that no certificate may be signed with'],

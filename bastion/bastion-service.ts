@@ -1,6 +1,6 @@
 import { wholeLinesSize } from '../recordings/cast-reader.ts';
 import { type KeyframeAt, liveRecording } from '../recordings/live.ts';
-import type { Actor, AuditEvent, AuditQuery, AuditSource } from '../shared/audit/event.ts';
+import type { Actor, AuditEvent, AuditQuery, AuditSearchResult, AuditSource } from '../shared/audit/event.ts';
 import type { AuditLog } from '../shared/audit/log.ts';
 import type { Clock } from '../shared/clock.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
@@ -20,6 +20,7 @@ import type {
   HostSummary,
   LiveRecordingEvent,
   RecordingSummary,
+  SessionNames,
   SessionQuery,
   SessionSummary,
   UplinkSummary,
@@ -44,7 +45,7 @@ export interface BastionServiceParts {
   readonly enrolment: AgentEnrolment;
   /** Appends go through it, so that it knows whether evidence can be written. */
   readonly evidence: EvidenceHealth;
-  readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint'>;
+  readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint' | 'search'>;
   readonly uplinks: () => readonly UplinkSummary[];
   /** One sentence when recordings can't be kept or deleted as configured. */
   readonly keepingWarning: () => string | undefined;
@@ -114,6 +115,10 @@ export class LocalBastionService implements BastionService {
     return this.#parts.registry.find(id);
   }
 
+  sessionNames(): Promise<SessionNames> {
+    return this.#parts.sessions.names();
+  }
+
   async endSession(actor: Actor, id: string, message?: string): Promise<void> {
     const { registry } = this.#parts;
     if (registry.get(id) === undefined && (await registry.find(id)) === undefined) {
@@ -170,6 +175,10 @@ export class LocalBastionService implements BastionService {
 
   queryAudit(query: AuditQuery): Promise<readonly AuditEvent[]> {
     return this.#parts.audit.query(query);
+  }
+
+  searchAudit(text: string, query: AuditQuery): Promise<AuditSearchResult> {
+    return this.#parts.audit.search(text, query);
   }
 
   async exportAudit(actor: Actor): Promise<AsyncIterable<AuditEvent>> {

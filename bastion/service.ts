@@ -1,4 +1,4 @@
-import type { Actor, AuditEvent, AuditQuery } from '../shared/audit/event.ts';
+import type { Actor, AuditEvent, AuditQuery, AuditSearchResult } from '../shared/audit/event.ts';
 import type { ShipSummary } from './shipping/shipper.ts';
 import type { WitnessSummary } from './witness/witness-client.ts';
 
@@ -70,13 +70,31 @@ export interface SessionSummary {
   readonly recordings: readonly RecordingSummary[];
 }
 
+/** What a session has to have in it: a shell, a command, or nothing that was recorded (files and forwards alone). */
+export type SessionKind = 'shell' | 'exec' | 'unrecorded';
+
+/** Who and where the stored sessions were, for filters to offer. */
+export interface SessionNames {
+  readonly operators: readonly string[];
+  readonly hosts: readonly string[];
+  readonly logins: readonly string[];
+}
+
 /** Which sessions to list; newest first. */
 export interface SessionQuery {
   readonly live?: boolean;
   readonly operator?: string;
   readonly host?: string;
-  /** Only sessions that started before this ISO time (for paging). */
+  readonly login?: string;
+  readonly kind?: SessionKind;
+  /** Only sessions that started at this ISO time or later. */
+  readonly from?: string;
+  /** Only sessions that started at this ISO time or earlier. */
+  readonly to?: string;
+  /** Only sessions that started before this ISO time (for paging), */
   readonly before?: string;
+  /** and those that started at it whose id is smaller than this one. */
+  readonly beforeId?: string;
   /** 1 to 500. */
   readonly limit: number;
 }
@@ -161,6 +179,7 @@ export interface BastionService {
 
   listSessions(query: SessionQuery): Promise<readonly SessionSummary[]>;
   getSession(id: string): Promise<SessionSummary | undefined>;
+  sessionNames(): Promise<SessionNames>;
   /** @throws `session.not_found`, `session.not_live`. */
   endSession(actor: Actor, id: string, message?: string): Promise<void>;
   /**
@@ -176,6 +195,8 @@ export interface BastionService {
   watchSession(actor: Actor, id: string, signal: AbortSignal): Promise<AsyncIterable<LiveRecordingEvent>>;
 
   queryAudit(query: AuditQuery): Promise<readonly AuditEvent[]>;
+  /** Events with `text` in them, over a stretch of the log that is bounded; see {@link AuditSearchResult}. */
+  searchAudit(text: string, query: AuditQuery): Promise<AuditSearchResult>;
   /** The whole log. Audited as `audit.exported`. */
   exportAudit(actor: Actor): Promise<AsyncIterable<AuditEvent>>;
   /** Called after each stored event. Returns how to stop. */

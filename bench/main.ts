@@ -16,6 +16,7 @@ const PARTS: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   tunnel: async () => (await import('./tunnel.ts')).runTunnelBench(),
   kill: async () => (await import('./kill.ts')).runKillBench(),
   search: async () => (await import('./search.ts')).runSearchBench(),
+  lists: async () => (await import('./lists.ts')).runListsBench(),
   appends: async () => (await import('./evidence.ts')).runAppendsBench(),
   verify: async () => (await import('./evidence.ts')).runVerifyBench(),
   recording: async () => (await import('./recording.ts')).runRecordingBench(),

@@ -1,5 +1,11 @@
 import type { Database, SqlValue } from '../../shared/store/database.ts';
-import type { RecordingSummary, SessionQuery, SessionState, SessionSummary } from '../service.ts';
+import type {
+  RecordingSummary,
+  SessionNames,
+  SessionQuery,
+  SessionState,
+  SessionSummary,
+} from '../service.ts';
 
 interface SessionRow {
   readonly id: string;
@@ -45,6 +51,9 @@ export interface EndedSession {
 }
 
 const SESSIONS_LIMIT = 500;
+/** Names of one kind that are offered; who has more types the rest. */
+const NAMES_LIMIT = 1_000;
+const RECORDINGS_OF_IT = 'recordings WHERE recordings.session = sessions.id';
 
 /** Sessions and recordings in `bastion.db`: an index for people to find them by; the evidence is in audit and files. */
 export class SessionStore {
@@ -119,7 +128,17 @@ export class SessionStore {
     if (query.live !== undefined) conditions.push(query.live ? `state = 'live'` : `state <> 'live'`);
     if (query.operator !== undefined) only('operator = ?', query.operator);
     if (query.host !== undefined) only('host = ?', query.host);
-    if (query.before !== undefined) only('started_at < ?', query.before);
+    if (query.login !== undefined) only('login = ?', query.login);
+    if (query.kind === 'unrecorded') conditions.push(`NOT EXISTS (SELECT 1 FROM ${RECORDINGS_OF_IT})`);
+    else if (query.kind !== undefined) {
+      only(`EXISTS (SELECT 1 FROM ${RECORDINGS_OF_IT} AND kind = ?)`, query.kind);
+    }
+    if (query.from !== undefined) only('started_at >= ?', utc(query.from));
+    if (query.to !== undefined) only('started_at <= ?', utc(query.to));
+    if (query.before !== undefined && query.beforeId !== undefined) {
+      only('(started_at, id) < (?, ?)', utc(query.before));
+      params.push(query.beforeId);
+    } else if (query.before !== undefined) only('started_at < ?', utc(query.before));
     const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
     const limit = Math.min(Math.max(Math.trunc(query.limit), 1), SESSIONS_LIMIT);
     const rows = await this.#database.all<SessionRow>(
@@ -127,6 +146,25 @@ export class SessionStore {
       [...params, limit],
     );
     return this.#withRecordings(rows);
+  }
+
+  /** Who and where the sessions were; {@link NAMES_LIMIT} of each at most. */
+  async names(): Promise<SessionNames> {
+    const [operators, hosts, logins] = await Promise.all(
+      (['operator', 'host', 'login'] as const).map(async (column) => {
+        // A walk from one name to the next in the index: 100,000 sessions have a few dozen.
+        const rows = await this.#database.all<{ name: string }>(
+          `WITH RECURSIVE names (name) AS (
+             SELECT MIN(${column}) FROM sessions
+             UNION ALL
+             SELECT (SELECT MIN(${column}) FROM sessions WHERE ${column} > name) FROM names WHERE name IS NOT NULL
+           ) SELECT name FROM names WHERE name IS NOT NULL LIMIT ?`,
+          [NAMES_LIMIT],
+        );
+        return rows.map(({ name }) => name);
+      }),
+    );
+    return { operators: operators ?? [], hosts: hosts ?? [], logins: logins ?? [] };
   }
 
   async get(id: string): Promise<SessionSummary | undefined> {
@@ -161,6 +199,11 @@ export class SessionStore {
     }
     return rows.map((row) => sessionOf(row, bySession.get(row.id) ?? []));
   }
+}
+
+/** Times are compared as text, so they have to be written like the stored ones. */
+function utc(time: string): string {
+  return new Date(time).toISOString();
 }
 
 function sessionOf(row: SessionRow, recordings: readonly RecordingSummary[]): SessionSummary {

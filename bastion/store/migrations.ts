@@ -84,6 +84,8 @@ const POLICIES = `
 
 const POLICY_MESSAGES = 'ALTER TABLE policies ADD COLUMN message TEXT;';
 
+const SESSIONS_BY_LOGIN = 'CREATE INDEX sessions_by_login ON sessions (login, started_at DESC, id DESC);';
+
 /** All migrations of `bastion.db`, in order. Only ever add to the end. */
 export const BASTION_MIGRATIONS: readonly string[] = [
   ...ADMIN_MIGRATIONS,
@@ -96,4 +98,5 @@ export const BASTION_MIGRATIONS: readonly string[] = [
   SHIPPING_MIGRATION,
   APPROVALS_MIGRATION,
   GRANT_BOOT_MIGRATION,
+  SESSIONS_BY_LOGIN,
 ];

@@ -149,6 +149,13 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
+/** What a search over a bounded stretch of the log has found. */
+export interface AuditSearchResult {
+  readonly events: readonly AuditEvent[];
+  /** Where it stopped before the end: what lies beyond this `seq` was not looked at. */
+  readonly searchedTo?: number;
+}
+
 /** Where events are read from. */
 export interface AuditSource {
   query(query: AuditQuery): Promise<readonly AuditEvent[]>;

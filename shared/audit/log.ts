@@ -5,7 +5,14 @@ import type { Logger } from '../log.ts';
 import { Database } from '../store/database.ts';
 import { AUDIT_MIGRATIONS, auditFilePath, damaged, eventOfRow } from './audit-file.ts';
 import { GENESIS_HASH, hashEvent } from './chain.ts';
-import type { AuditEvent, AuditEventInput, AuditQuery, AuditSink, AuditSource } from './event.ts';
+import type {
+  AuditEvent,
+  AuditEventInput,
+  AuditQuery,
+  AuditSearchResult,
+  AuditSink,
+  AuditSource,
+} from './event.ts';
 import { leafHash, MerkleFrontier } from './merkle.ts';
 import { AuditReader } from './reader.ts';
 import { enterRotations } from './rotations.ts';
@@ -123,6 +130,11 @@ export class AuditLog implements AuditSink, AuditSource {
 
   query(query: AuditQuery): Promise<readonly AuditEvent[]> {
     return this.#reader.query(query);
+  }
+
+  /** See {@link AuditReader.search}. */
+  search(text: string, query: AuditQuery): Promise<AuditSearchResult> {
+    return this.#reader.search(text, query);
   }
 
   all(): AsyncIterable<AuditEvent> {

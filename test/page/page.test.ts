@@ -185,14 +185,55 @@ describe('signed in', () => {
     expect(await page.locator('summary').filter({ hasText: 'session.started' }).count()).toBe(0);
   });
 
-  test('the audit log loads older events on demand', async () => {
+  test('lists go on by themselves as one scrolls, and draw only what is near', async () => {
     const { page } = window;
-    for (let n = 0; n < 120; n++) await web.service.append({ type: 'exec.started', actor: 'system', n });
+    for (let n = 0; n < 420; n++) await web.service.append({ type: 'exec.started', actor: 'system', n });
     await page.goto(`${web.url}/audit?type=exec.started`);
-    await page.getByRole('button', { name: 'Show older events' }).click();
     const rows = page.locator('summary');
-    await waitFor(async () => (await rows.count()) > 120, { what: 'all events' });
-    expect(await page.getByRole('button', { name: 'Show older events' }).count()).toBe(0);
+    await rows.first().waitFor();
+    const end = page.locator('.more');
+    await waitFor(
+      async () => {
+        await page.mouse.wheel(0, 20_000);
+        return (await end.count()) === 0;
+      },
+      { what: 'the end of the list', timeoutMs: 20_000 },
+    );
+    await page.locator('.drawn').nth(4).waitFor();
+    await waitFor(async () => (await rows.count()) < 400, { what: 'pages out of sight to be put away' });
+    await page.mouse.wheel(0, -200_000);
+    await page.locator('summary').filter({ hasText: 'exec.started' }).first().waitFor();
+  });
+
+  test('sessions are narrowed down by who, where, what and when, and the address says how', async () => {
+    const { page } = window;
+    await page.goto(`${web.url}/sessions`);
+    await page.getByLabel('Operator', { exact: true }).fill('bob');
+    await waitFor(async () => (await page.getByRole('link', { name: /chandrasekhar/ }).count()) === 0, {
+      what: 'the others to go',
+    });
+    await page.getByLabel('With').selectOption('exec');
+    await page.getByRole('link', { name: /systemctl restart nginx/ }).waitFor();
+    expect(new URL(page.url()).search).toBe('?operator=bob&kind=exec');
+    await page.getByLabel('Started from').fill('2031-01-01');
+    await page.getByText('No session fits').waitFor();
+    await page.reload();
+    await page.getByText('No session fits').waitFor();
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page
+      .getByRole('link', { name: /chandrasekhar/ })
+      .first()
+      .waitFor();
+  });
+
+  test('the audit log is searched for a text anywhere in an event', async () => {
+    const { page } = window;
+    await page.goto(`${web.url}/audit`);
+    await page.getByLabel('Contains').fill('RESTART nginx');
+    await page.locator('summary').filter({ hasText: 'access.turned_on' }).waitFor({ state: 'detached' });
+    await page.locator('summary').filter({ hasText: 'systemctl restart nginx' }).waitFor();
+    await page.getByLabel('Contains').fill('nowhere');
+    await page.getByText('No events').waitFor();
   });
 
   test('a host gets a line to paste, and the page sees it join; another one is revoked', async () => {

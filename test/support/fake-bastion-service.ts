@@ -217,10 +217,23 @@ export class FakeBastionService implements BastionService, AuditSink {
           (query.live === undefined || query.live === (session.state === 'live')) &&
           (query.operator === undefined || session.operator === query.operator) &&
           (query.host === undefined || session.host === query.host) &&
+          (query.login === undefined || session.login === query.login) &&
+          (query.kind === undefined || session.recordings.some(({ kind }) => kind === query.kind)) &&
+          (query.from === undefined || session.startedAt >= query.from) &&
+          (query.to === undefined || session.startedAt <= query.to) &&
           (query.before === undefined || session.startedAt < query.before),
       )
       .sort((a, b) => b.startedAt.localeCompare(a.startedAt))
       .slice(0, query.limit);
+  }
+
+  async sessionNames() {
+    const named = (pick: (session: SessionSummary) => string) => [...new Set(this.sessions.map(pick))].sort();
+    return {
+      operators: named(({ operator }) => operator),
+      hosts: named(({ host }) => host),
+      logins: named(({ login }) => login),
+    };
   }
 
   async getSession(id: string) {
@@ -262,6 +275,12 @@ export class FakeBastionService implements BastionService, AuditSink {
         (query.host === undefined || event.host === query.host),
     );
     return (query.newestFirst === true ? found.reverse() : found).slice(0, query.limit);
+  }
+
+  async searchAudit(text: string, query: AuditQuery) {
+    const found = await this.queryAudit({ ...query, limit: this.events.length });
+    const events = found.filter((event) => JSON.stringify(event).toLowerCase().includes(text.toLowerCase()));
+    return { events: events.slice(0, query.limit) };
   }
 
   async exportAudit(actor: Actor) {

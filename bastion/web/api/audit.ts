@@ -29,10 +29,22 @@ export const auditQuerySchema = z.object({
   session: z.string().max(100).optional(),
   operator: z.string().max(200).optional(),
   host: z.string().max(253).optional(),
+  text: z
+    .string()
+    .trim()
+    .max(200)
+    .optional()
+    .describe('Only events that have it somewhere, without regard to the case of A to Z'),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 
-export const auditListSchema = z.object({ events: z.array(auditEventSchema).readonly() });
+export const auditListSchema = z.object({
+  events: z.array(auditEventSchema).readonly(),
+  searchedTo: z
+    .number()
+    .optional()
+    .describe('With text: the search stopped behind this event; go on from it for more'),
+});
 
 export type AuditEntry = z.infer<typeof auditEventSchema>;
 export type AuditList = z.infer<typeof auditListSchema>;

@@ -34,6 +34,18 @@ export const sessionSchema = z.object({
 
 export const sessionIdSchema = z.object({ id: z.string().min(1).max(100) });
 
+const moment = z.iso.datetime({ offset: true });
+
+export const sessionKindSchema = z
+  .enum(['shell', 'exec', 'unrecorded'])
+  .describe('unrecorded: nothing but file transfers and forwards, which are counted and hashed');
+
+export const sessionNamesSchema = z.object({
+  operators: z.array(z.string()).readonly(),
+  hosts: z.array(z.string()).readonly(),
+  logins: z.array(z.string()).readonly(),
+});
+
 export const sessionQuerySchema = z.object({
   live: z
     .enum(['true', 'false', '1', '0', ''])
@@ -41,7 +53,12 @@ export const sessionQuerySchema = z.object({
     .describe('true: only those that run. Otherwise: all'),
   operator: z.string().max(200).optional(),
   host: hostName.optional(),
-  before: z.iso.datetime({ offset: true }).optional().describe('Started before this time, for paging'),
+  login: z.string().max(200).optional(),
+  kind: sessionKindSchema.optional(),
+  from: moment.optional().describe('Started at this time or later'),
+  to: moment.optional().describe('Started at this time or earlier'),
+  before: moment.optional().describe('Started before this time, for paging'),
+  beforeId: z.string().max(100).optional().describe('With before: id of the last session of the page before'),
   limit: z.coerce.number().int().min(1).max(500).default(50),
 });
 
@@ -57,4 +74,5 @@ export const channelQuerySchema = z.object({
 
 export type Recording = z.infer<typeof recordingSchema>;
 export type Session = z.infer<typeof sessionSchema>;
+export type SessionNames = z.infer<typeof sessionNamesSchema>;
 export type SessionList = z.infer<typeof sessionListSchema>;

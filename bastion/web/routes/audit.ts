@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { AuditEvent } from '../../../shared/audit/event.ts';
 import { auditListSchema, auditQuerySchema, problemSchema } from '../api.ts';
 import { BoundedFeed } from '../bounded-feed.ts';
+import { onlySet } from '../only-set.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
 /** Events that a page may lag behind; one more ends its stream, and it connects and reads anew. */
@@ -23,12 +24,10 @@ export function auditRoutes(app: WebApp, context: RouteContext): void {
       },
     },
     async (request) => {
-      const { limit, ...rest } = request.query;
-      const conditions = Object.fromEntries(
-        Object.entries(rest).filter(([, value]) => value !== undefined && value !== ''),
-      );
-      const newestFirst = rest.after === undefined;
-      return { events: await service.queryAudit({ ...conditions, newestFirst, limit }) };
+      const { limit, text, ...rest } = request.query;
+      const query = { ...onlySet(rest), newestFirst: rest.after === undefined, limit };
+      if (text === undefined || text === '') return { events: await service.queryAudit(query) };
+      return service.searchAudit(text, query);
     },
   );
 

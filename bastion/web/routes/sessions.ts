@@ -8,10 +8,12 @@ import {
   problemSchema,
   sessionIdSchema,
   sessionListSchema,
+  sessionNamesSchema,
   sessionQuerySchema,
   sessionSchema,
 } from '../api.ts';
 import type { ServerSentEvent } from '../event-streams.ts';
+import { onlySet } from '../only-set.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
 /** Sessions: list, look at, watch, replay, end, find. */
@@ -31,16 +33,27 @@ export function sessionRoutes(app: WebApp, context: RouteContext): void {
       },
     },
     async (request) => {
-      const { live, operator, host, before, limit } = request.query;
+      const { live, limit, ...rest } = request.query;
       const sessions = await service.listSessions({
         limit,
         ...(live === undefined || live === '' ? {} : { live: live === 'true' || live === '1' }),
-        ...(operator === undefined ? {} : { operator }),
-        ...(host === undefined ? {} : { host }),
-        ...(before === undefined ? {} : { before }),
+        ...onlySet(rest),
       });
       return { sessions };
     },
+  );
+
+  app.get(
+    '/api/sessions/names',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'Operators, hosts and logins that the stored sessions have',
+        tags: ['sessions'],
+        response: { 200: sessionNamesSchema, '4xx': problemSchema },
+      },
+    },
+    () => service.sessionNames(),
   );
 
   app.get(

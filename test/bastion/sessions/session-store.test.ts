@@ -48,6 +48,45 @@ describe('the list of sessions', () => {
     });
   });
 
+  test('can be narrowed to a login, a kind, and a time in any zone', async () => {
+    for (let number = 0; number < 6; number++) {
+      await store.start({ ...session(number), login: number < 2 ? 'root' : 'deploy' });
+    }
+    const recording = { channel: 1, kind: 'shell', startedAt: at(3), path: '/r/1.cast' } as const;
+    await store.startRecording('s-3', recording);
+    const ids = async (query: object) => (await store.list({ limit: 10, ...query })).map(({ id }) => id);
+    expect(await ids({ login: 'root' })).toEqual(['s-1', 's-0']);
+    expect(await ids({ kind: 'shell' })).toEqual(['s-3']);
+    expect(await ids({ kind: 'exec' })).toEqual([]);
+    expect(await ids({ kind: 'unrecorded', login: 'deploy' })).toEqual(['s-5', 's-4', 's-2']);
+    expect(await ids({ from: '2030-01-01T02:00:02+02:00', to: at(3) })).toEqual(['s-3', 's-2']);
+  });
+
+  test('loses none of those that started in the same moment when it is paged', async () => {
+    for (let number = 0; number < 9; number++) await store.start({ ...session(number), startedAt: at(0) });
+    const seen: string[] = [];
+    let last: { startedAt: string; id: string } | undefined;
+    do {
+      const page = await store.list({
+        limit: 4,
+        ...(last === undefined ? {} : { before: last.startedAt, beforeId: last.id }),
+      });
+      seen.push(...page.map(({ id }) => id));
+      last = page.at(-1);
+    } while (last !== undefined);
+    expect(seen).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 0].map((number) => `s-${number}`));
+  });
+
+  test('offers the names that it has, each once', async () => {
+    expect(await store.names()).toEqual({ operators: [], hosts: [], logins: [] });
+    for (let number = 0; number < 9; number++) await store.start(session(number));
+    expect(await store.names()).toEqual({
+      operators: ['alice', 'bob'],
+      hosts: ['web-0', 'web-1', 'web-2'],
+      logins: ['deploy'],
+    });
+  });
+
   test('has the recordings of each session', async () => {
     await store.start(session(1));
     const recording = {

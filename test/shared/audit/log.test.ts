@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { AUDIT_MIGRATIONS } from '../../../shared/audit/audit-file.ts';
 import { GENESIS_HASH, hashEvent } from '../../../shared/audit/chain.ts';
 import { openCheckpoint } from '../../../shared/audit/checkpoint-note.ts';
 import type { AuditEvent } from '../../../shared/audit/event.ts';
@@ -145,6 +146,50 @@ describe('the audit log', () => {
     for (const limit of [0, 1001, 1.5]) {
       await expect(log.query({ limit })).rejects.toMatchObject({ code: 'usage.limit' });
     }
+  });
+
+  it('finds a text anywhere in an event, in either case, and as it was written', async () => {
+    const { log } = await openLog();
+    for (let n = 0; n < 20; n++) await log.append({ ...started(`s${n}`), path: `/Srv/"q\\${n}"` });
+    const find = async (text: string, query: object = {}) => {
+      const { events, searchedTo } = await log.search(text, { limit: 100, ...query });
+      return { found: events.map(({ seq }) => seq), searchedTo };
+    };
+    expect(await find('/srv/"Q\\7"')).toEqual({ found: [8], searchedTo: undefined });
+    expect(await find('nowhere')).toEqual({ found: [], searchedTo: undefined });
+    expect(await find('%')).toEqual({ found: [], searchedTo: undefined });
+    expect(await find('srv', { limit: 3, newestFirst: true })).toEqual({
+      found: [20, 19, 18],
+      searchedTo: 18,
+    });
+    expect(await find('srv', { limit: 3, newestFirst: true, before: 18 })).toEqual({
+      found: [17, 16, 15],
+      searchedTo: 15,
+    });
+    expect(await find('srv', { limit: 2, after: 5 })).toEqual({ found: [6, 7], searchedTo: 7 });
+    expect(await find('srv', { session: 's4' })).toEqual({ found: [5], searchedTo: undefined });
+  });
+
+  it('looks at a stretch of the log in one search, and says where it stopped', async () => {
+    const { log, directory } = await openLog();
+    await log.append(started('needle'));
+    const database = await Database.open(join(directory, 'audit.db'), {
+      migrations: AUDIT_MIGRATIONS,
+      synchronous: 'NORMAL',
+    });
+    onTestFinished(() => database.close());
+    await database.run(
+      `INSERT INTO event (seq, line) WITH RECURSIVE n (seq) AS (SELECT 2 UNION ALL SELECT seq + 1 FROM n WHERE seq < 60000)
+       SELECT seq, json_object('seq', seq, 'id', 'i' || seq, 'time', 't', 'type', 'x', 'actor', 'a', 'prev', '', 'hash', '')
+       FROM n`,
+    );
+    const first = await log.search('needle', { limit: 10, newestFirst: true });
+    expect(first).toEqual({ events: [], searchedTo: 10_001 });
+    const second = await log.search('needle', { limit: 10, newestFirst: true, before: 10_001 });
+    expect(second.events.map(({ seq }) => seq)).toEqual([1]);
+    expect(second.searchedTo).toBeUndefined();
+    expect((await log.search('nowhere', { limit: 10 })).searchedTo).toBe(50_000);
+    expect(await log.search('nowhere', { limit: 10, after: 50_000 })).toEqual({ events: [] });
   });
 
   it('tells subscribers of each event in order, also when one of them throws', async () => {

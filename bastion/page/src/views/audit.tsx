@@ -1,18 +1,19 @@
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { AUDIT_EVENT_TYPES } from '../../../../shared/audit/event.ts';
 import type { AuditEntry, AuditList } from '../../../web/api.ts';
 import { withQuery } from '../data/api-client.ts';
 import { usePage } from '../data/context.ts';
+import { type PageSource, usePages } from '../data/use-pages.ts';
 import { useLocation } from '../router.tsx';
+import { Endless } from '../ui/endless.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
-import { useAction } from '../ui/use-action.ts';
+import { TypedField } from '../ui/typed-field.tsx';
 import { EventRows } from './event-rows.tsx';
 
 const PAGE = 100;
-const TYPING_DELAY_MS = 300;
 
-type Filter = Readonly<Record<'type' | 'operator' | 'session', string>>;
+type Filter = Readonly<Record<'type' | 'operator' | 'host' | 'session' | 'text', string>>;
 
 /** The audit log, newest first; new events arrive by themselves. */
 export function AuditView() {
@@ -20,7 +21,9 @@ export function AuditView() {
   const filter: Filter = {
     type: query.get('type') ?? '',
     operator: query.get('operator') ?? '',
+    host: query.get('host') ?? '',
     session: query.get('session') ?? '',
+    text: query.get('text') ?? '',
   };
   const change = (name: keyof Filter, value: string) =>
     go(withQuery('/audit', { ...filter, [name]: value.trim() }), { replace: true });
@@ -46,122 +49,82 @@ export function AuditView() {
             ))}
           </select>
         </label>
-        <FilterField
-          name="Operator"
-          value={filter.operator}
-          onChange={(value) => change('operator', value)}
+        {(['operator', 'host', 'session'] as const).map((name) => (
+          <TypedField
+            key={name}
+            label={`${name[0]?.toUpperCase()}${name.slice(1)}`}
+            placeholder="any"
+            value={filter[name]}
+            onChange={(value) => change(name, value)}
+          />
+        ))}
+        <TypedField
+          label="Contains"
+          placeholder="a path, an address, a reason…"
+          value={filter.text}
+          onChange={(value) => change('text', value)}
         />
-        <FilterField name="Session" value={filter.session} onChange={(value) => change('session', value)} />
       </div>
       <AuditPages key={JSON.stringify(filter)} filter={filter} />
     </section>
   );
 }
 
-interface FilterFieldProps {
-  readonly name: string;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-}
-
-function FilterField({ name, value, onChange }: FilterFieldProps) {
-  const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
-  useEffect(() => {
-    if (text.trim() === value) return;
-    const timer = setTimeout(() => onChange(text), TYPING_DELAY_MS);
-    return () => clearTimeout(timer);
-  });
-  return (
-    <label class="field">
-      <span>{name}</span>
-      <input
-        type="search"
-        placeholder="any"
-        autocapitalize="none"
-        spellcheck={false}
-        value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-    </label>
-  );
-}
-
 function AuditPages({ filter }: { filter: Filter }) {
   const { api, updates } = usePage();
-  const [events, setEvents] = useState<readonly AuditEntry[] | undefined>(undefined);
-  const [error, setError] = useState<Error | undefined>(undefined);
-  const [more, setMore] = useState(false);
-  const meanwhile = useRef<AuditEntry[] | undefined>(undefined);
-  const { type, operator, session } = filter;
-  const load = useCallback(() => {
-    // What is stored while the answer is on its way may be missing in it.
-    const news: AuditEntry[] = [];
-    meanwhile.current = news;
-    api.get<AuditList>(withQuery('/api/audit', { type, operator, session, limit: PAGE })).then(
-      ({ events: page }) => {
-        meanwhile.current = undefined;
-        setEvents(news.reduce(withNewest, page));
-        setMore(page.length === PAGE);
-        setError(undefined);
+  const { type, operator, host, session, text } = filter;
+  const source = useMemo<PageSource<AuditEntry>>(
+    () => ({
+      keyOf: ({ seq }) => String(seq),
+      load: async (last, signal) => {
+        const before = last?.cursor ?? last?.item?.seq;
+        const path = withQuery('/api/audit', { type, operator, host, session, text, before, limit: PAGE });
+        const { events, searchedTo } = await api.get<AuditList>(path, { signal });
+        const more = searchedTo !== undefined || (text === '' && events.length === PAGE);
+        return { items: events, more, ...(searchedTo === undefined ? {} : { cursor: searchedTo }) };
       },
-      (reason: Error) => setError(reason),
-    );
-  }, [api, type, operator, session]);
-  const older = useAction(async () => {
-    const before = events?.at(-1)?.seq;
-    const { events: page } = await api.get<AuditList>(
-      withQuery('/api/audit', { ...filter, before, limit: PAGE }),
-    );
-    setEvents((known = []) => [...known, ...page]);
-    setMore(page.length === PAGE);
-  });
+    }),
+    [api, type, operator, host, session, text],
+  );
+  const list = usePages(source);
+  const { put, refresh } = list;
   useEffect(() => {
     const stops = [
       updates.onEvent((event) => {
-        if (!matches(event, { type, operator, session })) return;
-        meanwhile.current?.push(event);
-        setEvents((known) => (known === undefined ? known : withNewest(known, event)));
+        if (matches(event, { type, operator, host, session, text })) put(event);
       }),
-      updates.onReconnect(load),
+      updates.onReconnect(refresh),
     ];
-    load();
     return () => {
       for (const stop of stops) stop();
     };
-  }, [load, updates, type, operator, session]);
-  if (events === undefined) {
-    return error === undefined ? <Loading rows={8} /> : <ErrorNote error={error} retry={load} />;
+  }, [updates, put, refresh, type, operator, host, session, text]);
+  if (list.pages === undefined) {
+    return list.error === undefined ? (
+      <Loading rows={8} />
+    ) : (
+      <ErrorNote error={list.error} retry={list.refresh} />
+    );
   }
-  if (events.length === 0) {
+  const isEmpty = list.pages.every((items) => items.length === 0);
+  if (isEmpty && !list.more) {
     return <Empty title="No events">Nothing in the log fits these filters.</Empty>;
   }
   return (
-    <>
-      {error !== undefined && <ErrorNote error={error} retry={load} />}
-      <EventRows events={events} linkSessions={true} />
-      {more && (
-        <div class="more">
-          <button type="button" disabled={older.running} onClick={() => older.run()}>
-            {older.running ? 'Loading…' : 'Show older events'}
-          </button>
-        </div>
-      )}
-      {older.error !== undefined && <ErrorNote error={older.error} retry={() => older.run()} />}
-    </>
+    <div class={isEmpty ? undefined : 'events'}>
+      <Endless list={list} more={text === '' ? 'Show older events' : 'Search further back'}>
+        {(events) => <EventRows events={events} linkSessions={true} />}
+      </Endless>
+    </div>
   );
 }
 
-function matches(event: AuditEntry, filter: Filter): boolean {
+function matches(event: AuditEntry, { type, operator, host, session, text }: Filter): boolean {
   return (
-    (filter.type === '' || event.type === filter.type) &&
-    (filter.operator === '' || event.operator === filter.operator) &&
-    (filter.session === '' || event.session === filter.session)
+    (type === '' || event.type === type) &&
+    (operator === '' || event.operator === operator) &&
+    (host === '' || event.host === host) &&
+    (session === '' || event.session === session) &&
+    (text === '' || JSON.stringify(event).toLowerCase().includes(text.toLowerCase()))
   );
-}
-
-/** An event can arrive both in a page and as news. */
-function withNewest(known: readonly AuditEntry[], event: AuditEntry): readonly AuditEntry[] {
-  if (known.some(({ seq }) => seq === event.seq)) return known;
-  return [event, ...known].toSorted((a, b) => b.seq - a.seq);
 }

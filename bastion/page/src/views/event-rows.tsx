@@ -21,7 +21,7 @@ interface EventRowsProps {
 /** Audit events as rows that open. */
 export function EventRows({ events, linkSessions }: EventRowsProps) {
   return (
-    <ul class="events">
+    <ul>
       {events.map((event) => (
         <li key={event.seq}>
           <EventRow event={event} linkSessions={linkSessions} />

@@ -1,10 +1,20 @@
+import type { ComponentChildren } from 'preact';
 import type { Session } from '../../../web/api.ts';
 import { Link } from '../router.tsx';
 import { durationWords } from '../ui/format.ts';
 import { Elapsed, Moment } from '../ui/time.tsx';
 
-/** Sessions as rows that lead to their details. */
+/** All of a few sessions. */
 export function SessionRows({ sessions }: { sessions: readonly Session[] }) {
+  return (
+    <SessionRowsFrame>
+      <SessionList sessions={sessions} />
+    </SessionRowsFrame>
+  );
+}
+
+/** What stands around rows of sessions. */
+export function SessionRowsFrame({ children }: { children: ComponentChildren }) {
   return (
     <div class="rows session-rows">
       <div class="row row-head" aria-hidden="true">
@@ -14,36 +24,43 @@ export function SessionRows({ sessions }: { sessions: readonly Session[] }) {
         <span>Started</span>
         <span>Lasted</span>
       </div>
-      <ul>
-        {sessions.map((session) => (
-          <li key={session.id}>
-            <Link href={`/sessions/${encodeURIComponent(session.id)}`} class="row">
-              <span class="strong">
-                <SessionDot state={session.state} />
-                {session.operator}
-              </span>
-              <span>
-                <span class="muted">{session.login}@</span>
-                {session.host}
-              </span>
-              <span class="clip">
-                <SessionKind session={session} />
-              </span>
-              <span class="muted">
-                <Moment at={session.startedAt} />
-              </span>
-              <span class="muted">
-                {session.state === 'live' ? (
-                  <Elapsed since={session.startedAt} />
-                ) : (
-                  <span class="figures">{lasted(session)}</span>
-                )}
-              </span>
-            </Link>
-          </li>
-        ))}
-      </ul>
+      {children}
     </div>
+  );
+}
+
+/** Sessions as rows that lead to their details. */
+export function SessionList({ sessions }: { sessions: readonly Session[] }) {
+  return (
+    <ul>
+      {sessions.map((session) => (
+        <li key={session.id}>
+          <Link href={`/sessions/${encodeURIComponent(session.id)}`} class="row">
+            <span class="strong">
+              <SessionDot state={session.state} />
+              {session.operator}
+            </span>
+            <span>
+              <span class="muted">{session.login}@</span>
+              {session.host}
+            </span>
+            <span class="clip">
+              <SessionKind session={session} />
+            </span>
+            <span class="muted">
+              <Moment at={session.startedAt} />
+            </span>
+            <span class="muted">
+              {session.state === 'live' ? (
+                <Elapsed since={session.startedAt} />
+              ) : (
+                <span class="figures">{lasted(session)}</span>
+              )}
+            </span>
+          </Link>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -61,7 +78,9 @@ function SessionDot({ state }: { state: Session['state'] }) {
 function SessionKind({ session }: { session: Session }) {
   const [first, ...rest] = session.recordings;
   const more = rest.length === 0 ? '' : ` and ${rest.length} more`;
-  if (first === undefined) return <span class="muted">nothing yet</span>;
+  if (first === undefined) {
+    return <span class="muted">{session.state === 'live' ? 'nothing yet' : 'files or forwards alone'}</span>;
+  }
   if (first.command !== undefined) {
     return (
       <>

@@ -65,7 +65,11 @@ export function SessionView({ id }: { id: string }) {
         </div>
         {events.data === undefined && events.error === undefined && <Loading />}
         {events.error !== undefined && <ErrorNote error={events.error} retry={events.reload} />}
-        {events.data !== undefined && <EventRows events={events.data.events} linkSessions={false} />}
+        {events.data !== undefined && (
+          <div class="events">
+            <EventRows events={events.data.events} linkSessions={false} />
+          </div>
+        )}
       </section>
     </section>
   );

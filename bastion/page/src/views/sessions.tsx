@@ -1,154 +1,136 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { SearchResult, Session, SessionList } from '../../../web/api.ts';
 import { withQuery } from '../data/api-client.ts';
 import { usePage } from '../data/context.ts';
+import { type PageSource, usePages } from '../data/use-pages.ts';
 import { useResource } from '../data/use-resource.ts';
-import { Link, useLocation } from '../router.tsx';
+import { Link } from '../router.tsx';
+import { Endless } from '../ui/endless.tsx';
 import { clockWords } from '../ui/format.ts';
-import { Icon } from '../ui/icon.tsx';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';
-import { useAction } from '../ui/use-action.ts';
-import { SessionRows } from './session-rows.tsx';
+import { momentsOf, type SessionFilter, SessionFilters, useSessionFilter } from './session-filters.tsx';
+import { SessionList as Rows, SessionRowsFrame } from './session-rows.tsx';
 
 const PAGE = 50;
-const SEARCH_DELAY_MS = 250;
-
-const STATES = [
-  { value: '', words: 'All' },
-  { value: 'true', words: 'Live' },
-  { value: 'false', words: 'Past' },
-] as const;
+const SEARCH_LIMIT = 100;
+/** Several events in a row cause one reading. */
+const COALESCE_MS = 150;
 
 /** All sessions; the filters are part of the address. */
 export function SessionsView() {
-  const { query, go } = useLocation();
-  const live = query.get('live') ?? '';
-  const search = query.get('q') ?? '';
-  const change = (name: string, value: string) => {
-    const next = new URLSearchParams(query);
-    if (value === '') next.delete(name);
-    else next.set(name, value);
-    go(`/sessions${next.size === 0 ? '' : `?${next}`}`, { replace: true });
-  };
+  const { filter, isSet } = useSessionFilter();
   return (
     <section class="view">
       <h1>Sessions</h1>
-      <div class="filters">
-        <fieldset class="segments" aria-label="Which sessions">
-          {STATES.map(({ value, words }) => (
-            <button
-              key={value}
-              type="button"
-              aria-pressed={live === value}
-              onClick={() => change('live', value)}
-            >
-              {words}
-            </button>
-          ))}
-        </fieldset>
-        <SearchField value={search} onChange={(value) => change('q', value)} />
-      </div>
-      {search === '' ? <SessionPages live={live} /> : <Found text={search} live={live} />}
+      <SessionFilters />
+      {filter.q === '' ? <SessionPages filter={filter} isFiltered={isSet} /> : <Found filter={filter} />}
     </section>
   );
 }
 
-function SearchField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
-  const [text, setText] = useState(value);
+function useSessionPages(filter: SessionFilter) {
+  const { api, updates } = usePage();
+  const { live, operator, host, login, kind, from, to } = filter;
+  const source = useMemo<PageSource<Session>>(() => {
+    const range = momentsOf({ from, to });
+    return {
+      keyOf: ({ id }) => id,
+      load: async (last, signal) => {
+        const path = withQuery('/api/sessions', {
+          ...{ live, operator, host, login, kind, limit: PAGE, ...range },
+          ...(last?.item === undefined ? {} : { before: last.item.startedAt, beforeId: last.item.id }),
+        });
+        const { sessions } = await api.get<SessionList>(path, { signal });
+        return { items: sessions, more: sessions.length === PAGE };
+      },
+    };
+  }, [api, live, operator, host, login, kind, from, to]);
+  const list = usePages(source);
+  const latest = useRef(list);
+  latest.current = list;
   useEffect(() => {
-    if (text.trim() === value) return;
-    const timer = setTimeout(() => onChange(text.trim()), SEARCH_DELAY_MS);
-    return () => clearTimeout(timer);
-  });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = () => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        latest.current.refresh();
+      }, COALESCE_MS);
+    };
+    const stops = [
+      updates.onEvent(({ type }) => {
+        if (/^(session|access|shell|exec)\./.test(type)) soon();
+      }),
+      updates.onReconnect(soon),
+    ];
+    return () => {
+      clearTimeout(timer);
+      for (const stop of stops) stop();
+    };
+  }, [updates]);
+  return list;
+}
+
+function SessionPages({ filter, isFiltered }: { filter: SessionFilter; isFiltered: boolean }) {
+  const list = useSessionPages(filter);
+  if (list.pages === undefined) {
+    return list.error === undefined ? <Loading /> : <ErrorNote error={list.error} retry={list.refresh} />;
+  }
+  if (list.pages.every((items) => items.length === 0)) {
+    return <NoSessions live={filter.live === 'true'} isFiltered={isFiltered} />;
+  }
   return (
-    <label class="search">
-      <Icon name="search" />
-      <span class="sr-only">Find sessions</span>
-      <input
-        type="search"
-        placeholder="Operator, host, command, or what was on a screen…"
-        value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-    </label>
+    <SessionRowsFrame>
+      <Endless list={list} more="Show older sessions">
+        {(sessions) => <Rows sessions={sessions} />}
+      </Endless>
+    </SessionRowsFrame>
   );
 }
 
-function SessionPages({ live }: { live: string }) {
-  const { api } = usePage();
-  const path = withQuery('/api/sessions', { live, limit: PAGE });
-  const newest = useResource<SessionList>(path, ({ type }) => /^(session|access|shell|exec)\./.test(type));
-  const [older, setOlder] = useState<{ path: string; sessions: readonly Session[]; more: boolean }>();
-  const known = older?.path === path ? older : undefined;
-  const first = newest.data?.sessions ?? [];
-  const oldest = known?.sessions.at(-1) ?? first.at(-1);
-  const more = useAction(async () => {
-    const next = await api.get<SessionList>(
-      withQuery('/api/sessions', { live, limit: PAGE, before: oldest?.startedAt }),
-    );
-    setOlder({
-      path,
-      sessions: [...(known?.sessions ?? []), ...next.sessions],
-      more: next.sessions.length === PAGE,
-    });
-  });
-  if (newest.data === undefined) {
-    return newest.error === undefined ? (
-      <Loading />
-    ) : (
-      <ErrorNote error={newest.error} retry={newest.reload} />
-    );
-  }
-  const ids = new Set(first.map(({ id }) => id));
-  const sessions = [...first, ...(known?.sessions ?? []).filter(({ id }) => !ids.has(id))];
-  if (sessions.length === 0) {
-    return (
-      <Empty title={live === 'true' ? 'Nobody is in' : 'No sessions yet'}>
-        Sessions show up here by themselves.
-      </Empty>
-    );
-  }
-  return (
-    <>
-      {newest.error !== undefined && <ErrorNote error={newest.error} retry={newest.reload} />}
-      <SessionRows sessions={sessions} />
-      {(known?.more ?? first.length === PAGE) && (
-        <div class="more">
-          <button type="button" disabled={more.running} onClick={() => more.run()}>
-            {more.running ? 'Loading…' : 'Show older sessions'}
-          </button>
-        </div>
-      )}
-      {more.error !== undefined && <ErrorNote error={more.error} retry={() => more.run()} />}
-    </>
-  );
+function NoSessions({ live, isFiltered }: { live: boolean; isFiltered: boolean }) {
+  if (live) return <Empty title="Nobody is in">A session shows up here as soon as it begins.</Empty>;
+  if (isFiltered) return <Empty title="No session fits">Take a filter away to see more.</Empty>;
+  return <Empty title="No sessions yet">Sessions show up here by themselves.</Empty>;
 }
 
-function Found({ text, live }: { text: string; live: string }) {
-  const found = useResource<SearchResult>(withQuery('/api/search', { q: text, limit: 100 }), () => false);
+function Found({ filter }: { filter: SessionFilter }) {
+  const { q, live, operator, host, login, kind } = filter;
+  const found = useResource<SearchResult>(
+    withQuery('/api/search', { q, operator, host, ...momentsOf(filter), limit: SEARCH_LIMIT }),
+    () => false,
+  );
   if (found.data === undefined) {
     return found.error === undefined ? <Loading /> : <ErrorNote error={found.error} retry={found.reload} />;
   }
-  const sessions = found.data.results
-    .map(({ session }) => session)
-    .filter(({ state }) => live === '' || (live === 'true') === (state === 'live'));
-  if (sessions.length === 0) {
+  const results = found.data.results.filter(
+    ({ session }) =>
+      (live === '' || (live === 'true') === (session.state === 'live')) &&
+      (login === '' || session.login === login) &&
+      (kind === '' || isOfKind(session, kind)),
+  );
+  if (results.length === 0) {
     return (
-      <Empty title={`Nothing found for “${text}”`}>
+      <Empty title={`Nothing found for “${q}”`}>
         Try a part of a name or of a command, or a whole word on the screen.
       </Empty>
     );
   }
   return (
     <>
-      <SessionRows sessions={sessions} />
-      <SeenLines results={found.data.results} />
+      <SessionRowsFrame>
+        <Rows sessions={results.map(({ session }) => session)} />
+      </SessionRowsFrame>
+      <SeenLines results={results} />
       {!found.data.complete && (
         <p class="muted more">There may be more: only the newest sessions are shown. Narrow it down.</p>
       )}
     </>
   );
+}
+
+function isOfKind({ recordings }: Session, kind: string): boolean {
+  return kind === 'unrecorded' ? recordings.length === 0 : recordings.some((one) => one.kind === kind);
 }
 
 /** Lines of screens that have the words, each with a link to the moment at which it was seen. */

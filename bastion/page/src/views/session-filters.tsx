@@ -1,0 +1,124 @@
+import type { SessionNames } from '../../../web/api.ts';
+import { useResource } from '../data/use-resource.ts';
+import { useLocation } from '../router.tsx';
+import { TypedField } from '../ui/typed-field.tsx';
+
+const STATES = [
+  { value: '', words: 'All' },
+  { value: 'true', words: 'Live' },
+  { value: 'false', words: 'Past' },
+] as const;
+
+const KINDS = [
+  { value: '', words: 'Anything' },
+  { value: 'shell', words: 'A shell' },
+  { value: 'exec', words: 'A command' },
+  { value: 'unrecorded', words: 'Files or forwards alone' },
+] as const;
+
+const FILTER_NAMES = ['q', 'live', 'operator', 'host', 'login', 'kind', 'from', 'to'] as const;
+
+/** What the address says is to be shown; an empty text is no condition. */
+export type SessionFilter = Readonly<Record<(typeof FILTER_NAMES)[number], string>>;
+
+export function useSessionFilter(): {
+  readonly filter: SessionFilter;
+  change(name: keyof SessionFilter, value: string): void;
+  clear(): void;
+  readonly isSet: boolean;
+} {
+  const { query, go } = useLocation();
+  const filter = Object.fromEntries(
+    FILTER_NAMES.map((name) => [name, query.get(name) ?? '']),
+  ) as unknown as SessionFilter;
+  return {
+    filter,
+    isSet: FILTER_NAMES.some((name) => filter[name] !== ''),
+    change(name, value) {
+      const next = new URLSearchParams(query);
+      if (value === '') next.delete(name);
+      else next.set(name, value);
+      go(`/sessions${next.size === 0 ? '' : `?${next}`}`, { replace: true });
+    },
+    clear: () => go('/sessions', { replace: true }),
+  };
+}
+
+/** The days of a filter as moments: from the first one's beginning to the last one's end, where the reader is. */
+export function momentsOf({ from, to }: Pick<SessionFilter, 'from' | 'to'>): { from?: string; to?: string } {
+  const moment = (day: string, time: string) => {
+    const date = new Date(`${day}T${time}`);
+    return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+  };
+  const start = from === '' ? undefined : moment(from, '00:00:00.000');
+  const end = to === '' ? undefined : moment(to, '23:59:59.999');
+  return { ...(start === undefined ? {} : { from: start }), ...(end === undefined ? {} : { to: end }) };
+}
+
+/** The filters of the list of sessions. */
+export function SessionFilters() {
+  const { filter, change, clear, isSet } = useSessionFilter();
+  const names = useResource<SessionNames>('/api/sessions/names', ({ type }) => type === 'session.started');
+  return (
+    <>
+      <div class="filters">
+        <fieldset class="segments" aria-label="Which sessions">
+          {STATES.map(({ value, words }) => (
+            <button
+              key={value}
+              type="button"
+              aria-pressed={filter.live === value}
+              onClick={() => change('live', value)}
+            >
+              {words}
+            </button>
+          ))}
+        </fieldset>
+        <TypedField
+          label="Find sessions"
+          look="search"
+          placeholder="Operator, host, command, or what was on a screen…"
+          value={filter.q}
+          onChange={(value) => change('q', value)}
+        />
+      </div>
+      <div class="filters">
+        {(['operator', 'host', 'login'] as const).map((name) => (
+          <TypedField
+            key={name}
+            label={`${name[0]?.toUpperCase()}${name.slice(1)}`}
+            placeholder="any"
+            options={names.data?.[`${name}s`] ?? []}
+            value={filter[name]}
+            onChange={(value) => change(name, value)}
+          />
+        ))}
+        <label class="field">
+          <span>With</span>
+          <select value={filter.kind} onChange={(event) => change('kind', event.currentTarget.value)}>
+            {KINDS.map(({ value, words }) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </label>
+        {(['from', 'to'] as const).map((name) => (
+          <label key={name} class="field">
+            <span>{name === 'from' ? 'Started from' : 'to'}</span>
+            <input
+              type="date"
+              value={filter[name]}
+              onChange={(event) => change(name, event.currentTarget.value)}
+            />
+          </label>
+        ))}
+        {isSet && (
+          <button type="button" class="quiet" onClick={clear}>
+            Clear
+          </button>
+        )}
+      </div>
+    </>
+  );
+}

@@ -3,7 +3,8 @@ import { LINE_LIMIT_BYTES } from './format.ts';
 import { openStoredCast } from './stored-cast.ts';
 
 const NEWLINE = 0x0a;
-const READ_BYTES = 64 * 1024;
+const READ_BYTES = 256 * 1024;
+const READ_MIN_BYTES = 4 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /** Puts lines together from pieces of a file. A line that is not finished yet waits for the next piece. */
@@ -20,11 +21,16 @@ export class LineSplitter {
    * @throws `recording.malformed` when a line is longer than {@link LINE_LIMIT_BYTES}.
    */
   split(piece: Buffer): string[] {
-    const lines: string[] = [];
+    return this.splitBytes(piece).map((line) => line.toString('utf8'));
+  }
+
+  /** {@link split} for who does not want every line as text. The lines may be views into `piece`. */
+  splitBytes(piece: Buffer): Buffer[] {
+    const lines: Buffer[] = [];
     let start = 0;
     for (let end = piece.indexOf(NEWLINE); end !== -1; end = piece.indexOf(NEWLINE, start)) {
       const part = piece.subarray(start, end);
-      lines.push((this.#rest.length === 0 ? part : Buffer.concat([this.#rest, part])).toString('utf8'));
+      lines.push(this.#rest.length === 0 ? part : Buffer.concat([this.#rest, part]));
       this.#rest = NOTHING;
       start = end + 1;
     }
@@ -39,6 +45,12 @@ export class LineSplitter {
   }
 }
 
+/** Which part of a recording to read. `startBytes` is the start of a line. */
+export interface LineRange {
+  readonly startBytes?: number;
+  readonly endBytes?: number;
+}
+
 /**
  * The whole lines of a recording, a few at a time, from `startBytes` (the start of a line) on; half a line at its end
  * is left out.
@@ -47,20 +59,34 @@ export class LineSplitter {
 export async function* readLines(
   path: string,
   signal?: AbortSignal,
-  range: { readonly startBytes?: number; readonly endBytes?: number } = {},
+  range: LineRange = {},
 ): AsyncGenerator<readonly string[]> {
+  for await (const lines of readLineBytes(path, signal, range)) {
+    yield lines.map((line) => line.toString('utf8'));
+  }
+}
+
+/** {@link readLines} without making text of what nobody may want. What it gives is good until the next is asked for. */
+export async function* readLineBytes(
+  path: string,
+  signal?: AbortSignal,
+  range: LineRange = {},
+): AsyncGenerator<readonly Buffer[]> {
   const cast = await openStoredCast(path);
   try {
     const splitter = new LineSplitter();
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
     const endBytes = range.endBytes ?? Number.POSITIVE_INFINITY;
-    for (let position = range.startBytes ?? 0; position < endBytes; ) {
+    const startBytes = range.startBytes ?? 0;
+    const buffer = Buffer.allocUnsafe(
+      Math.min(READ_BYTES, Math.max(READ_MIN_BYTES, cast.sizeBytes - startBytes)),
+    );
+    for (let position = startBytes; position < endBytes; ) {
       signal?.throwIfAborted();
       const wanted = buffer.subarray(0, Math.min(buffer.length, endBytes - position));
       const bytes = await cast.read(wanted, position);
       if (bytes === 0) return;
       position += bytes;
-      const lines = splitter.split(wanted.subarray(0, bytes));
+      const lines = splitter.splitBytes(wanted.subarray(0, bytes));
       if (lines.length > 0) yield lines;
     }
   } finally {

@@ -1,6 +1,6 @@
-import { readLines } from '../../recordings/cast-lines.ts';
+import { readLineBytes } from '../../recordings/cast-lines.ts';
 import { displayOf, readCastHeader } from '../../recordings/cast-reader.ts';
-import { EVENT_CODE, parseEventLine } from '../../recordings/format.ts';
+import { EVENT_CODE, isBytesEvent, parseEventLine } from '../../recordings/format.ts';
 import type { Keyframe } from '../../recordings/indexing/index-format.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { SearchStore, SegmentPlace } from './search-store.ts';
@@ -61,9 +61,10 @@ export async function replaySegment(
   // The player wants something at the very start of each segment, and at the very end of the recording.
   events.push([startS, EVENT_CODE.output, '']);
   const range = { startBytes: keyframe.offsetBytes, endBytes: keyframe.endBytes };
-  for await (const lines of readLines(recording.path, undefined, range)) {
+  for await (const lines of readLineBytes(recording.path, undefined, range)) {
     for (const line of lines) {
-      const event = parseEventLine(line);
+      if (isBytesEvent(line)) continue;
+      const event = parseEventLine(line.toString('utf8'));
       if (event === undefined || !DRAWN.has(event.code)) continue;
       events.push([event.time, event.code, display(event).data]);
     }

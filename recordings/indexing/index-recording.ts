@@ -1,19 +1,19 @@
 import { DrawbridgeError } from '../../shared/errors.ts';
-import { readLines } from '../cast-lines.ts';
+import { readLineBytes, readLines } from '../cast-lines.ts';
 import { displayOf } from '../cast-reader.ts';
-import { type CastEvent, EVENT_CODE, parseEventLine, parseHeaderLine } from '../format.ts';
+import { type CastEvent, EVENT_CODE, isBytesEvent, parseEventLine, parseHeaderLine } from '../format.ts';
 import { Screen } from '../screen/screen.ts';
 import type { IndexRange, IndexSegment, Keyframe } from './index-format.ts';
 import { ScreenText } from './screen-text.ts';
 
-/** A segment ends behind so many bytes of the file: what a player loads to seek. */
+/** A segment ends behind so many bytes of the file that are shown: what a player loads to seek. */
 export const SEGMENT_BYTES = 512 * 1024;
 
 /** A segment of a quiet session ends after so long, if there is something in it. */
 const SEGMENT_S = 60;
 const SEGMENT_QUIET_BYTES = 8 * 1024;
 
-/** Without an end of its control sequences the output gets a keyframe all the same behind so many bytes. */
+/** Without an end of its control sequences, or of raw bytes, it ends all the same behind so many bytes of the file. */
 const SEGMENT_LIMIT_BYTES = 8 * 1024 * 1024;
 
 /** A screen whose dump is longer (UTF-16 code units) is no place to seek to. */
@@ -67,11 +67,15 @@ export async function* indexRecording(
   const pass = new IndexPass(first, displayOf(header));
   try {
     const lineRange = { startBytes: first.offsetBytes, endBytes: range.endBytes };
-    for await (const lines of readLines(path, signal, lineRange)) {
+    for await (const lines of readLineBytes(path, signal, lineRange)) {
       for (const line of lines) {
-        const event = parseEventLine(line);
+        if (isBytesEvent(line)) {
+          pass.skip(line.length + 1);
+          continue;
+        }
+        const event = parseEventLine(line.toString('utf8'));
         if (event === undefined) throw malformed();
-        const segment = await pass.take(event, Buffer.byteLength(line) + 1);
+        const segment = await pass.take(event, line.length + 1);
         if (segment !== undefined) yield segment;
       }
     }
@@ -89,6 +93,8 @@ class IndexPass {
   #keyframe: Keyframe;
   #markers: [number, string][] = [];
   #endBytes: number;
+  /** Of the segment: raw bytes, which no player loads. */
+  #skippedBytes = 0;
   #endS: number;
   /** Time of the output that the emulator carries out at this moment; behind the times that were handed to it. */
   #nowS: number;
@@ -136,6 +142,12 @@ class IndexPass {
     return done;
   }
 
+  /** Passes over a line that shows nothing. */
+  skip(lineBytes: number): void {
+    this.#endBytes += lineBytes;
+    this.#skippedBytes += lineBytes;
+  }
+
   /** The segment that the recording ends in; nothing when nothing has come since the last one. */
   async finish(): Promise<IndexSegment | undefined> {
     if (this.#endBytes === this.#keyframe.offsetBytes) return undefined;
@@ -149,8 +161,9 @@ class IndexPass {
   }
 
   #isDue(timeS: number): boolean {
-    const bytes = this.#endBytes - this.#keyframe.offsetBytes;
-    if (bytes >= SEGMENT_LIMIT_BYTES) return true;
+    const fileBytes = this.#endBytes - this.#keyframe.offsetBytes;
+    if (fileBytes >= SEGMENT_LIMIT_BYTES) return true;
+    const bytes = fileBytes - this.#skippedBytes;
     const isLong =
       bytes >= SEGMENT_BYTES || (bytes >= SEGMENT_QUIET_BYTES && timeS - this.#keyframe.startS >= SEGMENT_S);
     return isLong && this.#screen.atGround && this.#outputBytes > 0;
@@ -222,6 +235,7 @@ class IndexPass {
     };
     this.#markers = [];
     this.#outputBytes = 0;
+    this.#skippedBytes = 0;
     if (next !== undefined) this.#keyframe = next;
     return segment;
   }

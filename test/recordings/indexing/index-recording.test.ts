@@ -1,9 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isBytesEvent } from '../../../recordings/format.ts';
 import type { IndexSegment, Keyframe } from '../../../recordings/indexing/index-format.ts';
 import { indexRecording } from '../../../recordings/indexing/index-recording.ts';
+import { Recorder } from '../../../recordings/recorder.ts';
 import { wholeLinesSize } from '../../../recordings/stored-cast.ts';
+import { systemClock } from '../../../shared/clock.ts';
+import { castHeader } from '../../support/cast-header.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 type Event = readonly [number, string, string];
@@ -104,6 +108,27 @@ describe('the keyframes of a recording', () => {
     expect(segments.at(-1)?.endS).toBe(long.at(-1)?.[0]);
   });
 
+  it('are few in what is not text: the raw bytes are passed over, and what shows beside them is there', async () => {
+    const recorder = Recorder.create(
+      join(temporaryDirectory(), 's-1.cast'),
+      castHeader({ width: 40, height: 5 }),
+      { clock: systemClock, pty: false },
+    );
+    for (let n = 0; n < 64; n++) {
+      recorder.output(Buffer.alloc(32 * 1024, n % 2 === 0 ? 0 : 0xff));
+      recorder.output(Buffer.from(`after piece ${n}\n`));
+    }
+    await recorder.close();
+    const segments = await indexed(recorder.path);
+    expect(segments).toHaveLength(1);
+    expect(segments[0]?.endBytes).toBe(await wholeLinesSize(recorder.path));
+    const texts = segments.flatMap(({ chunks }) =>
+      chunks.flatMap(({ lines }) => lines.map(([, text]) => text)),
+    );
+    expect(texts).toContain('[32768 bytes that are not text]');
+    expect(texts.filter((text) => text.startsWith('after piece'))).toHaveLength(64);
+  });
+
   it('let the work go on where it was left, with the same result', async () => {
     const path = cast(long);
     const whole = await indexed(path);
@@ -138,4 +163,17 @@ describe('the keyframes of a recording', () => {
     writeFileSync(path, '{"version":2,"width":80,"height":24}\nnot an event\n');
     await expect(indexed(path)).rejects.toMatchObject({ code: 'recording.malformed' });
   });
+});
+
+describe('an event of raw bytes', () => {
+  it.each(['[0.000001, "b", "AAAA"]', '[12.5, "bi", ""]'])('is known by how it begins: %s', (line) => {
+    expect(isBytesEvent(Buffer.from(line))).toBe(true);
+  });
+
+  it.each(['[0.1, "o", "b"]', '[0.1, "o", "[1.0, \\"b\\", \\""]', '[1, "x", "0"]', '{"b": 1}', ''])(
+    'is nothing else: %s',
+    (line) => {
+      expect(isBytesEvent(Buffer.from(line))).toBe(false);
+    },
+  );
 });

@@ -30,6 +30,8 @@ export interface HostProcess {
   write(chunk: Buffer): boolean;
   /** Closes its input (not on a terminal, where only it can end itself). */
   endInput(): void;
+  /** Nobody reads its output any more: it is told when it writes (not on a terminal, which sshd leaves open, too). */
+  endOutput(): void;
   /** Stops and goes on reading output. */
   pause(): void;
   resume(): void;

@@ -108,6 +108,10 @@ class PipedProcess implements HostProcess {
     this.#streams.stdin.end();
   }
 
+  endOutput(): void {
+    this.#streams.stdout.destroy();
+  }
+
   pause(): void {
     this.#streams.stdout.pause();
     this.#streams.stderr.pause();

@@ -99,6 +99,10 @@ class PtyProcess implements HostProcess {
     // Like sshd: a terminal has no end of input but the character that its user types.
   }
 
+  endOutput(): void {
+    // What it writes is dropped by who asked for that.
+  }
+
   pause(): void {
     this.#paused = true;
     this.#terminal.socket.pause();

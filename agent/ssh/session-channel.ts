@@ -110,6 +110,9 @@ class SessionChannel implements ProcessListener {
       case 'signal':
         this.#process?.signal(request.name);
         return this.#process !== undefined;
+      case 'end-of-write':
+        this.#process?.endOutput();
+        return true;
       default:
         return false;
     }

@@ -37,6 +37,12 @@ export const LAST_WORDS_MS = 150;
 /** Channels of one session at once, forwards among them: what a browser behind `-D` opens, and room to spare. */
 export const CHANNELS_MAX = 256;
 
+/**
+ * Only to a server whose name begins so does OpenSSH's client say that nobody reads its output any more: else
+ * `ssh HOST yes | head -1` would never end.
+ */
+const SOFTWARE = 'OpenSSH_Drawbridge';
+
 const NO_SOCKETS = 'forwards to sockets of the host are not allowed';
 
 export interface OperatorConnectionOptions {
@@ -97,6 +103,7 @@ export class OperatorConnection {
     const { services, keys, closesAt } = options;
     this.#ssh = serveSsh(admitted.stream, {
       hostKey: keys.host,
+      software: SOFTWARE,
       banner: bannerText(services.bastionName, closesAt()),
       loginGraceMs: LOGIN_GRACE_MS,
       maxAuthTries: MAX_AUTH_TRIES,

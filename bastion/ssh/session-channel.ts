@@ -313,6 +313,7 @@ export class SessionChannel {
         return true;
       case 'signal':
       case 'break':
+      case 'end-of-write':
         return true;
       default:
         return false;

@@ -33,11 +33,14 @@ export type ChannelRequest =
       readonly message: string;
     }
   | { readonly kind: 'agent-forward' }
+  /** The peer takes no more output; its `| head` has ended. OpenSSH's own. */
+  | { readonly kind: 'end-of-write' }
   | { readonly kind: 'x11'; readonly payload: Buffer }
   | { readonly kind: 'other'; readonly type: string; readonly payload: Buffer };
 
 /** Names on the wire that differ from our kinds, or carry nothing but themselves. */
 const AGENT_FORWARD = 'auth-agent-req@openssh.com';
+const END_OF_WRITE = 'eow@openssh.com';
 
 /**
  * Reads the part of SSH_MSG_CHANNEL_REQUEST behind `want reply`.
@@ -75,6 +78,8 @@ export function decodeChannelRequest(type: string, reader: WireReader): ChannelR
       };
     case AGENT_FORWARD:
       return { kind: 'agent-forward' };
+    case END_OF_WRITE:
+      return { kind: 'end-of-write' };
     case 'x11-req':
       return { kind: 'x11', payload: reader.rest() };
     default:
@@ -110,6 +115,8 @@ export function encodeChannelRequest(request: ChannelRequest): { type: string; p
       return { type: 'exit-signal', payload: writer.finish() };
     case 'agent-forward':
       return { type: AGENT_FORWARD, payload: writer.finish() };
+    case 'end-of-write':
+      return { type: END_OF_WRITE, payload: writer.finish() };
     case 'x11':
       return { type: 'x11-req', payload: request.payload };
     case 'other':

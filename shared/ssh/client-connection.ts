@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import ssh2 from 'ssh2';
 import { type Clock, systemClock } from '../clock.ts';
 import { DrawbridgeError, messageOf } from '../errors.ts';
 import { CLIENT_ALGORITHMS, HYBRID } from './algorithms.ts';
@@ -9,6 +8,7 @@ import type { ChannelTarget } from './channel-target.ts';
 import { ConnectionProtocol } from './connection-protocol.ts';
 import { DISCONNECT } from './messages.ts';
 import { attachKex } from './ssh2-handshake.ts';
+import { loadSsh2 } from './ssh2-library.ts';
 import { prepareTransport } from './transport-stream.ts';
 
 /** How to be a client on one connection. */
@@ -98,7 +98,8 @@ class ClientConnection implements SshClientConnection {
       this.#closed(error);
     });
 
-    const client = new ssh2.Client();
+    const { Client } = loadSsh2();
+    const client = new Client();
     client.on('error', (error) => this.#fail(this.#explain(error)));
     client.on('ready', () => {
       timer.cancel();

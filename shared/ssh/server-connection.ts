@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import ssh2, { type AuthContext, type Connection } from 'ssh2';
+import type { AuthContext, Connection } from 'ssh2';
 import { type Clock, systemClock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -11,6 +11,7 @@ import type { ChannelTarget } from './channel-target.ts';
 import { ConnectionProtocol, type GlobalRequest } from './connection-protocol.ts';
 import { DISCONNECT, OPEN_FAILURE } from './messages.ts';
 import { announceSignatures, attachKex } from './ssh2-handshake.ts';
+import { loadSsh2 } from './ssh2-library.ts';
 import { prepareTransport } from './transport-stream.ts';
 
 export type { SshAuthAttempt } from './auth-attempt.ts';
@@ -119,7 +120,8 @@ class ServerConnection implements SshServerConnection {
       grace.cancel();
       this.#closed(error);
     });
-    const server = new ssh2.Server({
+    const { Server } = loadSsh2();
+    const server = new Server({
       hostKeys: [options.hostKey],
       algorithms: SERVER_ALGORITHMS,
       ident: options.software ?? 'Drawbridge',

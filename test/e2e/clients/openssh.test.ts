@@ -42,6 +42,18 @@ describe('OpenSSH', () => {
       expect(run.stdout).toBe(`${text}|second`);
     });
 
+    it('exec: a command of 100 KiB', async () => {
+      const run = await matrix.ssh([host(), `printf %s ${'x'.repeat(100_000)} | wc -c`]);
+      expect(run).toMatchObject({ status: 0, stdout: '100000\n' });
+    });
+
+    it('exec: endless output ends with who reads it (| head)', async () => {
+      const run = await matrix.local(`{ $SSH ${host()} 'yes; exit 3'; echo $? >&2; } | head -n 1`);
+      expect(run).toMatchObject({ stdout: 'y\n', stderr: '3\n' });
+      const signalled = await matrix.local(`{ $SSH ${host()} 'exec yes'; echo $? >&2; } | head -n 1`);
+      expect(signalled).toMatchObject({ stdout: 'y\n', stderr: '255\n' });
+    });
+
     it('exec: binary output, byte for byte', async () => {
       const run = await matrix.local(
         `$SSH ${host()} 'head -c 300000 /dev/zero; printf "\\377\\0\\r\\n"' | sha256sum`,

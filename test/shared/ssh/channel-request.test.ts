@@ -28,8 +28,9 @@ const request: fc.Arbitrary<ChannelRequest> = fc.oneof(
     message: text,
   }),
   fc.record({ kind: fc.constant('agent-forward' as const) }),
+  fc.record({ kind: fc.constant('end-of-write' as const) }),
   fc.record({ kind: fc.constant('x11' as const), payload: bytes }),
-  fc.record({ kind: fc.constant('other' as const), type: fc.constant('eow@openssh.com'), payload: bytes }),
+  fc.record({ kind: fc.constant('other' as const), type: fc.constant('else@example.com'), payload: bytes }),
 );
 
 describe('channel requests', () => {

@@ -78,7 +78,8 @@ export class SearchStore {
    * the recordings.
    */
   static async open(path: string, log: Logger): Promise<SearchStore> {
-    const open = () => Database.open(path, { migrations: SEARCH_MIGRATIONS, synchronous: 'NORMAL' });
+    const open = () =>
+      Database.open(path, { migrations: SEARCH_MIGRATIONS, synchronous: 'NORMAL', disposable: true });
     let database: Database | undefined;
     try {
       database = await open();

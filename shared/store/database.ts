@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import sqlite3 from 'sqlite3';
 import { DrawbridgeError, isDrawbridgeError } from '../errors.ts';
 import { type Reserve, reserveFor } from './reserve.ts';
+import { keepBeforeMigration } from './schema-backup.ts';
 import { storeError } from './store-error.ts';
 import { Turns } from './turns.ts';
 
@@ -14,6 +15,8 @@ export interface DatabaseOptions {
   readonly migrations: readonly string[];
   /** `FULL`: a statement that has resolved survives a power failure. `NORMAL`: it survives a crash of the process. */
   readonly synchronous: 'FULL' | 'NORMAL';
+  /** True for what can be made anew: nothing of it is kept before a migration. */
+  readonly disposable?: boolean;
   /** Reads while another process writes; runs no migration. */
   readonly readOnly?: boolean;
 }
@@ -38,7 +41,8 @@ export class Database {
   }
 
   /**
-   * Opens the database at `path`, which is made (0600) if it is missing, and brings its schema up to date.
+   * Opens the database at `path`, which is made (0600) if it is missing, and brings its schema up to date; one with an
+   * older schema is copied first (`schemaBackupPath`).
    * @throws `store.newer` when a newer Drawbridge wrote it, `store.older` when it is to be read only and was written
    * by an older one, and as above
    */
@@ -176,6 +180,11 @@ async function prepare(connection: Connection, options: DatabaseOptions): Promis
   if (options.readOnly === true) {
     throw new DrawbridgeError('store.older', `${connection.path} was written by an older Drawbridge.`, {
       hint: 'Start the role that it belongs to once: that brings the file up to date.',
+    });
+  }
+  if (found > 0 && options.disposable !== true) {
+    await keepBeforeMigration(connection.path, found, async (target) => {
+      await connection.run('VACUUM INTO ?', [target]);
     });
   }
   for (const [index, migration] of options.migrations.entries()) {

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Database, type DatabaseOptions } from '../../../shared/store/database.ts';
+import { schemaBackupPath } from '../../../shared/store/schema-backup.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const FIRST = 'CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, data BLOB)';
@@ -57,6 +58,43 @@ describe('a database', () => {
     const db = await open(path, { migrations: [FIRST, SECOND] });
     await db.run("UPDATE item SET colour = 'red'");
     expect(await db.all('SELECT name, colour FROM item')).toEqual([{ name: 'kept', colour: 'red' }]);
+  });
+
+  it('is kept as it was before its schema changes, so that the older program can have it back', async () => {
+    const path = join(temporaryDirectory(), 'a.db');
+    const old = await open(path);
+    await old.run("INSERT INTO item (name) VALUES ('kept')");
+    await old.close();
+    expect(existsSync(schemaBackupPath(path, 0))).toBe(false);
+    const newer = await open(path, { migrations: [FIRST, SECOND] });
+    await newer.run("INSERT INTO item (name) VALUES ('later')");
+    await newer.close();
+    const backup = schemaBackupPath(path, 1);
+    expect(statSync(backup).mode & 0o777).toBe(0o600);
+    const again = await open(path, { migrations: [FIRST, SECOND, 'CREATE TABLE third (id INTEGER)'] });
+    await again.close();
+    // One copy is kept: that of the last change.
+    expect(existsSync(backup)).toBe(false);
+    copyFileSync(schemaBackupPath(path, 2), path);
+    const restored = await open(path, { migrations: [FIRST, SECOND] });
+    expect(await restored.all('SELECT name FROM item')).toEqual([{ name: 'kept' }, { name: 'later' }]);
+    await expect(open(path)).rejects.toMatchObject({ code: 'store.newer' });
+  });
+
+  it('is not kept when it can be made anew', async () => {
+    const path = join(temporaryDirectory(), 'a.db');
+    await (await open(path)).close();
+    await open(path, { migrations: [FIRST, SECOND], disposable: true });
+    expect(existsSync(schemaBackupPath(path, 1))).toBe(false);
+  });
+
+  it('stays as it was when the migration fails, with the copy beside it', async () => {
+    const path = join(temporaryDirectory(), 'a.db');
+    await (await open(path)).close();
+    await expect(open(path, { migrations: [FIRST, 'CREATE TABLE item (id)'] })).rejects.toThrow();
+    expect(existsSync(schemaBackupPath(path, 1))).toBe(true);
+    const db = await open(path);
+    expect(await db.all('SELECT * FROM item')).toEqual([]);
   });
 
   it('leaves the schema as it was when a migration fails half way', async () => {

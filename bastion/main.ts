@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { SyncSchedule } from '../recordings/sync-schedule.ts';
+import { parseAgeRecipient } from '../recordings/encryption/age-recipient.ts';
+import { SYNC_PERIOD_MS, SyncSchedule } from '../recordings/sync-schedule.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import { type Clock, isoTime } from '../shared/clock.ts';
 import type { Reloaded } from '../shared/config/live-config.ts';
@@ -30,6 +31,7 @@ import { type BastionConfig, bastionPaths } from './config.ts';
 import { approvalHandlers } from './control/approval-handlers.ts';
 import { controlHandlers } from './control/control-handlers.ts';
 import { Gate } from './gate/gate.ts';
+import { thisMachine } from './gate/machine.ts';
 import { AgentConnections } from './hosts/agent-connections.ts';
 import { AgentEnrolment } from './hosts/agent-enrolment.ts';
 import { AgentStore } from './hosts/agent-store.ts';
@@ -135,7 +137,14 @@ async function start(
 
   const sessionStore = new SessionStore(database);
   const [newest] = await auditLog.query({ limit: 1, newestFirst: true });
-  await audit.append({ type: 'bastion.started', actor: 'system', version, bastion: identity.id });
+  const [before] = await auditLog.query({ type: 'bastion.started', limit: 1, newestFirst: true });
+  const { bootId } = thisMachine();
+  const { encryptTo } = config.recordings;
+  await audit.append({
+    ...{ type: 'bastion.started', actor: 'system', version, bastion: identity.id },
+    ...(bootId === undefined ? {} : { bootId }),
+    ...(encryptTo === undefined ? {} : { encryptTo }),
+  });
   teardown.add(async () => {
     await audit.append({ type: 'bastion.stopped', actor: 'system' });
     await auditLog.checkpoint();
@@ -146,6 +155,8 @@ async function start(
     events: auditLog,
     clock,
     recordingsDirectory: paths.recordings,
+    // Another boot, or one that can't be told: what was not on the disk yet is gone.
+    ...(bootId !== undefined && before?.['bootId'] === bootId ? {} : { gapMs: SYNC_PERIOD_MS }),
   });
   const policies = await PolicyStore.open({ path: config.policy, database, audit, clock });
   const registry = new SessionRegistry({ store: sessionStore, audit, clock, log });
@@ -204,6 +215,7 @@ async function start(
       locks: decisions.locks,
       recordingsDirectory: paths.recordings,
       recordingSync: new SyncSchedule(clock),
+      ...(encryptTo === undefined ? {} : { encryptTo: encryptTo.map(parseAgeRecipient) }),
       clock,
       log,
     },

@@ -41,8 +41,10 @@ export interface RecordingSummary {
   readonly sizeBytes: number;
   /** SHA-256 (hex) of the finished file. */
   readonly sha256?: string;
-  /** Absolute path of the `.cast` file. */
+  /** Absolute path of the `.cast` or `.cast.age` file. */
   readonly path: string;
+  /** Only who has the private key can read it. */
+  readonly encrypted?: boolean;
   readonly state: 'recording' | 'closed' | 'interrupted';
   /** ISO time at which the file was deleted, by retention or by an administrator. */
   readonly deletedAt?: string;

@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { readCastHeader } from '../recordings/cast-reader.ts';
+import { readAgeHeader } from '../recordings/encryption/age-cast.ts';
+import { aboutInHeader } from '../recordings/encryption/age-header.ts';
 import { CAST_SUFFIX } from '../recordings/format.ts';
-import { castNameOf } from '../recordings/stored-cast.ts';
+import { castNameOf, isEncryptedCast } from '../recordings/stored-cast.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import { DrawbridgeError, isDrawbridgeError, systemCodeOf } from '../shared/errors.ts';
 import type { Cli } from './cli.ts';
@@ -51,6 +53,7 @@ export interface StoredRecording {
   readonly host: string;
   readonly login: string;
   readonly command?: string;
+  readonly encrypted?: boolean;
   /** ISO time. */
   readonly startedAt: string;
 }
@@ -101,7 +104,7 @@ async function castFiles(folder: string): Promise<readonly string[]> {
     const paths = entries
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, castNameOf(entry.name)))
-      .filter((path) => path.endsWith(CAST_SUFFIX));
+      .filter((path) => path.endsWith(CAST_SUFFIX) || isEncryptedCast(path));
     // A recording that is just being compressed is there in both forms.
     return [...new Set(paths)];
   } catch (error) {
@@ -114,10 +117,17 @@ async function castFiles(folder: string): Promise<readonly string[]> {
   }
 }
 
-async function describeRecording(path: string): Promise<StoredRecording | undefined> {
+/** What an encrypted recording says of itself to everybody. Its digest in the audit log vouches for it, as for the rest. */
+async function readClearHeader(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const about = aboutInHeader(await readAgeHeader(path));
+  return typeof about === 'object' && about !== null ? { ...about } : {};
+}
+
+/** What the file of a recording says about it; undefined when it can't be read. */
+export async function describeRecording(path: string): Promise<StoredRecording | undefined> {
   let header: Readonly<Record<string, unknown>>;
   try {
-    header = await readCastHeader(path);
+    header = isEncryptedCast(path) ? await readClearHeader(path) : await readCastHeader(path);
   } catch (error) {
     if (isDrawbridgeError(error)) return undefined;
     throw error;
@@ -140,5 +150,6 @@ async function describeRecording(path: string): Promise<StoredRecording | undefi
     login: textOf(about['login']),
     startedAt: new Date(startedS * 1000).toISOString(),
     ...(typeof command === 'string' ? { command } : {}),
+    ...(isEncryptedCast(path) ? { encrypted: true } : {}),
   };
 }

@@ -1,5 +1,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
+
+/** What a recording that is written anew is called until it is whole. */
+export const UNFINISHED_SUFFIX = '.new';
+
+const fdatasync = promisify(fs.fdatasync);
 
 /**
  * A file that only grows, by whole commits: what was written since the last {@link commit} can be taken back.
@@ -11,7 +17,7 @@ export class CastFile {
   readonly path: string;
   /** Folders that have a new entry because of this file: to be synchronised once, so that a power cut leaves it there. */
   readonly foldersToSync: readonly string[];
-  readonly #fd: number;
+  #fd: number;
   #committedBytes = 0;
   #writtenBytes = 0;
   #open = true;
@@ -68,6 +74,39 @@ export class CastFile {
     if (this.#writtenBytes === this.#committedBytes) return;
     fs.ftruncateSync(this.#fd, this.#committedBytes);
     this.#writtenBytes = this.#committedBytes;
+  }
+
+  /** At most `limitBytes` and one more of what is committed, from `position` on. */
+  read(position: number, limitBytes: number): Buffer {
+    const buffer = Buffer.alloc(Math.min(Math.max(this.#committedBytes - position, 0), limitBytes + 1));
+    let length = 0;
+    while (length < buffer.length) {
+      const bytes = fs.readSync(this.#fd, buffer, length, buffer.length - length, position + length);
+      if (bytes === 0) break;
+      length += bytes;
+    }
+    return buffer.subarray(0, length);
+  }
+
+  /** Puts `content` in the place of everything: at each moment, and after a power cut, one of the two is there. */
+  async replace(content: Buffer): Promise<void> {
+    const unfinished = `${this.path}${UNFINISHED_SUFFIX}`;
+    fs.rmSync(unfinished, { force: true });
+    const fd = fs.openSync(unfinished, 'wx+', 0o600);
+    try {
+      for (let offset = 0; offset < content.length; ) offset += fs.writeSync(fd, content, offset);
+      await fdatasync(fd);
+      fs.renameSync(unfinished, this.path);
+    } catch (error) {
+      fs.closeSync(fd);
+      fs.rmSync(unfinished, { force: true });
+      throw error;
+    }
+    fs.closeSync(this.#fd);
+    this.#fd = fd;
+    this.#writtenBytes = content.length;
+    this.#committedBytes = content.length;
+    await syncFolder(path.dirname(this.path));
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { DrawbridgeError } from '../shared/errors.ts';
 import { LINE_LIMIT_BYTES } from './format.ts';
-import { openStoredCast } from './stored-cast.ts';
+import { type CastSource, openCast } from './stored-cast.ts';
 
 const NEWLINE = 0x0a;
 const READ_BYTES = 256 * 1024;
@@ -54,25 +54,25 @@ export interface LineRange {
 /**
  * The whole lines of a recording, a few at a time, from `startBytes` (the start of a line) on; half a line at its end
  * is left out.
- * @throws `recording.malformed`
+ * @throws `recording.malformed`, `recording.encrypted`
  */
 export async function* readLines(
-  path: string,
+  source: CastSource,
   signal?: AbortSignal,
   range: LineRange = {},
 ): AsyncGenerator<readonly string[]> {
-  for await (const lines of readLineBytes(path, signal, range)) {
+  for await (const lines of readLineBytes(source, signal, range)) {
     yield lines.map((line) => line.toString('utf8'));
   }
 }
 
 /** {@link readLines} without making text of what nobody may want. What it gives is good until the next is asked for. */
 export async function* readLineBytes(
-  path: string,
+  source: CastSource,
   signal?: AbortSignal,
   range: LineRange = {},
 ): AsyncGenerator<readonly Buffer[]> {
-  const cast = await openStoredCast(path);
+  const cast = await openCast(source);
   try {
     const splitter = new LineSplitter();
     const endBytes = range.endBytes ?? Number.POSITIVE_INFINITY;

@@ -7,20 +7,21 @@ import {
   parseEventLine,
   parseHeaderLine,
 } from './format.ts';
+import type { CastSource } from './stored-cast.ts';
 
 export { wholeLinesSize } from './stored-cast.ts';
 
 /**
- * Header and events of the recording at `path`, in order, of any length in little memory. Half a line at the end, as
+ * Header and events of the recording at `source`, in order, of any length in little memory. Half a line at the end, as
  * a killed writer leaves it, is left out.
  * @throws `recording.malformed` with the line's number.
  */
 export async function* readCast(
-  path: string,
+  source: CastSource,
   options: { signal?: AbortSignal } = {},
 ): AsyncGenerator<CastHeaderLine | CastEvent> {
   let number = 0;
-  for await (const lines of readLines(path, options.signal)) {
+  for await (const lines of readLines(source, options.signal)) {
     for (const line of lines) {
       number++;
       const item = number === 1 ? parseHeaderLine(line) : parseEventLine(line);
@@ -30,9 +31,9 @@ export async function* readCast(
   }
 }
 
-/** The header of the recording at `path`. @throws `recording.malformed` */
-export async function readCastHeader(path: string): Promise<Readonly<Record<string, unknown>>> {
-  for await (const item of readCast(path)) {
+/** The header of the recording at `source`. @throws `recording.malformed` */
+export async function readCastHeader(source: CastSource): Promise<Readonly<Record<string, unknown>>> {
+  for await (const item of readCast(source)) {
     if (item.kind === 'header') return item.header;
   }
   throw malformed(1);
@@ -46,11 +47,11 @@ export async function readCastHeader(path: string): Promise<Readonly<Record<stri
  * @throws `recording.malformed`
  */
 export async function* rawOutput(
-  path: string,
+  source: CastSource,
   options: { signal?: AbortSignal } = {},
 ): AsyncGenerator<Buffer> {
   let shownAlready = false;
-  for await (const item of readCast(path, options)) {
+  for await (const item of readCast(source, options)) {
     if (item.kind === 'header') continue;
     if (item.code === EVENT_CODE.outputBytes) {
       yield Buffer.from(item.data, 'base64');
@@ -67,11 +68,11 @@ export async function* rawOutput(
  * @throws `recording.malformed`
  */
 export async function* readCastForDisplay(
-  path: string,
+  source: CastSource,
   options: { signal?: AbortSignal } = {},
 ): AsyncGenerator<CastHeaderLine | CastEvent> {
   let display = (event: CastEvent): CastEvent => event;
-  for await (const item of readCast(path, options)) {
+  for await (const item of readCast(source, options)) {
     if (item.kind === 'header') {
       display = displayOf(item.header);
       yield item;

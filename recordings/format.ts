@@ -62,6 +62,9 @@ export const EVENT_LIMIT_BYTES = 64 * 1024;
 /** How a recording's file name ends. */
 export const CAST_SUFFIX = '.cast';
 
+/** How it ends when the recording is encrypted: an age file with the asciicast in it. */
+export const ENCRYPTED_CAST_SUFFIX = `${CAST_SUFFIX}.age`;
+
 /** One line of a recording behind the header. `time` in seconds from its start. */
 export interface CastEvent {
   readonly kind: 'event';

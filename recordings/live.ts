@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { LineSplitter } from './cast-lines.ts';
 import {
@@ -9,7 +8,9 @@ import {
   parseHeaderLine,
 } from './format.ts';
 import type { Keyframe } from './indexing/index-format.ts';
-import type { LiveLine, Recorder } from './recorder.ts';
+import type { LiveLine } from './live-viewers.ts';
+import type { Recorder } from './recorder.ts';
+import { openCast } from './stored-cast.ts';
 
 /** A piece of a live recording: its lines as they are written, then `end`. */
 export type LiveRecordingEvent = CastHeaderLine | CastEvent | { readonly kind: 'end' };
@@ -36,7 +37,7 @@ export type KeyframeAt = (offsetBytes: number) => Promise<Keyframe | undefined>;
  * `end`) or by leaving the loop.
  *
  * Without a recorder it is the file as it stands.
- * @throws `recording.too_many_viewers`, `recording.malformed`
+ * @throws `recording.too_many_viewers`, `recording.malformed`, `recording.encrypted`
  */
 export async function* liveRecording(
   path: string,
@@ -44,8 +45,8 @@ export async function* liveRecording(
   signal?: AbortSignal,
   keyframeAt?: KeyframeAt,
 ): AsyncGenerator<LiveRecordingEvent> {
-  const file = await open(path, 'r');
-  let progress: LiveLine = { sizeBytes: (await file.stat()).size, ended: recorder === undefined };
+  const cast = await (recorder?.open() ?? openCast(path));
+  let progress: LiveLine = { sizeBytes: cast.sizeBytes, ended: recorder === undefined };
   let wake = () => {};
   let stop: (() => void) | undefined;
   const onAbort = () => wake();
@@ -55,7 +56,7 @@ export async function* liveRecording(
       progress = line;
       wake();
     });
-    if (recorder !== undefined) progress = { ...progress, sizeBytes: recorder.sizeBytes };
+    if (recorder !== undefined) progress = { ...progress, sizeBytes: recorder.contentBytes };
     let splitter = new LineSplitter();
     const buffer = Buffer.allocUnsafe(READ_BYTES);
     let headerSeen = false;
@@ -80,10 +81,10 @@ export async function* liveRecording(
         continue;
       }
       const want = Math.min(buffer.length, progress.sizeBytes - position);
-      const { bytesRead } = await file.read(buffer, 0, want, position);
-      if (bytesRead === 0) throw malformed();
-      position += bytesRead;
-      for (const line of splitter.split(buffer.subarray(0, bytesRead))) {
+      const bytes = await cast.read(buffer.subarray(0, want), position);
+      if (bytes === 0) throw malformed();
+      position += bytes;
+      for (const line of splitter.split(buffer.subarray(0, bytes))) {
         yield parseLine(line, headerSeen);
         if (headerSeen) continue;
         // What is behind the header may be skipped: it is read when that is decided.
@@ -96,7 +97,7 @@ export async function* liveRecording(
   } finally {
     stop?.();
     signal?.removeEventListener('abort', onAbort);
-    await file.close();
+    await cast.close();
   }
 }
 

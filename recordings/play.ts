@@ -2,6 +2,7 @@ import type { Clock } from '../shared/clock.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { readCastForDisplay } from './cast-reader.ts';
 import { EVENT_CODE } from './format.ts';
+import type { CastSource } from './stored-cast.ts';
 
 /** How to play. */
 export interface PlayOptions {
@@ -20,14 +21,14 @@ export interface PlayOptions {
 const KEEP_ALIVE_MS = 2_147_483_647;
 
 /**
- * Plays the recording at `path` in a terminal, in its own time. Resolves at its end, or early when `signal` is
+ * Plays the recording at `source` in a terminal, in its own time. Resolves at its end, or early when `signal` is
  * aborted.
  *
  * Only recorded output is written: labels, titles and names, which others than the host's programs chose, never reach
  * the terminal, so that they can bring no control sequences.
  * @throws `recording.malformed`, `usage.speed`
  */
-export async function playRecording(path: string, options: PlayOptions): Promise<void> {
+export async function playRecording(source: CastSource, options: PlayOptions): Promise<void> {
   const { speed = 1, maxIdleMs = Number.POSITIVE_INFINITY, write, signal, clock } = options;
   if (!(speed > 0)) {
     throw new DrawbridgeError('usage.speed', 'The speed must be a number above 0.', {
@@ -40,7 +41,7 @@ export async function playRecording(path: string, options: PlayOptions): Promise
     const startMs = clock.monotonicMs();
     let dueMs = 0;
     let lastMs = 0;
-    for await (const item of readCastForDisplay(path)) {
+    for await (const item of readCastForDisplay(source)) {
       if (item.kind === 'header') continue;
       const gapMs = Math.max(0, item.time * 1000 - lastMs);
       lastMs = item.time * 1000;

@@ -4,10 +4,16 @@ import { promisify } from 'node:util';
 import type { Clock, Timer } from '../shared/clock.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { CastFile, syncFolder } from './cast-file.ts';
+import { aboutOf, headerLine, terminalSize } from './cast-header.ts';
 import { type FileDigest, GrowingDigest } from './digest.ts';
+import { AgeBody } from './encryption/age-body.ts';
+import { AgeCast } from './encryption/age-cast.ts';
+import type { AgeRecipient } from './encryption/age-recipient.ts';
 import { EventEncoder } from './event-encoder.ts';
-import { type CastHeader, EVENT_CODE, LINE_LIMIT_BYTES, NO_EXIT_STATUS } from './format.ts';
+import { type CastHeader, EVENT_CODE, NO_EXIT_STATUS } from './format.ts';
+import { type LiveLine, LiveViewers } from './live-viewers.ts';
 import { encodeTerminalOutput, StreamTrack } from './output-track.ts';
+import { encryptedCast, openStoredCast, type StoredCast } from './stored-cast.ts';
 import { SyncSchedule } from './sync-schedule.ts';
 import { incompleteTailLength } from './utf8.ts';
 
@@ -17,8 +23,8 @@ export const RECORDING_LIMIT_BYTES = 64 * 1024 ** 3;
 /** How long the beginning of a character is held back on a terminal, waiting for its rest. */
 export const HELD_TAIL_MS = 20;
 
-/** Live viewers of one recording. */
-export const LIVE_VIEWERS_LIMIT = 64;
+/** An encrypted recording that is not larger is written anew when it is closed. */
+const SMALL_LIMIT_BYTES = 64 * 1024;
 
 /** A marker's label is cut to so many UTF-16 code units. */
 const LABEL_LIMIT = 1024;
@@ -40,6 +46,8 @@ export interface RecorderOptions {
   readonly limitBytes?: number;
   /** Shared by all recordings of a process; one of its own when left out. */
   readonly sync?: SyncSchedule;
+  /** Who alone can read the file; unencrypted without it. */
+  readonly encryptTo?: readonly AgeRecipient[];
 }
 
 /** What became of a closed recording. */
@@ -51,19 +59,13 @@ export interface RecordingDigest extends FileDigest {
   readonly failure?: DrawbridgeError;
 }
 
-/** How far a recording has come: whole lines up to `sizeBytes` can be read from its file. */
-export interface LiveLine {
-  readonly sizeBytes: number;
-  /** True for the last one: the recording is closed or has failed. */
-  readonly ended: boolean;
-}
-
 /**
  * Records one channel of a session as an asciicast v2 file (see {@link CastHeader}, {@link EVENT_CODE}).
  *
  * The rule that it keeps: what {@link output} gives back has been written to the file before, so that nobody can have
  * seen what is not recorded, even when the process is killed at once. When writing fails, the file is cut back to the
- * events of completed calls, so that it holds exactly what was released.
+ * events of completed calls, so that it holds exactly what was released. All of that holds for an encrypted one, too:
+ * the asciicast is then the content of an age file (see {@link AgeBody}).
  */
 export class Recorder {
   readonly #file: CastFile;
@@ -74,9 +76,13 @@ export class Recorder {
   readonly #stdout = new StreamTrack(EVENT_CODE.output, EVENT_CODE.outputBytes, 'count');
   readonly #stderr = new StreamTrack(EVENT_CODE.output, EVENT_CODE.outputBytes, 'count');
   readonly #input = new StreamTrack(EVENT_CODE.input, EVENT_CODE.inputBytes, 'replacement');
-  readonly #digest = new GrowingDigest();
-  readonly #viewers = new Set<(line: LiveLine) => void>();
+  readonly #body: AgeBody | undefined;
+  readonly #viewers = new LiveViewers();
   readonly #stopSync: () => void;
+  #digest = new GrowingDigest();
+  #contentBytes = 0;
+  /** The beginning of the file is bound into the audit log: what is there must stay. */
+  #isBound = false;
   #held: { readonly bytes: Buffer; readonly timer: Timer } | undefined;
   #exitStatus: string = NO_EXIT_STATUS;
   #syncedBytes = 0;
@@ -85,8 +91,9 @@ export class Recorder {
   #failure: DrawbridgeError | undefined;
   #closed: Promise<RecordingDigest> | undefined;
 
-  private constructor(file: CastFile, options: RecorderOptions) {
+  private constructor(file: CastFile, body: AgeBody | undefined, options: RecorderOptions) {
     this.#file = file;
+    this.#body = body;
     this.#options = options;
     this.#limitBytes = options.limitBytes ?? RECORDING_LIMIT_BYTES;
     this.#startMs = options.clock.monotonicMs();
@@ -109,8 +116,11 @@ export class Recorder {
     let file: CastFile | undefined;
     try {
       const line = headerLine(header, options.pty);
+      const { encryptTo } = options;
+      const body = encryptTo === undefined ? undefined : new AgeBody(encryptTo, aboutOf(header));
       file = CastFile.create(filePath);
-      const recorder = new Recorder(file, options);
+      if (body !== undefined) file.write(body.beginning);
+      const recorder = new Recorder(file, body, options);
       recorder.#record((encoder) => encoder.line(line));
       return recorder;
     } catch (error) {
@@ -123,14 +133,41 @@ export class Recorder {
     return this.#file.path;
   }
 
+  get isEncrypted(): boolean {
+    return this.#body !== undefined;
+  }
+
   /** Size of the file in whole lines. */
   get sizeBytes(): number {
     return this.#file.committedBytes;
   }
 
+  /** Size of the asciicast in whole lines: that of the file unless it is encrypted. */
+  get contentBytes(): number {
+    return this.#contentBytes;
+  }
+
+  /** Opens what is recorded, for those who watch it grow. @throws `recording.encrypted` when it has ended */
+  async open(): Promise<StoredCast> {
+    const body = this.#body;
+    if (body === undefined) return openStoredCast(this.path);
+    if (this.#closed !== undefined) throw encryptedCast();
+    // A copy: the recording may end, and forget its own, while the file is being opened.
+    const fileKey = Buffer.from(body.fileKey);
+    return AgeCast.open(this.path, () => fileKey);
+  }
+
   /** Digest of the beginning of the file that was on the disk about a second ago. */
   get partialDigest(): FileDigest {
     return this.#digest.current();
+  }
+
+  /** {@link partialDigest} for the audit log: from now on that beginning stays as it is. Nothing once it is closed. */
+  bindBeginning(): FileDigest | undefined {
+    if (this.#closed !== undefined) return undefined;
+    const digest = this.partialDigest;
+    this.#isBound ||= digest.sizeBytes > 0;
+    return digest;
   }
 
   /**
@@ -216,14 +253,9 @@ export class Recorder {
    * @throws `recording.too_many_viewers`
    */
   subscribe(viewer: (line: LiveLine) => void): () => void {
-    if (this.#viewers.size >= LIVE_VIEWERS_LIMIT) {
-      throw new DrawbridgeError('recording.too_many_viewers', 'Too many people watch this session already.', {
-        hint: `At most ${LIVE_VIEWERS_LIMIT} can; close a window that shows it, or replay it when it has ended.`,
-      });
-    }
-    if (this.#ended) viewer({ sizeBytes: this.sizeBytes, ended: true });
-    else this.#viewers.add(viewer);
-    return () => this.#viewers.delete(viewer);
+    if (!this.#ended) return this.#viewers.add(viewer);
+    viewer({ sizeBytes: this.#contentBytes, ended: true });
+    return () => undefined;
   }
 
   get #ended(): boolean {
@@ -242,15 +274,20 @@ export class Recorder {
     } catch (error) {
       throw this.#fail(error);
     }
+    this.#commit();
+  }
+
+  #commit(): void {
     this.#file.commit();
-    for (const viewer of this.#viewers) viewer({ sizeBytes: this.sizeBytes, ended: false });
+    this.#contentBytes = this.#body?.contentBytes ?? this.sizeBytes;
+    this.#viewers.tellGrown(this.#contentBytes);
   }
 
   #write(bytes: Buffer): void {
     if (this.#file.writtenBytes + bytes.length > this.#limitBytes) {
       throw new DrawbridgeError('recording.too_large', `A recording may have ${this.#limitBytes} bytes.`);
     }
-    this.#file.write(bytes);
+    this.#file.write(this.#body?.seal(bytes) ?? bytes);
   }
 
   #time(): string {
@@ -310,14 +347,16 @@ export class Recorder {
     try {
       if (this.#failure === undefined) {
         this.#releaseHeld();
-        this.#append((encoder, time) => encoder.text(time, EVENT_CODE.exit, Buffer.from(this.#exitStatus)));
+        if (this.#body === undefined) this.#writeExit();
+        else await this.#endEncrypted(this.#body);
       }
     } catch (error) {
       // `#append` has kept its own failure, which the digest tells.
       if (this.#failure === undefined) throw error;
     }
+    this.#body?.forget();
     const durationMs = this.#options.clock.monotonicMs() - this.#startMs;
-    this.#tellEnded();
+    this.#viewers.tellEnded(this.#contentBytes);
     await this.#syncing;
     try {
       if (this.#failure === undefined) await this.#sync();
@@ -330,6 +369,38 @@ export class Recorder {
     const failure = this.#failure;
     const digest = { ...this.#digest.current(), durationMs };
     return failure === undefined ? { ...digest, complete: true } : { ...digest, complete: false, failure };
+  }
+
+  #writeExit(): void {
+    this.#append((encoder, time) => encoder.text(time, EVENT_CODE.exit, Buffer.from(this.#exitStatus)));
+  }
+
+  /** Makes a whole age file of it: a small one anew, so that it stays small, unless somebody relies on what is there. */
+  async #endEncrypted(body: AgeBody): Promise<void> {
+    const line = `[${this.#time()}, "${EVENT_CODE.exit}", ${JSON.stringify(this.#exitStatus)}]`;
+    if (!this.#isBound && this.#viewers.count === 0 && (await this.#replaceSmall(body, line))) return;
+    try {
+      this.#file.write(body.sealEnd(line));
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#commit();
+  }
+
+  /** False when it is not small, or there was no room for a second file: then nothing has changed. */
+  async #replaceSmall(body: AgeBody, line: string): Promise<boolean> {
+    await this.#syncing;
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      const written = this.#file.read(body.beginning.length, SMALL_LIMIT_BYTES);
+      const whole = body.small(written, line);
+      if (whole === undefined) return false;
+      await this.#file.replace(whole);
+    } catch {
+      return false;
+    }
+    this.#digest = new GrowingDigest();
+    return true;
   }
 
   #assertOpen(): void {
@@ -350,32 +421,9 @@ export class Recorder {
     } catch {
       // The file then ends in lines that nobody was shown, or in half a line, which readers and recovery cut off.
     }
-    this.#tellEnded();
+    this.#viewers.tellEnded(this.#contentBytes);
     return failure;
   }
-
-  #tellEnded(): void {
-    for (const viewer of this.#viewers) viewer({ sizeBytes: this.sizeBytes, ended: true });
-    this.#viewers.clear();
-  }
-}
-
-function headerLine(header: CastHeader, pty: boolean): string {
-  const { width, height, drawbridge, ...rest } = header;
-  const line = JSON.stringify({
-    version: 2,
-    width: terminalSize(width, 80),
-    height: terminalSize(height, 24),
-    ...rest,
-    drawbridge: { ...drawbridge, pty },
-  });
-  if (Buffer.byteLength(line) < LINE_LIMIT_BYTES) return line;
-  throw new DrawbridgeError('recording.header_too_large', `A header may have ${LINE_LIMIT_BYTES} bytes.`);
-}
-
-/** Clients without a terminal of known size say 0; players need something to draw on. */
-function terminalSize(cells: number, fallback: number): number {
-  return Number.isInteger(cells) && cells >= 1 && cells <= 0xffff ? cells : fallback;
 }
 
 function failed(sentence: string, filePath: string, cause: unknown): DrawbridgeError {

@@ -1,8 +1,10 @@
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { DrawbridgeError, messageOf } from '../shared/errors.ts';
-import { syncFolder } from './cast-file.ts';
+import { syncFolder, UNFINISHED_SUFFIX } from './cast-file.ts';
 import { type FileDigest, GrowingDigest } from './digest.ts';
+import { readAgeHeader } from './encryption/age-cast.ts';
+import { aboutInHeader } from './encryption/age-header.ts';
 import {
   CAST_SUFFIX,
   EVENT_CODE,
@@ -11,6 +13,7 @@ import {
   parseEventLine,
   parseHeaderLine,
 } from './format.ts';
+import { isEncryptedCast } from './stored-cast.ts';
 
 /** Recordings worked on at once: enough to keep the disk busy, and little memory. */
 const FILES_AT_ONCE = 16;
@@ -34,6 +37,8 @@ export type RecoveredRecording =
       readonly cutBytes: number;
       /** True when the file was changed now. */
       readonly changed: boolean;
+      /** What may be missing at its end. */
+      readonly gapMs?: number;
     })
   | { readonly state: 'unreadable'; readonly path: string; readonly problem: string };
 
@@ -44,6 +49,11 @@ export interface RecoverOptions {
    * a recording that failed has no end event, and its digest is in the audit log already.
    */
   readonly only?: (path: string) => boolean;
+  /**
+   * The machine itself stopped, so that what was written within so long before may be missing; said by a marker of its
+   * own. Without it the process alone was killed, and nothing is missing.
+   */
+  readonly gapMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -64,7 +74,7 @@ export async function recoverRecordings(
   const worker = async () => {
     for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
       options.signal?.throwIfAborted();
-      const recording = await recoverRecording(file, options.signal);
+      const recording = await recoverRecording(file, options);
       found.push(recording);
       folders.add(path.dirname(file));
     }
@@ -75,38 +85,79 @@ export async function recoverRecordings(
 }
 
 /** Like {@link recoverRecordings} for one file. */
-export async function recoverRecording(file: string, signal?: AbortSignal): Promise<RecoveredRecording> {
+export async function recoverRecording(
+  file: string,
+  options: Omit<RecoverOptions, 'only'> = {},
+): Promise<RecoveredRecording> {
   try {
     const handle = await open(file, 'r+');
     try {
-      return { path: file, ...(await closeFile(handle, signal)) };
+      const close = isEncryptedCast(file)
+        ? closeEncrypted(file, handle, options)
+        : closeFile(handle, options);
+      return { path: file, ...(await close) };
     } finally {
       await handle.close();
     }
   } catch (error) {
-    if (signal?.aborted === true) throw error;
+    if (options.signal?.aborted === true) throw error;
     return { state: 'unreadable', path: file, problem: messageOf(error) };
   }
 }
 
-async function closeFile(file: FileHandle, signal: AbortSignal | undefined) {
+async function closeFile(file: FileHandle, { signal, gapMs }: RecoverOptions) {
   const sizeBytes = (await file.stat()).size;
   const last = await lastGoodLine(file, sizeBytes);
   const cutBytes = sizeBytes - last.endBytes;
   if (cutBytes > 0) await file.truncate(last.endBytes);
   let endBytes = last.endBytes;
   if (last.state === 'interrupted' && !last.marked) {
-    const marker = Buffer.from(`[${last.time.toFixed(6)}, "${EVENT_CODE.marker}", "${INTERRUPTED_LABEL}"]\n`);
+    const labels = gapMs === undefined ? [INTERRUPTED_LABEL] : [gapLabel(gapMs), INTERRUPTED_LABEL];
+    const lines = labels.map((label) => `[${last.time.toFixed(6)}, "${EVENT_CODE.marker}", "${label}"]\n`);
+    const marker = Buffer.from(lines.join(''));
     for (let offset = 0; offset < marker.length; ) {
       offset += (await file.write(marker, offset, marker.length - offset, endBytes + offset)).bytesWritten;
     }
     endBytes += marker.length;
   }
   const changed = endBytes !== sizeBytes || cutBytes > 0;
-  if (changed) await file.datasync();
+  const digest = await durableDigest(file, endBytes, signal);
+  const isGap = last.state === 'interrupted' && gapMs !== undefined;
+  const gap = isGap ? { gapMs } : {};
+  return { ...digest, ...gap, state: last.state, durationMs: last.time * 1000, cutBytes, changed };
+}
+
+/**
+ * An encrypted recording stays as it is: without the key nothing can be added, and every beginning of it can be read.
+ * That it was interrupted, and that something may be missing, stands in the audit log alone.
+ */
+async function closeEncrypted(path: string, file: FileHandle, { signal, gapMs }: RecoverOptions) {
+  const about = aboutInHeader(await readAgeHeader(path));
+  // What was to take its place when the process was killed: the recording itself is whole without it.
+  await rm(`${path}${UNFINISHED_SUFFIX}`, { force: true });
+  const { size, mtimeMs } = await file.stat();
+  const digest = await durableDigest(file, size, signal);
+  const durationMs = Math.max(0, mtimeMs - (startedMsOf(about) ?? mtimeMs));
+  const gap = gapMs === undefined ? {} : { gapMs };
+  return { ...digest, ...gap, state: 'interrupted' as const, durationMs, cutBytes: 0, changed: false };
+}
+
+/** The digest goes into the log: a power cut afterwards must not take what it is of. */
+async function durableDigest(file: FileHandle, endBytes: number, signal: AbortSignal | undefined) {
+  await file.datasync();
   const digest = new GrowingDigest();
   await digest.advance(file.fd, endBytes, signal);
-  return { ...digest.current(), state: last.state, durationMs: last.time * 1000, cutBytes, changed };
+  return digest.current();
+}
+
+function startedMsOf(about: unknown): number | undefined {
+  if (typeof about !== 'object' || about === null || !('timestamp' in about)) return undefined;
+  return typeof about.timestamp === 'number' ? about.timestamp * 1000 : undefined;
+}
+
+/** Label of the marker that says that the machine stopped before the last moment was on the disk. */
+function gapLabel(gapMs: number): string {
+  return `gap: the machine stopped, up to ${gapMs / 1000} s may be missing`;
 }
 
 interface LastLine {
@@ -170,6 +221,7 @@ async function text(file: FileHandle, startBytes: number, endBytes: number): Pro
 async function castFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith(CAST_SUFFIX))
+    .filter(({ name }) => name.endsWith(CAST_SUFFIX) || isEncryptedCast(name))
+    .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name));
 }

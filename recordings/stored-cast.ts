@@ -1,6 +1,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DrawbridgeError, systemCodeOf } from '../shared/errors.ts';
+import { ENCRYPTED_CAST_SUFFIX } from './format.ts';
 import { MEMBER_HEADER_BYTES, type Member, readMemberHeader, unpackMember } from './gzip-members.ts';
 
 /** What a finished recording's name gets behind `.cast` when it is compressed. */
@@ -14,7 +15,7 @@ const NEWLINE = 0x0a;
  * the digests in the audit log belong.
  */
 export interface StoredCast {
-  readonly form: 'plain' | 'gzip';
+  readonly form: 'plain' | 'gzip' | 'age';
   /** Of the asciicast file, as it is now. */
   readonly sizeBytes: number;
   /** Fills `buffer` from `position` on, as far as there is something; resolves with the number of bytes, 0 at the end. */
@@ -22,9 +23,31 @@ export interface StoredCast {
   close(): Promise<void>;
 }
 
+/** Where an asciicast is read from: the path of its file, or, for an encrypted one, how to open it with a key. */
+export type CastSource = string | (() => Promise<StoredCast>);
+
+/** @throws `recording.encrypted` when it is a file that only a key opens; as {@link openStoredCast} */
+export function openCast(source: CastSource): Promise<StoredCast> {
+  if (typeof source !== 'string') return source();
+  return isEncryptedCast(source) ? Promise.reject(encryptedCast()) : openStoredCast(source);
+}
+
+/** Whether the recording at this path is encrypted. */
+export function isEncryptedCast(path: string): boolean {
+  return path.endsWith(ENCRYPTED_CAST_SUFFIX);
+}
+
+/** What is said to those who want to see an encrypted recording and have given no key. */
+export function encryptedCast(): DrawbridgeError {
+  return new DrawbridgeError('recording.encrypted', 'This recording is encrypted.', {
+    hint: 'Give the file with your private key: --identity FILE. The bastion does not have it.',
+  });
+}
+
 /**
  * Opens the recording whose asciicast file is, or was before it was compressed, at `path`. While both are there the
- * asciicast file counts: the other is not finished then.
+ * asciicast file counts: the other is not finished then. Of an encrypted one it gives the bytes of the age file, which
+ * are what the digests in the audit log belong to.
  * @throws `ENOENT` and other system errors; `recording.malformed` when a compressed one is damaged.
  */
 export async function openStoredCast(path: string): Promise<StoredCast> {
@@ -62,13 +85,13 @@ export async function storedBytes(path: string): Promise<number | undefined> {
   return undefined;
 }
 
-/** The bytes of the asciicast file from `startBytes` up to `endBytes`, in pieces. */
+/** The bytes of the asciicast file, or those of an age file that is given by its path, in pieces. */
 export async function* castBytes(
-  path: string,
+  source: CastSource,
   range: { readonly startBytes?: number; readonly endBytes: number },
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const cast = await openStoredCast(path);
+  const cast = await (typeof source === 'string' ? openStoredCast(source) : source());
   try {
     for (let position = range.startBytes ?? 0; position < range.endBytes; ) {
       signal?.throwIfAborted();
@@ -89,11 +112,13 @@ export function castStream(path: string, endBytes: number): Readable {
 }
 
 /**
- * Size in bytes of the recording up to and including its last newline: what may be served of one that was cut off.
+ * Size in bytes of the recording up to and including its last newline: what may be served of one that was cut off. Of
+ * an age file that is given by its path, all of it, since every beginning of one can be opened.
  */
-export async function wholeLinesSize(path: string): Promise<number> {
-  const cast = await openStoredCast(path);
+export async function wholeLinesSize(source: CastSource): Promise<number> {
+  const cast = await (typeof source === 'string' ? openStoredCast(source) : source());
   try {
+    if (typeof source === 'string' && isEncryptedCast(source)) return cast.sizeBytes;
     const buffer = Buffer.allocUnsafe(READ_BYTES);
     for (let end = cast.sizeBytes; end > 0; ) {
       const start = Math.max(0, end - READ_BYTES);

@@ -1,3 +1,4 @@
+import { ENCRYPTED_CAST_SUFFIX } from '../../recordings/format.ts';
 import type { Database } from '../../shared/store/database.ts';
 
 /** A recording that is finished, with whose it is. */
@@ -51,6 +52,8 @@ const FINISHED = `
   LEFT JOIN legal_holds ON legal_holds.session = recordings.session
   WHERE recordings.state <> 'recording' AND deleted_at IS NULL`;
 
+const NOT_ENCRYPTED = `path NOT LIKE '%${ENCRYPTED_CAST_SUFFIX}'`;
+
 /** Recordings in `bastion.db` as those see them that work on finished ones: index, compression, retention. */
 export class RecordingCatalogue {
   readonly #database: Database;
@@ -59,11 +62,11 @@ export class RecordingCatalogue {
     this.#database = database;
   }
 
-  /** `session/channel` of all recordings that are finished and not deleted, newest first. */
-  async finishedNames(): Promise<string[]> {
+  /** `session/channel` of all recordings that are finished, not deleted and not encrypted, newest first. */
+  async readableNames(): Promise<string[]> {
     const rows = await this.#database.all<{ name: string }>(
       `SELECT session || '/' || channel AS name FROM recordings
-       WHERE state <> 'recording' AND deleted_at IS NULL ORDER BY started_at DESC`,
+       WHERE state <> 'recording' AND deleted_at IS NULL AND ${NOT_ENCRYPTED} ORDER BY started_at DESC`,
     );
     return rows.map(({ name }) => name);
   }
@@ -95,11 +98,11 @@ export class RecordingCatalogue {
     return rows.map(finishedOf);
   }
 
-  /** Plain ones of at least `fromBytes` with a known digest that started before this ISO time, oldest first. */
+  /** Plain ones (encrypted ones can't be made smaller) of at least `fromBytes` with a known digest that started before this ISO time, oldest first. */
   async compressible(startedBefore: string, fromBytes: number, limit: number): Promise<FinishedRecording[]> {
     const rows = await this.#database.all<FinishedRow>(
       `${FINISHED} AND stored_bytes IS NULL AND sha256 IS NOT NULL AND size_bytes >= ?
-       AND recordings.started_at <= ? ORDER BY recordings.started_at LIMIT ?`,
+       AND ${NOT_ENCRYPTED} AND recordings.started_at <= ? ORDER BY recordings.started_at LIMIT ?`,
       [fromBytes, startedBefore, limit],
     );
     return rows.map(finishedOf);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseAgeRecipient, RECIPIENTS_LIMIT } from '../../recordings/encryption/age-recipient.ts';
 import { byteSize, durationBetween, filePath } from '../../shared/config/fields.ts';
 
 const DAY_MS = 86_400_000;
@@ -22,6 +23,25 @@ export const recordingsSection = z
       .describe(
         'The oldest recordings are deleted while all together take more room; without it none is for room.',
       ),
+    encryptTo: z
+      .array(
+        z.string().refine(isRecipient, 'must be an X25519 public key of age, age1…; never a private key'),
+      )
+      .min(1)
+      .max(RECIPIENTS_LIMIT)
+      .exactOptional()
+      .describe(
+        'Public keys of age (`age1…`) of those who alone can read recordings; without it they are not encrypted.',
+      ),
   })
   .prefault({})
   .describe('Recordings of sessions: where they lie, in which form, and how long.');
+
+function isRecipient(text: string): boolean {
+  try {
+    parseAgeRecipient(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

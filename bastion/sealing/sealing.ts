@@ -89,8 +89,10 @@ export class Sealing {
     for (const { identity, openChannels } of [...this.#parts.liveSessions()]) {
       for (const { number, recording } of [...openChannels]) {
         if (recording === undefined || this.#stopped) continue;
-        const path = recordingName(identity, number);
-        const { sha256, sizeBytes } = recording.partialDigest;
+        const path = recordingName(identity, number, recording.isEncrypted);
+        const bound = recording.bindBeginning();
+        if (bound === undefined) continue;
+        const { sha256, sizeBytes } = bound;
         entered.set(path, sizeBytes);
         if (sizeBytes === (before.get(path) ?? 0)) continue;
         const { id, operator, host, login } = identity;

@@ -100,7 +100,7 @@ export async function openRecordingLibrary(parts: OpenLibraryParts): Promise<Rec
 function growingRecordings(registry: SessionRegistry): readonly GrowingRecording[] {
   return [...registry.live].flatMap((session) =>
     [...session.openChannels].flatMap(({ number, recording }) => {
-      if (recording === undefined) return [];
+      if (recording === undefined || recording.isEncrypted) return [];
       const { id, operator, host, login, startedAt } = session.identity;
       const { path, sizeBytes } = recording;
       return [{ session: id, channel: number, operator, host, login, startedAt, path, sizeBytes }];

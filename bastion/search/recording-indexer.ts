@@ -1,5 +1,5 @@
 import type { RecordingWorker } from '../../recordings/indexing/recording-worker.ts';
-import { storedBytes, wholeLinesSize } from '../../recordings/stored-cast.ts';
+import { isEncryptedCast, storedBytes, wholeLinesSize } from '../../recordings/stored-cast.ts';
 import type { AuditSource } from '../../shared/audit/event.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import { isDrawbridgeError, messageOf } from '../../shared/errors.ts';
@@ -60,8 +60,10 @@ export class RecordingIndexer {
   constructor(parts: RecordingIndexerParts) {
     this.#parts = parts;
     this.#stopListening = parts.events.subscribe((event) => {
-      const { type, session, channel } = event;
+      const { type, session, channel, path } = event;
       if (type !== 'recording.closed' || session === undefined || typeof channel !== 'number') return;
+      // Words of an encrypted one would stand in the index for everybody to read.
+      if (typeof path === 'string' && isEncryptedCast(path)) return;
       this.#later(SETTLE_MS, () => this.#enqueue(`${session}/${channel}`));
     });
     this.#timers.add(parts.clock.every(LIVE_PERIOD_MS, () => void this.#readGrowing()));
@@ -75,7 +77,7 @@ export class RecordingIndexer {
   /** Queues what the index does not have yet. @throws `store.*` */
   async catchUp(): Promise<void> {
     const settled = await this.#parts.store.settled();
-    for (const name of await this.#parts.catalogue.finishedNames()) {
+    for (const name of await this.#parts.catalogue.readableNames()) {
       if (!settled.has(name)) this.#enqueue(name);
     }
   }

@@ -1,3 +1,4 @@
+import { encryptedCast } from '../../recordings/stored-cast.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -70,7 +71,7 @@ export class RecordingLibrary {
     return searchRecording(this.#parts.store, { session: id, channel }, text);
   }
 
-  /** @throws `recording.not_found`, `recording.not_indexed` */
+  /** @throws `recording.not_found`, `recording.not_indexed`, `recording.encrypted` */
   async replayIndex(actor: Actor, id: string, channel: number): Promise<ReplayIndex> {
     const { session, recording } = await this.#find(id, channel);
     const index = await replayIndex(this.#parts.store, id, channel);
@@ -117,6 +118,7 @@ export class RecordingLibrary {
       );
     }
     assertNotDeleted(recording);
+    if (recording.encrypted === true) throw encryptedCast();
     return { session, recording };
   }
 }

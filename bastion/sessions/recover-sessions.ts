@@ -19,6 +19,8 @@ export interface RecoverSessionsOptions {
   readonly events: Pick<AuditSource, 'query'>;
   readonly clock: Clock;
   readonly recordingsDirectory: string;
+  /** The machine stopped as well: so much may be missing at the end of recordings. */
+  readonly gapMs?: number;
 }
 
 /** A session that was left live, with what the log has of it. */
@@ -48,6 +50,7 @@ export async function recoverSessions(options: RecoverSessionsOptions): Promise<
     sessions: left.slice(0, LISTED_MAX).map(({ session }) => session.id),
     sessionCount: left.length,
     recordingCount,
+    ...(options.gapMs === undefined ? {} : { gapMs: options.gapMs }),
   });
   for (const { session, trail } of left) await interrupt(options, session, trail);
 }
@@ -68,7 +71,7 @@ async function closeRecordings(
   options: RecoverSessionsOptions,
   left: readonly LeftSession[],
 ): Promise<number> {
-  const { store, audit, recordingsDirectory } = options;
+  const { store, audit, recordingsDirectory, gapMs } = options;
   const byFolderAndId = new Map(
     left.map((item) => [`${recordingFolder(item.session.startedAt)}/${item.session.id}`, item]),
   );
@@ -79,6 +82,7 @@ async function closeRecordings(
     return item === undefined || channel === undefined ? undefined : { ...item, channel, name };
   };
   const recovered = await recoverRecordings(recordingsDirectory, {
+    ...(gapMs === undefined ? {} : { gapMs }),
     only: (path) => {
       const owner = ownerOf(path);
       return owner !== undefined && !owner.trail.closedRecordings.has(owner.channel);
@@ -116,6 +120,7 @@ async function enterRecording(
           durationMs: Math.round(found.durationMs),
           complete: found.state === 'closed',
           cutBytes: found.cutBytes,
+          ...(found.gapMs === undefined ? {} : { gapMs: found.gapMs }),
         };
   await audit.append({ type: 'recording.closed', ...subjectOf(session), channel, path, ...fields });
 }

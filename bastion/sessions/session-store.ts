@@ -1,3 +1,4 @@
+import { isEncryptedCast } from '../../recordings/stored-cast.ts';
 import type { Database, SqlValue } from '../../shared/store/database.ts';
 import type {
   RecordingSummary,
@@ -233,6 +234,7 @@ function recordingOf(row: RecordingRow): RecordingSummary {
     sizeBytes: row.size_bytes,
     ...(row.sha256 === null ? {} : { sha256: row.sha256 }),
     path: row.path,
+    ...(isEncryptedCast(row.path) ? { encrypted: true } : {}),
     state: row.state,
     ...(row.deleted_at === null ? {} : { deletedAt: row.deleted_at }),
   };

@@ -55,9 +55,10 @@ trust: proxy
 #     maxLoginAge: 8h
 #     keys: { maxAge: 24h }   # or { file: provider-keys.json } without a connection to the provider
 
-# Where recordings go, if not to data/recordings.
+# Where recordings go, if not to data/recordings, and whose private keys alone open them (drawbridge recordings keygen).
 # recordings:
 #   directory: /var/lib/drawbridge-recordings
+#   encryptTo: [age1…]
 
 # Hosts without an agent, whose sshd this bastion can reach. Let the key in data/ssh_client_ed25519_key.pub in there.
 # hosts:

@@ -85,6 +85,7 @@ export class ChannelEvidence {
       ...(plan.command === undefined ? {} : { command: plan.command }),
       startedAt: isoTime(context.services.clock),
       path: this.#recorder.path,
+      ...(this.#recorder.isEncrypted ? { encrypted: true } : {}),
     };
     context.session.recordingChanged({
       ...recording,
@@ -172,7 +173,8 @@ export class ChannelEvidence {
   }
 
   get #recordingName(): string {
-    return recordingName(this.#options.context.session.identity, this.#options.number);
+    const { context, number } = this.#options;
+    return recordingName(context.session.identity, number, context.services.encryptTo !== undefined);
   }
 
   /** Begins the recording of a transfer's error output. Recovery finds the file, should its listing be lost. */
@@ -222,6 +224,7 @@ export class ChannelEvidence {
         clock: services.clock,
         pty: pty !== undefined,
         sync: services.recordingSync,
+        ...(services.encryptTo === undefined ? {} : { encryptTo: services.encryptTo }),
         onHeldRelease: onRelease,
         onFailure: (error) => context.endForEvidence(error),
       },
@@ -254,6 +257,7 @@ export class ChannelEvidence {
       ...(plan.command === undefined ? {} : { command: plan.command }),
       startedAt: context.session.identity.startedAt,
       path: recorder.path,
+      ...(recorder.isEncrypted ? { encrypted: true } : {}),
       ...end,
     });
     return digest;

@@ -1,3 +1,4 @@
+import type { AgeRecipient } from '../../recordings/encryption/age-recipient.ts';
 import type { SyncSchedule } from '../../recordings/sync-schedule.ts';
 import type { AuditEventInput, AuditEventType, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
@@ -27,6 +28,8 @@ export interface SessionServices {
   /** Absolute path. */
   readonly recordingsDirectory: string;
   readonly recordingSync: SyncSchedule;
+  /** Who alone can read recordings once they are written; without it they are not encrypted. */
+  readonly encryptTo?: readonly AgeRecipient[];
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rawOutput } from '../../recordings/cast-reader.ts';
+import { AgeCast } from '../../recordings/encryption/age-cast.ts';
+import { fileKeyFrom, generateAgeKeyPair } from '../../recordings/encryption/age-identity.ts';
 import { recoverRecordings } from '../../recordings/recover.ts';
+import type { CastSource } from '../../recordings/stored-cast.ts';
 import { createTemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
 import { buildChildScript } from '../support/typescript-child.ts';
 
@@ -29,13 +32,41 @@ function releasedBytes(told: Buffer): Buffer {
   return Buffer.concat(chunks);
 }
 
-async function recorded(path: string): Promise<Buffer> {
+async function recorded(source: CastSource): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const part of rawOutput(path)) parts.push(part);
+  for await (const part of rawOutput(source)) parts.push(part);
   return Buffer.concat(parts);
 }
 
+async function floodUntilKilled(args: readonly string[], killAfterBytes: number): Promise<Buffer> {
+  const child = spawn(process.execPath, [floodScript, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const told: Buffer[] = [];
+  let toldBytes = 0;
+  child.stdout.on('data', (bytes: Buffer) => {
+    told.push(bytes);
+    toldBytes += bytes.length;
+    if (toldBytes >= killAfterBytes) child.kill('SIGKILL');
+  });
+  await once(child, 'close');
+  expect(child.signalCode).toBe('SIGKILL');
+  return releasedBytes(Buffer.concat(told));
+}
+
 describe('A recording whose process is killed', () => {
+  it.each([100_000, 900_000])(
+    'holds all that was released when it is encrypted (%i bytes)',
+    async (bytes) => {
+      const folder = temporaryDirectory();
+      const path = join(folder, 'a.cast.age');
+      const { identity, recipient } = await generateAgeKeyPair();
+      const released = await floodUntilKilled([path, 'pty', recipient], bytes);
+      expect(await recoverRecordings(folder)).toMatchObject([{ state: 'interrupted', changed: false }]);
+      const held = await recorded(() => AgeCast.open(path, fileKeyFrom([identity])));
+      expect(held.subarray(0, released.length).equals(released)).toBe(true);
+      expect(held.length - released.length).toBeLessThan(200_000);
+    },
+  );
+
   it.each([
     ['pty', 100_000],
     ['pty', 400_000],
@@ -46,20 +77,7 @@ describe('A recording whose process is killed', () => {
   ])('holds all that was released (%s, killed after %i bytes)', async (mode, killAfterBytes) => {
     const folder = temporaryDirectory();
     const path = join(folder, 'a.cast');
-    const child = spawn(process.execPath, [floodScript, path, mode], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const told: Buffer[] = [];
-    let toldBytes = 0;
-    child.stdout.on('data', (bytes: Buffer) => {
-      told.push(bytes);
-      toldBytes += bytes.length;
-      if (toldBytes >= killAfterBytes) child.kill('SIGKILL');
-    });
-    await once(child, 'close');
-    expect(child.signalCode).toBe('SIGKILL');
-
-    const released = releasedBytes(Buffer.concat(told));
+    const released = await floodUntilKilled([path, mode], killAfterBytes);
     expect(released.length).toBeGreaterThan(killAfterBytes / 2);
     const [recovered] = await recoverRecordings(folder);
     expect(recovered).toMatchObject({ state: 'interrupted', changed: true });

@@ -30,6 +30,27 @@ async function itemsOf(path: string) {
 }
 
 describe('recoverRecordings', () => {
+  it('says in the recording what may be missing when the machine stopped, once, and not when it was closed', async () => {
+    const folder = temporaryDirectory();
+    const path = join(folder, 'a.cast');
+    await record(path);
+    const [closed] = await recoverRecordings(folder, { gapMs: 1000 });
+    expect(closed).toMatchObject({ state: 'closed', changed: false });
+    expect(closed).not.toHaveProperty('gapMs');
+    const whole = readFileSync(path);
+    truncateSync(path, whole.lastIndexOf('\n', whole.length - 2) + 1);
+    expect(await recoverRecordings(folder, { gapMs: 1000 })).toMatchObject([
+      { state: 'interrupted', gapMs: 1000 },
+    ]);
+    const once = readFileSync(path, 'utf8');
+    await recoverRecordings(folder, { gapMs: 1000 });
+    expect(readFileSync(path, 'utf8')).toBe(once);
+    expect(once.trimEnd().split('\n').slice(-2)).toEqual([
+      expect.stringContaining('"m", "gap: the machine stopped, up to 1 s may be missing"'),
+      expect.stringContaining('"m", "interrupted"'),
+    ]);
+  });
+
   it('leaves a recording that was closed as it is', async () => {
     const folder = temporaryDirectory();
     const path = join(folder, 'a.cast');

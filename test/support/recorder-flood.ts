@@ -2,13 +2,14 @@
 // its length (32 bits, big-endian) and its bytes. It runs until it is killed, or until the recording fails: then it
 // says so on standard error and ends with code 3.
 import { writeSync } from 'node:fs';
+import { parseAgeRecipient } from '../../recordings/encryption/age-recipient.ts';
 import { Recorder } from '../../recordings/recorder.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { isDrawbridgeError } from '../../shared/errors.ts';
 import { castHeader } from './cast-header.ts';
 
 const STDOUT = 1;
-const [path = '', mode = 'pty'] = process.argv.slice(2);
+const [path = '', mode = 'pty', recipient] = process.argv.slice(2);
 
 function writeAll(bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) {
@@ -38,6 +39,7 @@ const recorder = Recorder.create(path, castHeader(), {
   pty: mode === 'pty',
   onHeldRelease: release,
   onFailure: end,
+  ...(recipient === undefined ? {} : { encryptTo: [parseAgeRecipient(recipient)] }),
 });
 
 function end(error: unknown): void {

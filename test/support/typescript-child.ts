@@ -9,6 +9,8 @@ export async function buildChildScript(entry: string, folder: string): Promise<s
   await build({
     configFile: false,
     logLevel: 'error',
+    // The script lies where no packages are: what it needs of them goes into it.
+    ssr: { noExternal: ['@scure/base'] },
     build: {
       ssr: entry,
       outDir: folder,

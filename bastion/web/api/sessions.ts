@@ -11,6 +11,7 @@ export const recordingSchema = z.object({
   durationMs: z.number().optional(),
   sizeBytes: z.number(),
   sha256: z.string().optional(),
+  encrypted: z.boolean().optional().describe('Its file is an age file, which only the private key opens'),
   state: z.enum(['recording', 'closed', 'interrupted']),
   deletedAt: isoTime.optional().describe('When its file was deleted; the audit log says by whom and why'),
 });

@@ -1,4 +1,5 @@
-import { castStream } from '../../../recordings/stored-cast.ts';
+import { CAST_SUFFIX, ENCRYPTED_CAST_SUFFIX } from '../../../recordings/format.ts';
+import { castStream, isEncryptedCast } from '../../../recordings/stored-cast.ts';
 import { DrawbridgeError } from '../../../shared/errors.ts';
 import type { LiveRecordingEvent } from '../../service.ts';
 import {
@@ -98,6 +99,8 @@ export function sessionRoutes(app: WebApp, context: RouteContext): void {
       onRequest: guard.require('viewer'),
       schema: {
         summary: 'The recording of a channel as an asciicast v2 file, up to its last whole line; audited',
+        description:
+          'Of an encrypted one it is the age file (`application/x-age`) with the asciicast in it: the bastion can not read it.',
         tags: ['sessions'],
         params: sessionIdSchema,
         querystring: channelQuerySchema,
@@ -108,10 +111,12 @@ export function sessionRoutes(app: WebApp, context: RouteContext): void {
       const { channel } = request.query;
       const { path, sizeBytes } = await service.openRecording(guard.callerOf(request).actor, id, channel);
       const body = castStream(path, sizeBytes);
+      const isEncrypted = isEncryptedCast(path);
+      const suffix = isEncrypted ? ENCRYPTED_CAST_SUFFIX : CAST_SUFFIX;
       return reply
-        .header('content-type', 'application/x-asciicast')
+        .header('content-type', isEncrypted ? 'application/x-age' : 'application/x-asciicast')
         .header('content-length', sizeBytes)
-        .header('content-disposition', `attachment; filename="${fileNameOf(id, channel)}"`)
+        .header('content-disposition', `attachment; filename="${fileNameOf(id, channel)}${suffix}"`)
         .send(body);
     },
   );
@@ -157,5 +162,5 @@ async function* liveEvents(source: AsyncIterable<LiveRecordingEvent>): AsyncGene
 /** Ids come from the bastion itself; all the same nothing but plain characters goes into a header. */
 function fileNameOf(id: string, channel: number | undefined): string {
   const suffix = channel === undefined ? '' : `-${channel}`;
-  return `${id.replaceAll(/[^\w-]/g, '_')}${suffix}.cast`;
+  return `${id.replaceAll(/[^\w-]/g, '_')}${suffix}`;
 }

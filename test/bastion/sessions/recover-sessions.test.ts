@@ -51,7 +51,7 @@ describe('what a killed bastion left behind', () => {
     recoverSessions({ store, audit: log, events: log, clock: systemClock, recordingsDirectory: recordings });
 
   function cast(channel: number, text: string): string {
-    const path = join(recordings, recordingName(SESSION, channel));
+    const path = join(recordings, recordingName(SESSION, channel, false));
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
     return path;
@@ -100,7 +100,7 @@ describe('what a killed bastion left behind', () => {
       path,
     });
     await log.append({ type: 'shell.started', ...SUBJECT, channel: 1 });
-    const name = recordingName(SESSION, 1);
+    const name = recordingName(SESSION, 1, false);
     const closed = { channel: 1, path: name, sha256, sizeBytes, durationMs: 1500, complete: false };
     await log.append({ type: 'recording.closed', ...SUBJECT, ...closed });
     await log.append({ type: 'shell.ended', ...SUBJECT, channel: 1 });
@@ -121,7 +121,7 @@ describe('what a killed bastion left behind', () => {
     writeFileSync(other, HEADER);
     await recover();
     expect((await events('recording.closed')).map((event) => event['path'])).toEqual([
-      recordingName(SESSION, 4),
+      recordingName(SESSION, 4, false),
     ]);
     expect(readFileSync(other, 'utf8')).toBe(HEADER);
   });

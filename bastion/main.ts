@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseAgeRecipient } from '../recordings/encryption/age-recipient.ts';
-import { SYNC_PERIOD_MS, SyncSchedule } from '../recordings/sync-schedule.ts';
+import { SyncSchedule } from '../recordings/sync-schedule.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import { type Clock, isoTime } from '../shared/clock.ts';
 import type { Reloaded } from '../shared/config/live-config.ts';
@@ -31,7 +31,6 @@ import { type BastionConfig, bastionPaths } from './config.ts';
 import { approvalHandlers } from './control/approval-handlers.ts';
 import { controlHandlers } from './control/control-handlers.ts';
 import { Gate } from './gate/gate.ts';
-import { thisMachine } from './gate/machine.ts';
 import { AgentConnections } from './hosts/agent-connections.ts';
 import { AgentEnrolment } from './hosts/agent-enrolment.ts';
 import { AgentStore } from './hosts/agent-store.ts';
@@ -45,6 +44,7 @@ import { reloadOf } from './reload.ts';
 import { runningRole } from './running-role.ts';
 import { Sealing } from './sealing/sealing.ts';
 import { openRecordingLibrary } from './search/open-library.ts';
+import { enterStart } from './sessions/enter-start.ts';
 import { recoverSessions } from './sessions/recover-sessions.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 import { SessionStore } from './sessions/session-store.ts';
@@ -136,27 +136,17 @@ async function start(
   const refusals = new RefusalLog(audit, clock);
 
   const sessionStore = new SessionStore(database);
-  const [newest] = await auditLog.query({ limit: 1, newestFirst: true });
-  const [before] = await auditLog.query({ type: 'bastion.started', limit: 1, newestFirst: true });
-  const { bootId } = thisMachine();
   const { encryptTo } = config.recordings;
-  await audit.append({
-    ...{ type: 'bastion.started', actor: 'system', version, bastion: identity.id },
-    ...(bootId === undefined ? {} : { bootId }),
-    ...(encryptTo === undefined ? {} : { encryptTo }),
-  });
+  const starting = { audit, events: auditLog, version, id: identity.id, encryptTo };
+  const { lastEventAt, ...before } = await enterStart(starting);
   teardown.add(async () => {
     await audit.append({ type: 'bastion.stopped', actor: 'system' });
     await auditLog.checkpoint();
   });
   await recoverSessions({
-    store: sessionStore,
-    audit,
-    events: auditLog,
-    clock,
+    ...{ store: sessionStore, audit, events: auditLog, clock },
     recordingsDirectory: paths.recordings,
-    // Another boot, or one that can't be told: what was not on the disk yet is gone.
-    ...(bootId !== undefined && before?.['bootId'] === bootId ? {} : { gapMs: SYNC_PERIOD_MS }),
+    ...before,
   });
   const policies = await PolicyStore.open({ path: config.policy, database, audit, clock });
   const registry = new SessionRegistry({ store: sessionStore, audit, clock, log });
@@ -168,13 +158,13 @@ async function start(
     evidence: audit,
     events: auditLog,
     registry,
-    lastEventAt: newest?.time,
+    lastEventAt,
     teardown,
   });
   const agentStore = new AgentStore(database, clock);
   const hosts = new HostDirectory({ agents: await agentStore.list(), direct: config.hosts, startedAt });
   const labelsOf = (host: string) => hosts.find(host)?.labels ?? {};
-  const known = newest === undefined ? {} : { lastKnownMs: Date.parse(newest.time) };
+  const known = lastEventAt === undefined ? {} : { lastKnownMs: Date.parse(lastEventAt) };
   const gate = await Gate.open({ dataDir, name: identity.name, audit, clock, log, ...known });
   const policy = new EffectivePolicy(policies, () => gate.outsideWindows);
   const decisions = await openDecisions({

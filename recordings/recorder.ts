@@ -1,30 +1,25 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Clock, Timer } from '../shared/clock.ts';
+import type { Timer } from '../shared/clock.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
-import { CastFile, syncFolder } from './cast-file.ts';
-import { aboutOf, headerLine, terminalSize } from './cast-header.ts';
+import { syncFolder } from './cast-file.ts';
+import { headerLine, terminalSize } from './cast-header.ts';
 import { type FileDigest, GrowingDigest } from './digest.ts';
-import { AgeBody } from './encryption/age-body.ts';
-import { AgeCast } from './encryption/age-cast.ts';
-import type { AgeRecipient } from './encryption/age-recipient.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { type CastHeader, EVENT_CODE, NO_EXIT_STATUS } from './format.ts';
 import { type LiveLine, LiveViewers } from './live-viewers.ts';
 import { encodeTerminalOutput, StreamTrack } from './output-track.ts';
-import { encryptedCast, openStoredCast, type StoredCast } from './stored-cast.ts';
+import { RECORDING_LIMIT_BYTES, type RecorderOptions, type RecordingDigest } from './recorder-options.ts';
+import { RecordingBody } from './recording-body.ts';
+import { encryptedCast, type StoredCast } from './stored-cast.ts';
 import { SyncSchedule } from './sync-schedule.ts';
 import { incompleteTailLength } from './utf8.ts';
 
-/** A recording ends the session when it has grown so large, unless the caller sets another limit. */
-export const RECORDING_LIMIT_BYTES = 64 * 1024 ** 3;
+export { RECORDING_LIMIT_BYTES, type RecorderOptions, type RecordingDigest } from './recorder-options.ts';
 
 /** How long the beginning of a character is held back on a terminal, waiting for its rest. */
 export const HELD_TAIL_MS = 20;
-
-/** An encrypted recording that is not larger is written anew when it is closed. */
-const SMALL_LIMIT_BYTES = 64 * 1024;
 
 /** A marker's label is cut to so many UTF-16 code units. */
 const LABEL_LIMIT = 1024;
@@ -33,42 +28,15 @@ const NOTHING = Buffer.alloc(0);
 
 const fdatasync = promisify(fs.fdatasync);
 
-/** What {@link Recorder.create} needs besides path and header. */
-export interface RecorderOptions {
-  readonly clock: Clock;
-  /** True when the channel has a terminal: then incomplete characters are held back for {@link HELD_TAIL_MS}. */
-  readonly pty: boolean;
-  /** Bytes that were held back and are recorded now: send them to the operator at once. Must not throw. */
-  readonly onHeldRelease?: (chunk: Buffer) => void;
-  /** The recording failed outside a call (a timer, the disk): end the session. Called at most once. */
-  readonly onFailure?: (error: DrawbridgeError) => void;
-  /** Defaults to {@link RECORDING_LIMIT_BYTES}. */
-  readonly limitBytes?: number;
-  /** Shared by all recordings of a process; one of its own when left out. */
-  readonly sync?: SyncSchedule;
-  /** Who alone can read the file; unencrypted without it. */
-  readonly encryptTo?: readonly AgeRecipient[];
-}
-
-/** What became of a closed recording. */
-export interface RecordingDigest extends FileDigest {
-  readonly durationMs: number;
-  /** False when the recording failed: then the file ends at the last event that could be written. */
-  readonly complete: boolean;
-  /** Why it is not complete. */
-  readonly failure?: DrawbridgeError;
-}
-
 /**
  * Records one channel of a session as an asciicast v2 file (see {@link CastHeader}, {@link EVENT_CODE}).
  *
  * The rule that it keeps: what {@link output} gives back has been written to the file before, so that nobody can have
  * seen what is not recorded, even when the process is killed at once. When writing fails, the file is cut back to the
  * events of completed calls, so that it holds exactly what was released. All of that holds for an encrypted one, too:
- * the asciicast is then the content of an age file (see {@link AgeBody}).
+ * the asciicast is then the content of an age file.
  */
 export class Recorder {
-  readonly #file: CastFile;
   readonly #options: RecorderOptions;
   readonly #limitBytes: number;
   readonly #startMs: number;
@@ -76,11 +44,10 @@ export class Recorder {
   readonly #stdout = new StreamTrack(EVENT_CODE.output, EVENT_CODE.outputBytes, 'count');
   readonly #stderr = new StreamTrack(EVENT_CODE.output, EVENT_CODE.outputBytes, 'count');
   readonly #input = new StreamTrack(EVENT_CODE.input, EVENT_CODE.inputBytes, 'replacement');
-  readonly #body: AgeBody | undefined;
+  readonly #body: RecordingBody;
   readonly #viewers = new LiveViewers();
   readonly #stopSync: () => void;
   #digest = new GrowingDigest();
-  #contentBytes = 0;
   /** The beginning of the file is bound into the audit log: what is there must stay. */
   #isBound = false;
   #held: { readonly bytes: Buffer; readonly timer: Timer } | undefined;
@@ -91,8 +58,7 @@ export class Recorder {
   #failure: DrawbridgeError | undefined;
   #closed: Promise<RecordingDigest> | undefined;
 
-  private constructor(file: CastFile, body: AgeBody | undefined, options: RecorderOptions) {
-    this.#file = file;
+  private constructor(body: RecordingBody, options: RecorderOptions) {
     this.#body = body;
     this.#options = options;
     this.#limitBytes = options.limitBytes ?? RECORDING_LIMIT_BYTES;
@@ -113,48 +79,41 @@ export class Recorder {
    * @throws `recording.failed`: then refuse the channel.
    */
   static create(filePath: string, header: CastHeader, options: RecorderOptions): Recorder {
-    let file: CastFile | undefined;
+    let body: RecordingBody | undefined;
     try {
       const line = headerLine(header, options.pty);
-      const { encryptTo } = options;
-      const body = encryptTo === undefined ? undefined : new AgeBody(encryptTo, aboutOf(header));
-      file = CastFile.create(filePath);
-      if (body !== undefined) file.write(body.beginning);
-      const recorder = new Recorder(file, body, options);
+      body = RecordingBody.create(filePath, header, options.encryptTo);
+      const recorder = new Recorder(body, options);
       recorder.#record((encoder) => encoder.line(line));
       return recorder;
     } catch (error) {
-      file?.close();
+      body?.file.close();
       throw failed('The recording could not be started, so nothing was opened.', filePath, error);
     }
   }
 
   get path(): string {
-    return this.#file.path;
+    return this.#body.file.path;
   }
 
   get isEncrypted(): boolean {
-    return this.#body !== undefined;
+    return this.#body.isEncrypted;
   }
 
   /** Size of the file in whole lines. */
   get sizeBytes(): number {
-    return this.#file.committedBytes;
+    return this.#body.file.committedBytes;
   }
 
   /** Size of the asciicast in whole lines: that of the file unless it is encrypted. */
   get contentBytes(): number {
-    return this.#contentBytes;
+    return this.#body.contentBytes;
   }
 
   /** Opens what is recorded, for those who watch it grow. @throws `recording.encrypted` when it has ended */
   async open(): Promise<StoredCast> {
-    const body = this.#body;
-    if (body === undefined) return openStoredCast(this.path);
-    if (this.#closed !== undefined) throw encryptedCast();
-    // A copy: the recording may end, and forget its own, while the file is being opened.
-    const fileKey = Buffer.from(body.fileKey);
-    return AgeCast.open(this.path, () => fileKey);
+    if (this.isEncrypted && this.#closed !== undefined) throw encryptedCast();
+    return this.#body.open();
   }
 
   /** Digest of the beginning of the file that was on the disk about a second ago. */
@@ -254,7 +213,7 @@ export class Recorder {
    */
   subscribe(viewer: (line: LiveLine) => void): () => void {
     if (!this.#ended) return this.#viewers.add(viewer);
-    viewer({ sizeBytes: this.#contentBytes, ended: true });
+    viewer({ sizeBytes: this.contentBytes, ended: true });
     return () => undefined;
   }
 
@@ -278,16 +237,15 @@ export class Recorder {
   }
 
   #commit(): void {
-    this.#file.commit();
-    this.#contentBytes = this.#body?.contentBytes ?? this.sizeBytes;
-    this.#viewers.tellGrown(this.#contentBytes);
+    this.#body.commit();
+    this.#viewers.tellGrown(this.contentBytes);
   }
 
   #write(bytes: Buffer): void {
-    if (this.#file.writtenBytes + bytes.length > this.#limitBytes) {
+    if (this.#body.file.writtenBytes + bytes.length > this.#limitBytes) {
       throw new DrawbridgeError('recording.too_large', `A recording may have ${this.#limitBytes} bytes.`);
     }
-    this.#file.write(this.#body?.seal(bytes) ?? bytes);
+    this.#body.write(bytes);
   }
 
   #time(): string {
@@ -334,12 +292,12 @@ export class Recorder {
   async #syncOnce(): Promise<void> {
     const endBytes = this.sizeBytes;
     if (!this.#foldersSynced) {
-      for (const folder of this.#file.foldersToSync) await syncFolder(folder);
+      for (const folder of this.#body.file.foldersToSync) await syncFolder(folder);
       this.#foldersSynced = true;
     }
-    await fdatasync(this.#file.fd);
+    await fdatasync(this.#body.file.fd);
     this.#syncedBytes = endBytes;
-    await this.#digest.advance(this.#file.fd, endBytes);
+    await this.#digest.advance(this.#body.file.fd, endBytes);
   }
 
   async #finish(): Promise<RecordingDigest> {
@@ -347,24 +305,24 @@ export class Recorder {
     try {
       if (this.#failure === undefined) {
         this.#releaseHeld();
-        if (this.#body === undefined) this.#writeExit();
-        else await this.#endEncrypted(this.#body);
+        if (this.isEncrypted) await this.#endEncrypted();
+        else this.#writeExit();
       }
     } catch (error) {
       // `#append` has kept its own failure, which the digest tells.
       if (this.#failure === undefined) throw error;
     }
-    this.#body?.forget();
+    this.#body.forgetKeys();
     const durationMs = this.#options.clock.monotonicMs() - this.#startMs;
-    this.#viewers.tellEnded(this.#contentBytes);
+    this.#viewers.tellEnded(this.contentBytes);
     await this.#syncing;
     try {
       if (this.#failure === undefined) await this.#sync();
-      await this.#digest.advance(this.#file.fd, this.sizeBytes);
+      await this.#digest.advance(this.#body.file.fd, this.sizeBytes);
     } catch (error) {
       throw failed('The recording could not be read back for its digest.', this.path, error);
     } finally {
-      this.#file.close();
+      this.#body.file.close();
     }
     const failure = this.#failure;
     const digest = { ...this.#digest.current(), durationMs };
@@ -376,31 +334,22 @@ export class Recorder {
   }
 
   /** Makes a whole age file of it: a small one anew, so that it stays small, unless somebody relies on what is there. */
-  async #endEncrypted(body: AgeBody): Promise<void> {
+  async #endEncrypted(): Promise<void> {
     const line = `[${this.#time()}, "${EVENT_CODE.exit}", ${JSON.stringify(this.#exitStatus)}]`;
-    if (!this.#isBound && this.#viewers.count === 0 && (await this.#replaceSmall(body, line))) return;
+    if (!this.#isBound && this.#viewers.count === 0) {
+      await this.#syncing;
+      if (this.#failure !== undefined) throw this.#failure;
+      if (await this.#body.replaceSmall(line)) {
+        this.#digest = new GrowingDigest();
+        return;
+      }
+    }
     try {
-      this.#file.write(body.sealEnd(line));
+      this.#body.writeEnd(line);
     } catch (error) {
       throw this.#fail(error);
     }
     this.#commit();
-  }
-
-  /** False when it is not small, or there was no room for a second file: then nothing has changed. */
-  async #replaceSmall(body: AgeBody, line: string): Promise<boolean> {
-    await this.#syncing;
-    if (this.#failure !== undefined) throw this.#failure;
-    try {
-      const written = this.#file.read(body.beginning.length, SMALL_LIMIT_BYTES);
-      const whole = body.small(written, line);
-      if (whole === undefined) return false;
-      await this.#file.replace(whole);
-    } catch {
-      return false;
-    }
-    this.#digest = new GrowingDigest();
-    return true;
   }
 
   #assertOpen(): void {
@@ -417,11 +366,11 @@ export class Recorder {
     this.#encoder.discard();
     this.#stopSync();
     try {
-      this.#file.rollback();
+      this.#body.file.rollback();
     } catch {
       // The file then ends in lines that nobody was shown, or in half a line, which readers and recovery cut off.
     }
-    this.#viewers.tellEnded(this.#contentBytes);
+    this.#viewers.tellEnded(this.contentBytes);
     return failure;
   }
 }

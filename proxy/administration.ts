@@ -9,6 +9,7 @@ import { loadNodeIdentity, type NodeIdentity } from '../shared/identity/node-ide
 import { type Logger, silentLogger } from '../shared/log.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { DeviceAdministration } from './accounts/device-administration.ts';
+import { FactorAdministration } from './accounts/factor-administration.ts';
 import { PasswordHasher } from './accounts/password.ts';
 import { UserAdministration } from './accounts/user-administration.ts';
 import type { ProxyConfig } from './config.ts';
@@ -49,12 +50,14 @@ export interface AdministrationParts {
 /** All that the proxy's administrator can do. Every change is an audit event before it is made. */
 export class ProxyAdministration {
   readonly users: UserAdministration;
+  readonly factors: FactorAdministration;
   readonly devices: DeviceAdministration;
   readonly #parts: AdministrationParts;
 
   constructor(parts: AdministrationParts) {
     this.#parts = parts;
     this.users = new UserAdministration(parts);
+    this.factors = new FactorAdministration(parts);
     this.devices = new DeviceAdministration(parts);
   }
 

@@ -75,7 +75,7 @@ export function controlHandlers(
   };
 }
 
-function factorHandlers({ users }: ProxyAdministration): Readonly<Record<string, ControlHandler>> {
+function factorHandlers({ users, factors }: ProxyAdministration): Readonly<Record<string, ControlHandler>> {
   return {
     'user.enable': async (params, { actor }) => {
       await users.enable(actor, parsed(usernameSchema, params).username);
@@ -92,12 +92,14 @@ function factorHandlers({ users }: ProxyAdministration): Readonly<Record<string,
       return json(await users.removeKey(actor, username, fingerprint));
     },
     'user.security-key.link': async (params, { actor }) =>
-      json(await users.createRegistrationLink(actor, parsed(usernameSchema, params).username)),
+      json(await factors.createLink(actor, parsed(usernameSchema, params).username, 'security_key')),
+    'user.authenticator.link': async (params, { actor }) =>
+      json(await factors.createLink(actor, parsed(usernameSchema, params).username, 'authenticator')),
     'user.security-key.list': async (params) =>
-      json(await users.listSecurityKeys(parsed(listKeysSchema, params)?.username)),
+      json(await factors.listSecurityKeys(parsed(listKeysSchema, params)?.username)),
     'user.security-key.remove': async (params, { actor }) => {
       const { username, name } = parsed(removeSecurityKeySchema, params);
-      await users.removeSecurityKey(actor, username, name);
+      await factors.removeSecurityKey(actor, username, name);
       return {};
     },
   };

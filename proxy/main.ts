@@ -17,6 +17,7 @@ import { openCertificate } from '../shared/tls/open-certificate.ts';
 import { readCa } from '../shared/tls/read-ca.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
+import { Authenticators } from './accounts/authenticators.ts';
 import { BrowserSignIn } from './accounts/browser-sign-in.ts';
 import { Devices } from './accounts/devices.ts';
 import { Logins } from './accounts/logins.ts';
@@ -190,9 +191,12 @@ async function start(
     audit,
     clock,
   });
+  const authenticators = new Authenticators({
+    ...{ proxyName: identity.name, store, relays, refusals, audit, clock },
+  });
   const browserSignIn = new BrowserSignIn({ securityKeys, logins, refusals, publicUrl, clock });
   const web = await createProxyWebServer({
-    signIn: { browserSignIn, securityKeys, users: administration.users, tokens, clock },
+    signIn: { browserSignIn, securityKeys, authenticators, factors: administration.factors, tokens, clock },
     api: new ProxyApi({
       identity,
       ca,

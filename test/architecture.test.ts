@@ -74,7 +74,7 @@ const homes: readonly { readonly banned: RegExp; readonly outside: RegExp; reado
     outside: /^proxy\/page\//,
     why: 'browser code stays in the page',
   },
-  { banned: /^uqr$/, outside: /^cli\//, why: 'codes are drawn where they are shown' },
+  { banned: /^uqr$/, outside: /^(cli|proxy\/page)\//, why: 'codes are drawn where they are shown' },
   {
     banned: /^asciinema-player$|^preact/,
     outside: /^bastion\/page\//,

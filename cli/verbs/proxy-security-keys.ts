@@ -5,13 +5,11 @@ import { formatTime } from '../format.ts';
 import { callProxy, withProxyPlace } from '../proxy-administration.ts';
 import type { PlaceOptions } from '../role-config.ts';
 import { writeTable } from '../table.ts';
-import { printable } from '../terminal.ts';
+import { setUpLink, showLink } from './set-up-link.ts';
 
 interface SecurityKeyOptions extends PlaceOptions {
   readonly json?: boolean;
 }
-
-const link = z.looseObject({ url: z.string(), expiresAt: z.string() });
 
 const securityKey = z.looseObject({
   username: z.string(),
@@ -34,12 +32,8 @@ export function registerSecurityKeys(users: Command, cli: Cli): void {
     .description('Make a link with which the operator registers one security key, within 30 minutes.')
     .option('--json', 'print the result as JSON')
     .action(async (name: string, options: SecurityKeyOptions) => {
-      const made = await callProxy(cli, options, 'user.security-key.link', { username: name }, link);
-      if (options.json === true) return cli.terminal.json(made);
-      cli.terminal.note(
-        `Give this link to ${printable(name)} on a way that you trust, before ${formatTime(made.expiresAt)}; it works once:`,
-      );
-      cli.terminal.line(made.url);
+      const made = await callProxy(cli, options, 'user.security-key.link', { username: name }, setUpLink);
+      showLink(cli, name, made, options);
     });
   examples(withProxyPlace(create), ['drawbridge proxy user security-key link alice']);
   const list = keys

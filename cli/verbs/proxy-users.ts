@@ -9,6 +9,7 @@ import { writeQrCode } from '../qr-code.ts';
 import type { PlaceOptions } from '../role-config.ts';
 import { writeFacts, writeTable } from '../table.ts';
 import { printable } from '../terminal.ts';
+import { registerAuthenticatorLink } from './proxy-authenticator-link.ts';
 import { registerSecurityKeys } from './proxy-security-keys.ts';
 
 interface UserOptions extends PlaceOptions {
@@ -42,7 +43,7 @@ const key = z.looseObject({
   publicLine: z.string().optional(),
 });
 
-/** `drawbridge proxy user add|ls|enable|disable|groups|reset-mfa|recovery-codes|key|security-key`. They work with the proxy running and without. */
+/** `drawbridge proxy user add|ls|enable|disable|groups|reset-mfa|recovery-codes|authenticator-link|key|security-key`. They work with the proxy running and without. */
 export function registerProxyUsers(proxy: Command, cli: Cli): void {
   const users = proxy.command('user').description('Add operators, list them, and change how they sign in.');
   const add = users
@@ -121,6 +122,7 @@ export function registerProxyUsers(proxy: Command, cli: Cli): void {
       showSecrets(cli, name, made, options);
     });
   examples(withProxyPlace(codes), ['drawbridge proxy user recovery-codes alice']);
+  registerAuthenticatorLink(users, cli);
   registerKeys(users, cli);
   registerSecurityKeys(users, cli);
 }

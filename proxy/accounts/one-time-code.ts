@@ -42,7 +42,8 @@ export async function spendCode(
   return (await stores.accounts.spendTimeStep(account.username, timeStep)) ? 'right' : 'spent';
 }
 
-function timeStepOf(secret: string, code: string, clock: Clock): number | undefined {
+/** The time step that the code is of, when it is one of the secret's that count now; undefined otherwise. */
+export function timeStepOf(secret: string, code: string, clock: Clock): number | undefined {
   const digits = code.replace(/[\s-]/g, '');
   // otplib throws on anything that is not six digits.
   if (!/^\d{6}$/.test(digits)) return undefined;

@@ -1,4 +1,6 @@
 import { DrawbridgeError } from '../../shared/errors.ts';
+import type { Account } from '../store/account.ts';
+import type { AccountStore } from '../store/store.ts';
 import { PASSWORD_LIMIT_BYTES, PASSWORD_MIN_LENGTH } from './password.ts';
 
 /** Policies make UNIX logins of user names, so only what is safe in those is allowed. */
@@ -37,4 +39,16 @@ export function requirePassword(password: string): string {
       hint: 'Leave it out, and a good one is made.',
     },
   );
+}
+
+/** The account of that name. @throws `user.unknown`. */
+export async function requireAccount(
+  accounts: Pick<AccountStore, 'findAccount'>,
+  username: string,
+): Promise<Account> {
+  const account = await accounts.findAccount(username);
+  if (account) return account;
+  throw new DrawbridgeError('user.unknown', `There is no user "${username}".`, {
+    hint: '`drawbridge proxy user list` lists them.',
+  });
 }

@@ -12,11 +12,11 @@ import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { SecurityKey } from '../store/factor-store.ts';
 import type { Store } from '../store/store.ts';
+import { LinkHolders, linkRefused } from './link-holder.ts';
 import { tooManyTries } from './login-refusals.ts';
 import type { CheckedOperator } from './logins.ts';
 import type { Refusals } from './refusals.ts';
 import { RegistrationChallenges } from './registration-challenges.ts';
-import { registrationHash } from './registration-link.ts';
 import type { SignInLimit } from './sign-in-limit.ts';
 
 /** Security keys that one operator may have. */
@@ -43,6 +43,7 @@ export class SecurityKeys {
   readonly #refusals: Refusals;
   readonly #audit: AuditSink;
   readonly #clock: Clock;
+  readonly #links: LinkHolders;
   readonly #registrations: RegistrationChallenges;
 
   constructor(parts: {
@@ -62,6 +63,7 @@ export class SecurityKeys {
     this.#refusals = parts.refusals;
     this.#audit = parts.audit;
     this.#clock = parts.clock;
+    this.#links = new LinkHolders({ ...parts, purpose: 'security_key' });
     this.#registrations = new RegistrationChallenges(parts.clock);
   }
 
@@ -73,7 +75,7 @@ export class SecurityKeys {
     source: string,
   ): Promise<{ readonly username: string; readonly options: RegistrationOptions }> {
     const { id } = this.#relyingParty();
-    const username = await this.#linkHolder(secret, source);
+    const { username, hash } = await this.#links.holderOf(secret, source);
     const held = await this.#store.factors.listSecurityKeys(username);
     const options = await generateRegistrationOptions({
       rpName: `Drawbridge ${this.#proxyName}`,
@@ -85,7 +87,7 @@ export class SecurityKeys {
       excludeCredentials: held.map(({ credentialId }) => ({ id: credentialId })),
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     });
-    this.#registrations.put(registrationHash(secret), options.challenge);
+    this.#registrations.put(hash, options.challenge);
     return { username, options };
   }
 
@@ -100,8 +102,7 @@ export class SecurityKeys {
     source: string,
   ): Promise<{ readonly username: string; readonly name: string }> {
     const name = requireKeyName(given.name);
-    const hash = registrationHash(secret);
-    const username = await this.#linkHolder(secret, source);
+    const { username, hash } = await this.#links.holderOf(secret, source);
     const held = await this.#store.factors.listSecurityKeys(username);
     if (held.length >= SECURITY_KEYS_PER_OPERATOR_LIMIT) {
       throw new DrawbridgeError('security_key.too_many', 'You have too many security keys already.', {
@@ -251,17 +252,6 @@ export class SecurityKeys {
     }
   }
 
-  async #linkHolder(secret: string, source: string): Promise<string> {
-    const found = await this.#store.factors.findRegistrationLink(
-      registrationHash(secret),
-      this.#clock.nowMs(),
-    );
-    const account = found === undefined ? undefined : await this.#store.accounts.findAccount(found);
-    if (account && !account.disabled) return account.username;
-    await this.#refuse('registration_link', source);
-    throw linkRefused();
-  }
-
   /** The relying party (WebAuthn, section 4), as the proxy's public address has it. */
   #relyingParty(): { readonly id: string; readonly origin: string } {
     const url = new URL(this.#publicUrl());
@@ -300,11 +290,5 @@ function requireKeyName(name: string): string {
 function unverified(): DrawbridgeError {
   return new DrawbridgeError('security_key.unverified', 'The security key did not verify its user.', {
     hint: 'Set up a PIN, finger or face for it, load this page again, and try once more.',
-  });
-}
-
-function linkRefused(): DrawbridgeError {
-  return new DrawbridgeError('registration.refused', 'This link was used already, or its time is over.', {
-    hint: 'Ask for a new one: `drawbridge security-key add`, or the administrator of the proxy.',
   });
 }

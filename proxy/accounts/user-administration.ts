@@ -2,18 +2,12 @@ import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { parsePublicLine } from '../../shared/ssh/keys.ts';
-import type { Account } from '../store/account.ts';
 import type { RegisteredKey, Store } from '../store/store.ts';
 import type { Relays } from '../tunnels/relays.ts';
 import { createTotpSecret, totpUriOf } from './one-time-code.ts';
 import { generatePassword, type PasswordHasher } from './password.ts';
 import { createRecoveryCodes, recoveryCodeHash } from './recovery-codes.ts';
-import {
-  createRegistrationSecret,
-  REGISTRATION_LINK_LIFETIME_MS,
-  registrationUrl,
-} from './registration-link.ts';
-import { requireGroups, requirePassword, requireUsername } from './rules.ts';
+import { requireAccount, requireGroups, requirePassword, requireUsername } from './rules.ts';
 
 /** Types of keys that may be registered; certificates and DSA are not among them. */
 const REGISTRABLE_TYPES: ReadonlySet<string> = new Set([
@@ -55,20 +49,9 @@ export interface ListedUser {
   readonly recoveryCodes: number;
 }
 
-/** A security key as listed. */
-export interface ListedSecurityKey {
-  readonly username: string;
-  readonly name: string;
-  /** False for a passkey that its platform may copy to other devices. */
-  readonly deviceBound: boolean;
-  readonly addedAt: string;
-  readonly lastUsedAt?: string;
-}
-
 /** What {@link UserAdministration} works on. */
 export interface UserAdministrationParts {
   readonly identity: { readonly name: string };
-  readonly publicUrl: () => string;
   readonly store: Store;
   readonly relays: Relays;
   readonly passwords: PasswordHasher;
@@ -132,7 +115,7 @@ export class UserAdministration {
   /** Nothing more for this user; what is open is cut. Says how many connections that were. @throws `user.unknown`. */
   async disable(actor: Actor, username: string): Promise<{ readonly cut: number }> {
     const { audit, clock, relays, store } = this.#parts;
-    await this.#account(username);
+    await requireAccount(this.#parts.store.accounts, username);
     await audit.append({ type: 'user.changed', actor, user: username, change: 'disabled' });
     await store.accounts.disableAccount(username, clock.nowMs());
     return { cut: relays.cut({ username }, 'Your account has been disabled.') };
@@ -141,7 +124,7 @@ export class UserAdministration {
   /** Lets a disabled user in again, with the same factors and by a new login. @throws `user.unknown`. */
   async enable(actor: Actor, username: string): Promise<void> {
     const { audit, store } = this.#parts;
-    await this.#account(username);
+    await requireAccount(this.#parts.store.accounts, username);
     await audit.append({ type: 'user.changed', actor, user: username, change: 'enabled' });
     await store.accounts.enableAccount(username);
   }
@@ -157,7 +140,7 @@ export class UserAdministration {
     wanted: readonly string[],
   ): Promise<{ readonly groups: readonly string[]; readonly cut: number }> {
     const { audit, relays, store } = this.#parts;
-    const before = await this.#account(username);
+    const before = await requireAccount(this.#parts.store.accounts, username);
     const groups = requireGroups(wanted);
     await audit.append({ type: 'user.changed', actor, user: username, change: 'groups', groups });
     await store.accounts.replaceGroups(username, groups);
@@ -172,7 +155,7 @@ export class UserAdministration {
    */
   async resetMfa(actor: Actor, username: string): Promise<SecondFactor> {
     const { audit, clock, relays, store } = this.#parts;
-    await this.#account(username);
+    await requireAccount(this.#parts.store.accounts, username);
     const totpSecret = createTotpSecret();
     await audit.append({ type: 'user.changed', actor, user: username, change: 'mfa_reset' });
     await store.accounts.replaceTotpSecret(username, totpSecret, clock.nowMs());
@@ -185,7 +168,7 @@ export class UserAdministration {
     actor: Actor,
     username: string,
   ): Promise<{ readonly username: string; readonly recoveryCodes: readonly string[] }> {
-    await this.#account(username);
+    await requireAccount(this.#parts.store.accounts, username);
     await this.#parts.audit.append({
       type: 'user.changed',
       actor,
@@ -198,7 +181,7 @@ export class UserAdministration {
   /** Registers an OpenSSH public key, to sign in with it and a one-time code. @throws `user.unknown`, `ssh.invalid_key`, `key.exists`. */
   async addKey(actor: Actor, username: string, publicKey: string): Promise<RegisteredKey> {
     const { audit, clock, store } = this.#parts;
-    await this.#account(username);
+    await requireAccount(this.#parts.store.accounts, username);
     const { type, blob, fingerprint } = parsePublicLine(publicKey);
     if (!REGISTRABLE_TYPES.has(type)) {
       throw new DrawbridgeError('ssh.invalid_key', `Keys of the type ${type} are not accepted.`, {
@@ -224,7 +207,7 @@ export class UserAdministration {
   /** Takes a registered key away and cuts what it has open; says how many. @throws `user.unknown`, `key.unknown`. */
   async removeKey(actor: Actor, username: string, fingerprint: string): Promise<{ readonly cut: number }> {
     const { audit, relays, store } = this.#parts;
-    await this.#account(username);
+    await requireAccount(this.#parts.store.accounts, username);
     const key = await store.accounts.findKey(fingerprint);
     if (key?.username !== username) {
       throw new DrawbridgeError('key.unknown', `${username} has no key ${fingerprint}.`, {
@@ -234,72 +217,6 @@ export class UserAdministration {
     await audit.append({ type: 'user.changed', actor, user: username, change: 'key_removed', fingerprint });
     await store.accounts.removeKey(username, fingerprint);
     return { cut: relays.cut({ username, fingerprint }, 'Your key has been removed.') };
-  }
-
-  /** A link with which the user registers one security key, within 30 minutes. @throws `user.unknown`. */
-  async createRegistrationLink(
-    actor: Actor,
-    username: string,
-  ): Promise<{ readonly url: string; readonly expiresAt: string }> {
-    const { audit, clock, publicUrl, store } = this.#parts;
-    const account = await this.#account(username);
-    if (account.disabled)
-      throw new DrawbridgeError('user.disabled', `${username} is disabled.`, {
-        hint: `\`drawbridge proxy user enable ${username}\` comes first.`,
-      });
-    const { secret, hash } = createRegistrationSecret();
-    const expiresAtMs = clock.nowMs() + REGISTRATION_LINK_LIFETIME_MS;
-    const expiresAt = new Date(expiresAtMs).toISOString();
-    await audit.append({
-      type: 'user.changed',
-      actor,
-      user: username,
-      change: 'registration_link_made',
-      expiresAt,
-    });
-    await store.factors.addRegistrationLink({ hash, username, expiresAtMs });
-    return { url: registrationUrl(publicUrl(), secret), expiresAt };
-  }
-
-  /**
-   * The same for operators themselves, who have just signed in. Not for those of an identity provider: a key of their
-   * own would let them in after the provider has stopped to.
-   * @throws `security_key.provider_account`, `user.unknown`.
-   */
-  async createOwnRegistrationLink(
-    username: string,
-  ): Promise<{ readonly url: string; readonly expiresAt: string }> {
-    if (await this.#parts.store.identities.isLinked(username)) {
-      throw new DrawbridgeError(
-        'security_key.provider_account',
-        'You sign in with an identity provider, and so with the security keys that you have there.',
-        { hint: 'Sign in with `drawbridge login --provider NAME`.' },
-      );
-    }
-    return this.createRegistrationLink(`operator:${username}`, username);
-  }
-
-  async listSecurityKeys(username?: string): Promise<readonly ListedSecurityKey[]> {
-    return (await this.#parts.store.factors.listSecurityKeys(username)).map((key) => ({
-      username: key.username,
-      name: key.name,
-      deviceBound: key.deviceBound,
-      addedAt: new Date(key.addedAtMs).toISOString(),
-      ...(key.lastUsedAtMs === undefined ? {} : { lastUsedAt: new Date(key.lastUsedAtMs).toISOString() }),
-    }));
-  }
-
-  /** Takes a security key away. Logins that were made with it go on until they end. @throws `user.unknown`, `security_key.unknown`. */
-  async removeSecurityKey(actor: Actor, username: string, name: string): Promise<void> {
-    const { audit, store } = this.#parts;
-    await this.#account(username);
-    if (!(await store.factors.listSecurityKeys(username)).some((key) => key.name === name)) {
-      throw new DrawbridgeError('security_key.unknown', `${username} has no security key "${name}".`, {
-        hint: `\`drawbridge proxy user security-key ls ${username}\` lists them.`,
-      });
-    }
-    await audit.append({ type: 'user.changed', actor, user: username, change: 'security_key_removed', name });
-    await store.factors.removeSecurityKey(username, name);
   }
 
   async #secondFactor(username: string, totpSecret: string): Promise<SecondFactor> {
@@ -316,14 +233,6 @@ export class UserAdministration {
     const hashes = codes.map((code) => recoveryCodeHash(username, code));
     await this.#parts.store.factors.replaceRecoveryCodes(username, hashes);
     return codes;
-  }
-
-  async #account(username: string): Promise<Account> {
-    const account = await this.#parts.store.accounts.findAccount(username);
-    if (account) return account;
-    throw new DrawbridgeError('user.unknown', `There is no user "${username}".`, {
-      hint: '`drawbridge proxy user list` lists them.',
-    });
   }
 }
 

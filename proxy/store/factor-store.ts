@@ -16,7 +16,7 @@ export interface SecurityKey {
   readonly lastUsedAtMs?: number;
 }
 
-/** Recovery codes, security keys, and the links with which the latter are registered. */
+/** Recovery codes, security keys, and the links with which factors are set up. */
 export interface FactorStore {
   /** Replaces all recovery codes of the user by these hashes. */
   replaceRecoveryCodes(username: string, hashes: readonly string[]): Promise<void>;
@@ -41,6 +41,21 @@ export interface FactorStore {
     key: SecurityKey,
     nowMs: number,
   ): Promise<'registered' | 'spent' | 'known'>;
+  /**
+   * Spends the link, and puts the authenticator and recovery codes in the place of the user's. Logins end, security keys
+   * stay. False when the link was used or expired meanwhile; then nothing has changed.
+   */
+  replaceAuthenticator(
+    hash: string,
+    made: {
+      readonly username: string;
+      readonly totpSecret: string;
+      /** The time step of the code that was typed. */
+      readonly spentStep: number;
+      readonly recoveryHashes: readonly string[];
+    },
+    nowMs: number,
+  ): Promise<boolean>;
   findSecurityKey(credentialId: string): Promise<SecurityKey | undefined>;
   listSecurityKeys(username?: string): Promise<readonly SecurityKey[]>;
   /**

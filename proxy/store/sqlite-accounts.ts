@@ -21,7 +21,8 @@ interface KeyRow {
   readonly added_at_ms: number;
 }
 
-const END_LOGINS = 'UPDATE logins SET ended_at_ms = ? WHERE username = ? AND ended_at_ms IS NULL';
+/** Ends what was signed in with before. */
+export const END_LOGINS = 'UPDATE logins SET ended_at_ms = ? WHERE username = ? AND ended_at_ms IS NULL';
 
 /** Accounts and registered keys in SQLite. */
 export class SqliteAccounts implements AccountStore {

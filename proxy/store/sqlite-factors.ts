@@ -1,5 +1,6 @@
 import type { Database } from '../../shared/store/database.ts';
 import type { FactorStore, SecurityKey } from './factor-store.ts';
+import { END_LOGINS } from './sqlite-accounts.ts';
 import { stringList } from './stored-json.ts';
 
 interface SecurityKeyRow {
@@ -65,6 +66,26 @@ export class SqliteFactors implements FactorStore {
     return row?.username;
   }
 
+  replaceAuthenticator(
+    hash: string,
+    made: Parameters<FactorStore['replaceAuthenticator']>[1],
+    nowMs: number,
+  ): Promise<boolean> {
+    const { username, totpSecret, spentStep, recoveryHashes } = made;
+    return this.#db.transaction(async (db) => {
+      if (!(await spendLink(db, hash, username, nowMs))) return false;
+      await db.run(
+        'UPDATE accounts SET totp_secret = ?, totp_spent_step = ?, epoch = epoch + 1 WHERE username = ?',
+        [totpSecret, spentStep, username],
+      );
+      await db.run('DELETE FROM recovery_codes WHERE username = ?', [username]);
+      for (const recoveryHash of recoveryHashes)
+        await db.run('INSERT INTO recovery_codes (username, hash) VALUES (?, ?)', [username, recoveryHash]);
+      await db.run(END_LOGINS, [nowMs, username]);
+      return true;
+    });
+  }
+
   registerSecurityKey(
     hash: string,
     key: SecurityKey,
@@ -76,12 +97,7 @@ export class SqliteFactors implements FactorStore {
         [key.credentialId, key.username, key.name],
       );
       if (known) return 'known';
-      const { changes } = await db.run(
-        `UPDATE registration_links SET spent_at_ms = ?
-         WHERE hash = ? AND username = ? AND spent_at_ms IS NULL AND expires_at_ms > ?`,
-        [nowMs, hash, key.username, nowMs],
-      );
-      if (changes !== 1) return 'spent';
+      if (!(await spendLink(db, hash, key.username, nowMs))) return 'spent';
       await db.run(
         `INSERT INTO security_keys
            (credential_id, username, name, public_key, counter, device_bound, transports, added_at_ms)
@@ -153,4 +169,19 @@ function securityKeyOf(row: SecurityKeyRow): SecurityKey {
     addedAtMs: row.added_at_ms,
     ...(row.last_used_at_ms === null ? {} : { lastUsedAtMs: row.last_used_at_ms }),
   };
+}
+
+/** True for exactly one caller per link. */
+async function spendLink(
+  db: Pick<Database, 'run'>,
+  hash: string,
+  username: string,
+  nowMs: number,
+): Promise<boolean> {
+  const { changes } = await db.run(
+    `UPDATE registration_links SET spent_at_ms = ?
+     WHERE hash = ? AND username = ? AND spent_at_ms IS NULL AND expires_at_ms > ?`,
+    [nowMs, hash, username, nowMs],
+  );
+  return changes === 1;
 }

@@ -24,6 +24,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'login.not_fresh': 403,
   'sign_in.over': 410,
   'registration.refused': 410,
+  'authenticator.wrong_code': 422,
   'security_key.known': 409,
   'security_key.too_many': 409,
   'security_key.invalid_name': 400,

@@ -23,7 +23,7 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Serves the page for security keys: `/sign-in` and `/register`, with their scripts under `/page/`. */
+/** Serves the page for factors: `/sign-in`, `/register` and `/authenticator`, with their scripts under `/page/`. */
 export async function serveSignInPage(server: FastifyInstance): Promise<void> {
   const built = await findBuilt();
   if (built !== undefined) {
@@ -56,6 +56,7 @@ export async function serveSignInPage(server: FastifyInstance): Promise<void> {
   };
   server.get('/sign-in', answer);
   server.get('/register', answer);
+  server.get('/authenticator', answer);
 }
 
 async function findBuilt(): Promise<{ readonly dir: string; readonly index: string } | undefined> {

@@ -3,10 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import type { Authenticators } from '../accounts/authenticators.ts';
 import type { BrowserSignIn } from '../accounts/browser-sign-in.ts';
+import type { FactorAdministration } from '../accounts/factor-administration.ts';
 import type { OperatorTokens } from '../accounts/operator-tokens.ts';
 import type { SecurityKeys } from '../accounts/security-keys.ts';
-import type { UserAdministration } from '../accounts/user-administration.ts';
 import type { ProxyApi } from './api.ts';
 import { parseWith } from './parse-body.ts';
 import { bearerOf, loginKeyFields, sourceOf } from './request-fields.ts';
@@ -53,11 +54,14 @@ const answerSchema = z.object({ id: opaque, response: authenticationResponse });
 const linkSchema = z.object({ secret: opaque });
 const registerSchema = z.object({ secret: opaque, name: z.string().max(64), response: registrationResponse });
 
+const codeSchema = z.object({ secret: opaque, code: z.string().min(1).max(32) });
+
 /** What the routes of sign-in by browser need. */
 export interface SignInRouteParts {
   readonly browserSignIn: BrowserSignIn;
   readonly securityKeys: SecurityKeys;
-  readonly users: UserAdministration;
+  readonly authenticators: Authenticators;
+  readonly factors: FactorAdministration;
   readonly tokens: OperatorTokens;
   readonly clock: Clock;
 }
@@ -104,6 +108,13 @@ export async function addSignInRoutes(
     const given = { name, response: response as RegistrationResponseJSON };
     return securityKeys.finishRegistration(secret, given, sourceOf(request));
   });
+  server.post('/api/authenticator/begin', async (request) =>
+    parts.authenticators.begin(parseWith(linkSchema, request.body).secret, sourceOf(request)),
+  );
+  server.post('/api/authenticator/finish', async (request) => {
+    const { secret, code } = parseWith(codeSchema, request.body);
+    return parts.authenticators.finish(secret, code, sourceOf(request));
+  });
   server.post('/api/operator/security-keys', async (request) => {
     const { username, authTimeMs } = await parts.tokens.verify(bearerOf(request), sourceOf(request));
     if (parts.clock.nowMs() - authTimeMs > FRESH_LOGIN_MS) {
@@ -111,7 +122,7 @@ export async function addSignInRoutes(
         hint: 'Log in again with `drawbridge login`, and add the key within ten minutes.',
       });
     }
-    return parts.users.createOwnRegistrationLink(username);
+    return parts.factors.createOwnRegistrationLink(username);
   });
   await serveSignInPage(server);
 }

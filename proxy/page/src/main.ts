@@ -1,3 +1,4 @@
+import { authenticatorView } from './authenticator.ts';
 import { element, show } from './elements.ts';
 import { registerView } from './register.ts';
 import { signInView } from './sign-in.ts';
@@ -10,6 +11,8 @@ if (secret === '') {
   show('Drawbridge', element('p', {}, 'Open the whole link that the command has printed.'));
 } else if (location.pathname === '/register') {
   void registerView(secret);
+} else if (location.pathname === '/authenticator') {
+  void authenticatorView(secret);
 } else {
   void signInView(secret);
 }

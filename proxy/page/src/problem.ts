@@ -9,6 +9,7 @@ export function problem(error: unknown): HTMLElement {
 
 function sentenceOf(error: unknown): string {
   if (error instanceof Refused) return `${error.message} ${error.hint}`.trim();
+  if (error instanceof TypeError) return 'The proxy can not be reached. Try again.';
   if (error instanceof WebAuthnError && error.code === 'ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED')
     return 'This security key is registered for you already. Use another one.';
   if (error instanceof Error && error.name === 'NotAllowedError')

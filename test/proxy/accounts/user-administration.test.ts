@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { FactorAdministration } from '../../../proxy/accounts/factor-administration.ts';
 import { PasswordHasher } from '../../../proxy/accounts/password.ts';
 import { UserAdministration } from '../../../proxy/accounts/user-administration.ts';
 import { generateSshKey, parsePublicLine } from '../../../shared/ssh/keys.ts';
@@ -12,7 +13,6 @@ async function administration() {
   const { store, relays, audit, clock } = accounts;
   const users = new UserAdministration({
     identity: { name: 'central' },
-    publicUrl: () => 'https://proxy.example.com',
     store,
     relays,
     passwords: new PasswordHasher(),
@@ -163,14 +163,15 @@ describe('an operator', () => {
   });
 
   it('who is not known is named as such by every command', async () => {
-    const { users } = await administration();
+    const { users, ...parts } = await administration();
     const unknown = { code: 'user.unknown' };
     await expect(users.enable(ROOT, 'nobody')).rejects.toMatchObject(unknown);
     await expect(users.setGroups(ROOT, 'nobody', [])).rejects.toMatchObject(unknown);
     await expect(users.renewRecoveryCodes(ROOT, 'nobody')).rejects.toMatchObject(unknown);
     await expect(users.removeKey(ROOT, 'nobody', 'x')).rejects.toMatchObject(unknown);
-    await expect(users.createRegistrationLink(ROOT, 'nobody')).rejects.toMatchObject(unknown);
-    await expect(users.removeSecurityKey(ROOT, 'nobody', 'x')).rejects.toMatchObject(unknown);
+    const factors = new FactorAdministration({ publicUrl: () => 'https://proxy.example.com', ...parts });
+    await expect(factors.createLink(ROOT, 'nobody', 'security_key')).rejects.toMatchObject(unknown);
+    await expect(factors.removeSecurityKey(ROOT, 'nobody', 'x')).rejects.toMatchObject(unknown);
   });
 
   it('is not changed when the audit log cannot be written', async () => {

@@ -1,10 +1,13 @@
 import type { Browser, CDPSession, Page } from 'playwright-core';
+import { encode } from 'uqr';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseOpenSshEd25519 } from '../../../operator/login-key.ts';
+import { totpUriOf } from '../../../proxy/accounts/one-time-code.ts';
 import { signOperatorToken } from '../../../shared/identity/operator-token.ts';
 import { generateSshKey, parsePublicLine } from '../../../shared/ssh/keys.ts';
 import { type BrowserWindow, launchBrowser, openWindow } from '../../support/browser.ts';
 import { startTestProxy, type TestProxy, type TestUser } from '../../support/running-proxy.ts';
+import { totpCode } from '../../support/totp.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -294,5 +297,39 @@ describe('a sign-in by browser', () => {
     expect((await ask()).body['url']).toMatch(/\/register#/);
     proxy.clock.advance(11 * 60_000);
     expect((await ask()).body['code']).toBe('login.not_fresh');
+  });
+});
+
+describe('an authenticator', () => {
+  it('is set up on the page by its QR code, and shows its recovery codes once', async () => {
+    const { proxy, window, alice } = await opened();
+    const { page } = window;
+    const { url } = (await proxy.control.call('user.authenticator.link', { username: 'alice' })) as {
+      readonly url: string;
+    };
+    await page.goto(url);
+    expect(page.url()).not.toContain('#');
+    await page.getByText('Type it instead').click();
+    const totpSecret = (await page.locator('.secret').textContent())?.replaceAll(' ', '') ?? '';
+    expect(totpSecret).toMatch(/^[A-Z2-7]{16,}$/);
+    const drawn = await page.getByRole('img').locator('path').getAttribute('d');
+    const { data } = encode(totpUriOf('central', 'alice', totpSecret), { border: 4 });
+    expect(drawn?.split('M').length).toBe(data.flat().filter((dark) => dark).length + 1);
+
+    await page.getByLabel('The code that it shows now').fill('000000');
+    await page.getByRole('button', { name: 'Set it up' }).click();
+    await page.getByText('This is not the code that your authenticator shows.').waitFor();
+    await page.getByLabel('The code that it shows now').fill(totpCode(totpSecret, proxy.clock.nowMs()));
+    await page.getByRole('button', { name: 'Set it up' }).click();
+    await page.getByText('The authenticator counts for alice from now on.').waitFor();
+    expect(await page.locator('.codes li').count()).toBe(10);
+
+    expect((await proxy.login(alice)).answer.status).toBe(401);
+    await proxy.auditHas('user.changed', { user: 'alice', change: 'authenticator_set_up' });
+    await page.goto('about:blank');
+    await page.goto(url);
+    await page.getByText('This link was used already').waitFor();
+    // The refusals that the page has shown.
+    expect(window.faults.filter((fault) => !/40|42|41/.test(fault))).toEqual([]);
   });
 });

@@ -13,7 +13,7 @@ const OTHER_NAMES: readonly RegExp[] = [
   /^(approvals|hosts|operators|recordings|sessions)\./,
   /^(policy|access|token)\.(show|check|apply|explain|history|diff|undo|set|create)$/,
   /^(audit|bastion|config|device|log)\.(ls|query|events|checkpoint|checkpoints|list|token|revoke|reset-witness|approve|level|reload)$/,
-  /^user\.(add|list|enable|disable|groups|key|recovery-codes|reset-mfa|security-key)/,
+  /^user\.(add|list|enable|disable|groups|key|recovery-codes|reset-mfa|authenticator|security-key)/,
   /^(drawbridge|service|event|platform|log\.record)\./,
   /^(https\.host|https\.port|tls\.ca|tls\.acme\.\w+|process\.env|process\.stdout|realm_access\.roles|navigator\.credentials)$/,
 ];

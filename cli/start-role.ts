@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { systemClock } from '../shared/clock.ts';
 import type { Reloaded } from '../shared/config/live-config.ts';
+import { optimiseEarly } from '../shared/early-optimising.ts';
 import { DrawbridgeError, messageOf } from '../shared/errors.ts';
 import { keepHeapRoom } from '../shared/heap-room.ts';
 import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
@@ -64,6 +65,7 @@ export async function startRole<Config extends CommonConfig>(
   const config = await role.load(configPath);
   const log = createLogger({ role: role.role, level: config.log.level, format: config.log.format });
   endOnDefect(log);
+  optimiseEarly();
   const heapRoom = keepHeapRoom(systemClock);
   const reload = new Reload(() => role.load(configPath), log);
   const asked = AbortSignal.any([interrupted, inputClosed]);

@@ -10,7 +10,7 @@ const OTHER_REASON = 'other';
 const REASON = /^[a-z0-9_.-]{1,64}$/;
 
 const NANOSECONDS_PER_S = 1e9;
-const EVENT_LOOP_RESOLUTION_MS = 10;
+const EVENT_LOOP_RESOLUTION_MS = 100;
 const EVENT_LOOP_SHARES = [0.5, 0.9, 0.99] as const;
 /** In seconds: from what a fast disk needs to what nobody wants to wait. */
 const APPEND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];

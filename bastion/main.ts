@@ -6,6 +6,7 @@ import { SyncSchedule } from '../recordings/sync-schedule.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import { type Clock, isoTime } from '../shared/clock.ts';
 import type { Reloaded } from '../shared/config/live-config.ts';
+import { logLevelHandler } from '../shared/control/log-level-handler.ts';
 import { reloadHandler } from '../shared/control/reload-handler.ts';
 import { ControlServer } from '../shared/control/server.ts';
 import { createEgress } from '../shared/egress/egress.ts';
@@ -340,6 +341,7 @@ async function start(
       }),
       ...approvalHandlers(decisions.desk),
       ...reloadHandler(deps.reload),
+      ...logLevelHandler(log),
     },
     log,
   );

@@ -10,6 +10,8 @@ export interface Cli {
   readonly entryPath: string;
   /** Aborted by SIGINT or SIGTERM, once a verb has asked for it with `untilInterrupted`. */
   untilInterrupted(): AbortSignal;
+  /** The command with every verb loaded: what shells and documents are told of it. */
+  wholeProgram(): Promise<Command>;
   /** The exit code of a verb that stands in for another program. Otherwise: throw to fail, return when done. */
   exitWith(status: number): void;
 }

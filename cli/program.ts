@@ -247,6 +247,7 @@ export async function runCommand(args: readonly string[], process: CommandProces
       new URL(import.meta.url.endsWith('.ts') ? 'main.ts' : 'main.js', import.meta.url),
     ),
     untilInterrupted: interruption(process),
+    wholeProgram: () => buildWholeProgram(cli),
     exitWith: (given) => {
       status = given;
     },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AuditLog } from '../shared/audit/log.ts';
 import type { Clock } from '../shared/clock.ts';
 import { LiveConfig, type Reloaded } from '../shared/config/live-config.ts';
+import { logLevelHandler } from '../shared/control/log-level-handler.ts';
 import { reloadHandler } from '../shared/control/reload-handler.ts';
 import { ControlServer } from '../shared/control/server.ts';
 import { createEgress } from '../shared/egress/egress.ts';
@@ -253,6 +254,7 @@ async function start(
       ...controlHandlers(administration, async () => ({
         name: identity.name,
         id: identity.id,
+        version: readVersion(),
         startedAt,
         url: place().url,
         ssh: `${place().sshHost}:${place().sshPort}`,
@@ -260,6 +262,7 @@ async function start(
         connections: relays.count,
       })),
       ...reloadHandler(reload),
+      ...logLevelHandler(log),
     },
     log,
   );

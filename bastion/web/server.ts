@@ -16,6 +16,7 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
 import { limitHandshakes } from '../../shared/tunnel/handshake-limit.ts';
+import { PROBE_PATH, ProbeServer } from '../../shared/tunnel/probe.ts';
 import { refuseUpgrade } from '../../shared/tunnel/upgrade-refusal.ts';
 import type { AdminAccounts } from '../admins/admin-accounts.ts';
 import type { ApprovalDesk } from '../approvals/desk.ts';
@@ -201,12 +202,13 @@ async function describeApi(app: WebApp): Promise<void> {
 }
 
 function passTunnelsOn(app: WebApp, deps: WebServerDeps): void {
+  const probes = new ProbeServer(deps.clock);
+  app.addHook('preClose', async () => probes.close());
   app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', (error) => deps.log.debug({ err: error }, 'a connection broke while it was upgraded'));
-    if (request.url?.split('?')[0] === '/tunnel') {
-      deps.acceptor.handleUpgrade(request, socket, head);
-      return;
-    }
+    const path = request.url?.split('?')[0];
+    if (path === '/tunnel') return deps.acceptor.handleUpgrade(request, socket, head);
+    if (path === PROBE_PATH) return probes.handleUpgrade(request, socket, head);
     refuseUpgrade(socket, 404, 'request.not_found', 'There is nothing at this address.');
   });
 }

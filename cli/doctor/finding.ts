@@ -17,6 +17,8 @@ export interface Finding {
 /** One thing to look at. It gives its findings, or throws: then it has failed, with the error's sentence. */
 export interface Check {
   readonly name: string;
+  /** How long it may take, when that is not {@link CHECK_TIMEOUT_MS}. */
+  readonly timeoutMs?: number;
   run(signal: AbortSignal): Promise<readonly Finding[]>;
 }
 
@@ -24,9 +26,11 @@ export interface Check {
 export function check(
   name: string,
   run: (signal: AbortSignal) => Promise<readonly Omit<Finding, 'check'>[]>,
+  timeoutMs: number = CHECK_TIMEOUT_MS,
 ): Check {
   return {
     name,
+    timeoutMs,
     run: async (signal) => (await run(signal)).map((finding) => ({ check: name, ...finding })),
   };
 }
@@ -49,11 +53,12 @@ export async function runChecks(
 }
 
 async function findingsOf(one: Check, signal: AbortSignal): Promise<readonly Finding[]> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(CHECK_TIMEOUT_MS)]);
+  const limitMs = one.timeoutMs ?? CHECK_TIMEOUT_MS;
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
   let tooLate: () => void = () => undefined;
   const late = new Promise<readonly Finding[]>((resolve) => {
     tooLate = () => {
-      const text = `It did not end within ${CHECK_TIMEOUT_MS / 1000} s.`;
+      const text = `It did not end within ${limitMs / 1000} s.`;
       resolve([{ check: one.name, state: 'fail', text }]);
     };
     deadline.addEventListener('abort', tooLate, { once: true });

@@ -1,25 +1,32 @@
-import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { connect, isIP } from 'node:net';
 import { z } from 'zod';
 import { describeConnectFailure } from '../../shared/egress/connect-failure.ts';
 import type { Egress } from '../../shared/egress/egress.ts';
 import { fetchJson } from '../../shared/egress/fetch-json.ts';
-import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
+import { connectTls } from '../../shared/egress/tls-connect.ts';
+import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/errors.ts';
 import { type Check, check, type Finding } from './finding.ts';
+import { certificateShown } from './shown-certificate.ts';
+import { webSocket } from './websocket-check.ts';
 
 const REQUEST_TIMEOUT_MS = 15_000;
-const ANSWER_LIMIT_BYTES = 64 * 1024;
+const HTTPS_PORT = 443;
 const BANNER_LIMIT_BYTES = 255;
 /** The most that passes forgive, and what already deserves a look. */
 const SKEW_FAIL_S = 30;
 const SKEW_WARN_S = 5;
-const SWITCHING_PROTOCOLS = 101;
+
+/** What more {@link httpsChecks} may be told. */
+export interface WayOptions {
+  /** For so long the WebSocket is left silent, to see whether something on the way cuts it. */
+  readonly idleMs?: number;
+  /** Authorities of `egress.caBundle`, in PEM: what they have issued shows that TLS is inspected. */
+  readonly inspectors?: readonly string[];
+}
 
 /** The checks on the way to a role over HTTPS: name, TCP or CONNECT proxy, TLS, clock, WebSocket. */
-export function httpsChecks(egress: Egress, url: URL, upgradePath: string): readonly Check[] {
+export function httpsChecks(egress: Egress, url: URL, options: WayOptions = {}): readonly Check[] {
   return [
     name(egress, url),
     check('tcp', async (signal) => {
@@ -28,14 +35,34 @@ export function httpsChecks(egress: Egress, url: URL, upgradePath: string): read
       });
       return [{ state: 'ok', text: `${url.host} is reached ${egress.describe(url)}.` }];
     }),
+    ...(egress.describe(url) === 'directly' ? [] : [connectThrough(egress, url)]),
     identity(egress, url),
-    webSocket(egress, url, upgradePath),
+    ...(url.protocol === 'https:' ? [certificateShown(egress, url, options.inspectors ?? [])] : []),
+    webSocket(egress, url, options.idleMs ?? 0),
   ];
+}
+
+/** Whether the outbound proxy lets a connection to this address through, and takes our user name and password. */
+function connectThrough(egress: Egress, url: URL): Check {
+  return check('connect', async (signal) => {
+    const address = { host: bareHost(url), port: url.port === '' ? HTTPS_PORT : Number(url.port) };
+    try {
+      (await connectTls(egress, address, { timeoutMs: REQUEST_TIMEOUT_MS, signal })).destroy();
+    } catch (error) {
+      // What is behind the proxy is the business of the checks that follow.
+      if (isDrawbridgeError(error) && error.code.startsWith('egress.proxy_')) throw error;
+    }
+    return [{ state: 'ok', text: `The outbound proxy lets CONNECT to ${url.host} through.` }];
+  });
+}
+
+function bareHost(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '');
 }
 
 function name(egress: Egress, url: URL): Check {
   return check('dns', async () => {
-    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const host = bareHost(url);
     if (isIP(host) !== 0) return [{ state: 'ok', text: `${host} is an address, no name to look up.` }];
     if (egress.describe(url) !== 'directly')
       return [{ state: 'ok', text: `The outbound proxy looks ${host} up.` }];
@@ -97,72 +124,6 @@ function skew(differenceS: number): Omit<Finding, 'check'> {
   const text = `Its clock is ${Math.abs(aheadS)} s ${aheadS > 0 ? 'ahead of' : 'behind'} the one of this machine.`;
   const hint = `Set both by NTP: a difference of more than ${SKEW_FAIL_S} s refuses every sign-in and tunnel.`;
   return { state: Math.abs(aheadS) > SKEW_FAIL_S ? 'fail' : 'warn', text, hint };
-}
-
-/** Asks for a WebSocket without saying who we are. Only the role itself refuses that with a code of its own. */
-function webSocket(egress: Egress, url: URL, path: string): Check {
-  return check('websocket', async (signal) => {
-    const { status, body } = await askForWebSocket(egress, new URL(path, url), signal).catch(
-      (error: unknown) => {
-        throw describeConnectFailure(error, url, egress);
-      },
-    );
-    const refused = z.object({ code: z.string() }).safeParse(body);
-    if (refused.success || status === SWITCHING_PROTOCOLS)
-      return [{ state: 'ok', text: `A request for a WebSocket gets through to ${url.host}.` }];
-    throw new DrawbridgeError(
-      'doctor.websocket',
-      `A request for a WebSocket to ${url.host} is answered by something else (HTTP ${status}).`,
-      {
-        hint: 'A web proxy or firewall in between does not let WebSockets through: ask for an exception for this address.',
-      },
-    );
-  });
-}
-
-function askForWebSocket(
-  egress: Egress,
-  url: URL,
-  signal: AbortSignal,
-): Promise<{ status: number; body: unknown }> {
-  const options: RequestOptions = {
-    agent: egress.agentFor(url),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
-    headers: {
-      connection: 'Upgrade',
-      upgrade: 'websocket',
-      'sec-websocket-version': '13',
-      'sec-websocket-key': randomBytes(16).toString('base64'),
-    },
-  };
-  return new Promise((resolve, reject) => {
-    const request = url.protocol === 'http:' ? httpRequest(url, options) : httpsRequest(url, options);
-    request.once('upgrade', (_response, socket) => {
-      socket.destroy();
-      resolve({ status: SWITCHING_PROTOCOLS, body: undefined });
-    });
-    request.once('response', (response) => {
-      readJson(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
-    });
-    request.on('error', reject);
-    request.end();
-  });
-}
-
-async function readJson(response: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    bytes += chunk.length;
-    if (bytes > ANSWER_LIMIT_BYTES) break;
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }
 
 /** Whether an SSH server greets at this address. */

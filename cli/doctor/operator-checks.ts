@@ -7,10 +7,14 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import { formatDuration } from '../format.ts';
 import { type Check, check } from './finding.ts';
 import { filePermissions, nodeVersion } from './machine-checks.ts';
-import { httpsChecks, sshServer } from './network-checks.ts';
+import { httpsChecks, sshServer, type WayOptions } from './network-checks.ts';
 
 /** What to look at for an operator who signs in from this machine. @throws `login.none`, `login.unreadable` */
-export async function operatorChecks(home: OperatorHome, env: NodeJS.ProcessEnv): Promise<readonly Check[]> {
+export async function operatorChecks(
+  home: OperatorHome,
+  env: NodeJS.ProcessEnv,
+  way: WayOptions = {},
+): Promise<readonly Check[]> {
   const login = await readLogin(home);
   const egress = await loginEgress(home, login, env);
   return [
@@ -25,7 +29,7 @@ export async function operatorChecks(home: OperatorHome, env: NodeJS.ProcessEnv)
       return [{ state: 'fail', text: `The login of ${who} has expired.`, hint }];
     }),
     filePermissions(home.dir),
-    ...httpsChecks(egress, new URL(login.proxy.url), '/connect'),
+    ...httpsChecks(egress, new URL(login.proxy.url), way),
     sshServer("The proxy's SSH server", login.proxy.ssh.host, login.proxy.ssh.port),
   ];
 }

@@ -12,15 +12,15 @@ import { loadProxyConfig, type ProxyConfig } from '../../proxy/config.ts';
 import { PROXY_MIGRATIONS } from '../../proxy/store/migrations.ts';
 import { acmeFile } from '../../shared/acme/acme-certificate.ts';
 import { AUDIT_MIGRATIONS, auditFilePath } from '../../shared/audit/audit-file.ts';
-import { ControlClient } from '../../shared/control/client.ts';
 import { createEgress } from '../../shared/egress/egress.ts';
-import { isDrawbridgeError } from '../../shared/errors.ts';
-import { TUNNEL_PATH } from '../../shared/tunnel/limits.ts';
 import { formatTime } from '../format.ts';
 import { serverCertificate } from './certificate-check.ts';
 import { type Check, check, type Finding } from './finding.ts';
 import { database, disk, filePermissions, nodeVersion } from './machine-checks.ts';
-import { httpsChecks, sshServer } from './network-checks.ts';
+import { httpsChecks, sshServer, type WayOptions } from './network-checks.ts';
+import { ports } from './port-check.ts';
+import { answers, running } from './running-check.ts';
+import { authorizedKeysCommand } from './sshd-check.ts';
 
 /** A checkpoint older than this says that sealing does not work. */
 const CHECKPOINT_WARN_MS = 60 * 60 * 1000;
@@ -29,14 +29,15 @@ const CHECKPOINT_WARN_MS = 60 * 60 * 1000;
 export async function roleChecks(
   role: 'proxy' | 'bastion' | 'agent',
   configPath: string,
+  way: WayOptions = {},
 ): Promise<readonly Check[]> {
   switch (role) {
     case 'proxy':
-      return proxyChecks(configPath);
+      return proxyChecks(configPath, way);
     case 'bastion':
-      return bastionChecks(await loadBastionConfig(configPath), configPath);
+      return bastionChecks(await loadBastionConfig(configPath), configPath, way);
     case 'agent':
-      return agentChecks(await loadAgentConfig(configPath), configPath);
+      return agentChecks(await loadAgentConfig(configPath), configPath, way);
   }
 }
 
@@ -44,9 +45,10 @@ function configIsGood(configPath: string): Check {
   return check('config', async () => [{ state: 'ok', text: `${configPath} is in order.` }]);
 }
 
-async function proxyChecks(configPath: string): Promise<readonly Check[]> {
+async function proxyChecks(configPath: string, way: WayOptions): Promise<readonly Check[]> {
   const config = await loadProxyConfig(configPath);
-  const { dataDir, publicUrl, ssh, tls } = config;
+  const { dataDir, publicUrl, https, ssh, tls } = config;
+  const socketPath = join(dataDir, 'control.sock');
   const egress = createEgress({}, await ownCa(tls.ca));
   return [
     configIsGood(configPath),
@@ -56,11 +58,18 @@ async function proxyChecks(configPath: string): Promise<readonly Check[]> {
     database(join(dataDir, 'proxy.db'), PROXY_MIGRATIONS),
     database(auditFilePath(dataDir), AUDIT_MIGRATIONS),
     serverCertificate(servedFiles(tls, dataDir), publicUrl),
-    running(join(dataDir, 'control.sock'), 'proxy', (status) => {
+    ports(
+      [
+        { key: 'https', ...https },
+        { key: 'ssh', host: ssh.host, port: ssh.port },
+      ],
+      () => answers(socketPath),
+    ),
+    running(socketPath, 'proxy', (status) => {
       const { tunnels } = z.looseObject({ tunnels: z.number() }).parse(status);
       return [{ state: 'ok', text: `${tunnels} tunnels of bastions are up.` }];
     }),
-    ...httpsChecks(egress, new URL(publicUrl), TUNNEL_PATH),
+    ...httpsChecks(egress, new URL(publicUrl), way),
     sshServer(
       "The proxy's SSH server",
       ssh.publicHost ?? new URL(publicUrl).hostname,
@@ -75,7 +84,11 @@ const bastionStatus = z.looseObject({
   evidence: z.looseObject({ lastCheckpointAt: z.string().optional(), problem: z.string().optional() }),
 });
 
-async function bastionChecks(config: BastionConfig, configPath: string): Promise<readonly Check[]> {
+async function bastionChecks(
+  config: BastionConfig,
+  configPath: string,
+  way: WayOptions,
+): Promise<readonly Check[]> {
   const paths = bastionPaths(config);
   const enrolled = await readProxyEnrolment(paths.enrolment);
   const proxyCa = enrolled?.issuer.ca;
@@ -92,6 +105,7 @@ async function bastionChecks(config: BastionConfig, configPath: string): Promise
     database(paths.database, BASTION_MIGRATIONS),
     database(auditFilePath(config.dataDir), AUDIT_MIGRATIONS),
     serverCertificate(servedFiles(config.tls, config.dataDir), config.publicUrl),
+    ports([{ key: 'https', ...config.https }], () => answers(paths.controlSocket)),
     running(paths.controlSocket, 'bastion', (status) => bastionFindings(bastionStatus.parse(status))),
     ...(enrolled === undefined
       ? [
@@ -103,7 +117,11 @@ async function bastionChecks(config: BastionConfig, configPath: string): Promise
             },
           ]),
         ]
-      : httpsChecks(egress, new URL(enrolled.url), TUNNEL_PATH)),
+      : httpsChecks(egress, new URL(enrolled.url), { ...way, ...(await inspectorsOf(config.egress)) })),
+    // As agents and browsers come in: the name has to lead here.
+    ...((await answers(paths.controlSocket))
+      ? httpsChecks(createEgress({}, await ownCa(config.tls.ca)), new URL(config.publicUrl))
+      : []),
     ...config.hosts.map((host) =>
       sshServer(`The sshd of ${host.name}`, host.address.host, host.address.port),
     ),
@@ -144,39 +162,27 @@ function tunnels(access: string, uplinks: z.infer<typeof bastionStatus>['uplinks
   };
 }
 
-async function agentChecks(config: AgentConfig, configPath: string): Promise<readonly Check[]> {
+async function agentChecks(
+  config: AgentConfig,
+  configPath: string,
+  way: WayOptions,
+): Promise<readonly Check[]> {
   const { issuer, url } = await loadEnrolment(config.dataDir);
   const egress = createEgress(config.egress, issuer.ca === undefined ? {} : { extraCa: [issuer.ca] });
   return [
     configIsGood(configPath),
     nodeVersion(),
     filePermissions(config.dataDir),
-    ...httpsChecks(egress, new URL(url), TUNNEL_PATH),
-    ...(config.target === 'sshd' ? [sshServer("The host's sshd", config.sshd.host, config.sshd.port)] : []),
+    disk(config.dataDir),
+    ...httpsChecks(egress, new URL(url), { ...way, ...(await inspectorsOf(config.egress)) }),
+    ...(config.target === 'sshd'
+      ? [sshServer("The host's sshd", config.sshd.host, config.sshd.port), authorizedKeysCommand()]
+      : []),
   ];
 }
 
-/** Whether the role runs, and what it says of itself. */
-function running(
-  socketPath: string,
-  role: string,
-  read: (status: unknown) => readonly Omit<Finding, 'check'>[],
-): Check {
-  return check('running', async () => {
-    let client: ControlClient;
-    try {
-      client = await ControlClient.connect(socketPath);
-    } catch (error) {
-      if (!isDrawbridgeError(error, 'control.not_running')) throw error;
-      const hint = `Start it: drawbridge ${role} start --config FILE`;
-      return [{ state: 'warn', text: `The ${role} does not run.`, hint }];
-    }
-    try {
-      return [{ state: 'ok', text: `The ${role} runs.` }, ...read(await client.call('status'))];
-    } finally {
-      client.close();
-    }
-  });
+async function inspectorsOf(egress: { readonly caBundle?: string }): Promise<Pick<WayOptions, 'inspectors'>> {
+  return egress.caBundle === undefined ? {} : { inspectors: [await readFile(egress.caBundle, 'utf8')] };
 }
 
 async function ownCa(path: string | undefined): Promise<{ extraCa?: readonly string[] }> {

@@ -7,6 +7,7 @@ import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verb
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
 import { registerBackup } from './bastion-backup.ts';
+import { registerLogLevel } from './log-level.ts';
 import { registerReload } from './reload.ts';
 import { registerRotateKey } from './rotate-key.ts';
 
@@ -47,6 +48,7 @@ export const registerBastion: RegisterVerb = (program, cli) => {
   registerUninstall(bastion, cli, 'bastion', DEFAULT_BASTION_CONFIG);
   registerRotateKey(bastion, cli, { name: 'bastion', defaultConfig: DEFAULT_BASTION_CONFIG });
   registerReload(bastion, cli, { name: 'bastion', defaultConfig: DEFAULT_BASTION_CONFIG });
+  registerLogLevel(bastion, cli, { name: 'bastion', defaultConfig: DEFAULT_BASTION_CONFIG });
   const start = bastion
     .command('start')
     .description('Run the bastion in the foreground until SIGTERM or Ctrl-C.')

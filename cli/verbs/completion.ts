@@ -46,9 +46,8 @@ const EXAMPLE: Readonly<Record<Shell, string>> = {
 };
 
 async function printScript(cli: Cli, shell: Shell): Promise<void> {
-  const { buildWholeProgram } = await import('../program.ts');
   const { shapeOf } = await import('../command-tree.ts');
-  cli.terminal.out.write(await scriptFor(shell, shapeOf(await buildWholeProgram(cli))));
+  cli.terminal.out.write(await scriptFor(shell, shapeOf(await cli.wholeProgram())));
 }
 
 async function scriptFor(shell: Shell, shape: CommandShape): Promise<string> {

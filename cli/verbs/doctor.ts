@@ -1,6 +1,8 @@
 import { access } from 'node:fs/promises';
 import { openHome } from '../../operator/home.ts';
+import { parseDurationMs } from '../../shared/config/duration.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { PROBE_IDLE_MAX_MS } from '../../shared/tunnel/probe.ts';
 import { type Cli, examples, type RegisterVerb } from '../cli.ts';
 import type { Check, Finding } from '../doctor/finding.ts';
 import { configPathOf, readRolePlace } from '../role-config.ts';
@@ -9,6 +11,7 @@ import { printable } from '../terminal.ts';
 interface DoctorOptions {
   readonly config?: string;
   readonly home?: string;
+  readonly idle?: string;
   readonly json?: boolean;
 }
 
@@ -23,11 +26,16 @@ export const registerDoctor: RegisterVerb = (program, cli) => {
     )
     .option('--config <file>', 'configuration of a proxy, bastion or agent (env DRAWBRIDGE_CONFIG)')
     .option('--home <dir>', "where the operator's login is kept (env DRAWBRIDGE_HOME; ~/.drawbridge)")
+    .option(
+      '--idle <time>',
+      'leave a WebSocket to the other end silent for this long, to see whether it is cut: 60s, 10m',
+    )
     .option('--json', 'print the findings as JSON')
     .action((options: DoctorOptions) => runDoctor(cli, options));
   examples(doctor, [
     'drawbridge doctor --config /etc/drawbridge/bastion.yaml',
     'drawbridge doctor',
+    'drawbridge doctor --config /etc/drawbridge/agent.yaml --idle 90s',
     'drawbridge doctor --json',
   ]);
 };
@@ -53,13 +61,20 @@ async function checksFor(cli: Cli, options: DoctorOptions): Promise<readonly Che
   const configPath = configPathOf(options, cli);
   const named = options.config !== undefined || cli.env['DRAWBRIDGE_CONFIG'] !== undefined;
   const isRole = named || (options.home === undefined && (await exists(configPath)));
+  const way = options.idle === undefined ? {} : { idleMs: idleMsOf(options.idle) };
   if (!isRole) {
     const { operatorChecks } = await import('../doctor/operator-checks.ts');
-    return operatorChecks(openHome(options.home, cli.env), cli.env);
+    return operatorChecks(openHome(options.home, cli.env), cli.env, way);
   }
   const { roleChecks } = await import('../doctor/role-checks.ts');
   const { role } = await readRolePlace(configPath);
-  return roleChecks(role, configPath);
+  return roleChecks(role, configPath, way);
+}
+
+function idleMsOf(text: string): number {
+  const idleMs = parseDurationMs(text);
+  if (idleMs <= PROBE_IDLE_MAX_MS) return idleMs;
+  throw new DrawbridgeError('usage.duration', 'A WebSocket can be left idle for at most 15 minutes.');
 }
 
 function show({ terminal }: Cli, finding: Finding): void {

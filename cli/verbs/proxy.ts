@@ -6,6 +6,7 @@ import { DEFAULT_PROXY_CONFIG } from '../proxy-administration.ts';
 import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
+import { registerLogLevel } from './log-level.ts';
 import { registerProxyBastions } from './proxy-bastions.ts';
 import { registerProxyDevices } from './proxy-devices.ts';
 import { registerProxyUsers } from './proxy-users.ts';
@@ -34,6 +35,7 @@ export const registerProxy: RegisterVerb = (program, cli) => {
   registerInit(proxy, cli);
   registerRotateKey(proxy, cli, { name: 'proxy', defaultConfig: DEFAULT_PROXY_CONFIG });
   registerReload(proxy, cli, { name: 'proxy', defaultConfig: DEFAULT_PROXY_CONFIG });
+  registerLogLevel(proxy, cli, { name: 'proxy', defaultConfig: DEFAULT_PROXY_CONFIG });
   const start = proxy
     .command('start')
     .description('Run the proxy in the foreground until SIGTERM or Ctrl-C.')

@@ -5,6 +5,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { plainAddress } from '../../shared/network.ts';
+import { PROBE_PATH, ProbeServer } from '../../shared/tunnel/probe.ts';
 import { rawWebSocketStream } from '../../shared/tunnel/raw-websocket.ts';
 import type { OperatorTokens } from '../accounts/operator-tokens.ts';
 import type { ProvenOperator } from '../accounts/operators.ts';
@@ -33,7 +34,7 @@ export interface UpgradeParts {
   readonly log: Logger;
 }
 
-/** `/tunnel` for bastions and `/connect?host=` for operators who come over HTTPS instead of SSH. */
+/** `/tunnel` for bastions, `/connect?host=` for operators who come over HTTPS instead of SSH, `/probe` for doctor. */
 export class Upgrades {
   readonly #parts: UpgradeParts;
   readonly #webSockets = new WebSocketServer({
@@ -43,8 +44,12 @@ export class Upgrades {
     maxPayload: MESSAGE_LIMIT_BYTES,
   });
 
+  readonly #probes: ProbeServer;
+
   constructor(parts: UpgradeParts) {
     this.#parts = parts;
+    this.#probes = new ProbeServer(parts.clock);
+    parts.stopping.addEventListener('abort', () => this.#probes.close(), { once: true });
   }
 
   /** Takes a request that asks to leave HTTP. Whatever is wrong with it is answered on its own socket. */
@@ -59,6 +64,10 @@ export class Upgrades {
       this.#parts.log.debug({ problem: messageOf(error) }, 'a connection failed while it was upgraded');
     });
     socket.once('close', () => gone.abort());
+    if (path === PROBE_PATH && !this.#parts.stopping.aborted) {
+      this.#probes.handleUpgrade(request, socket, head);
+      return;
+    }
     this.#connect(path, request, socket, head, gone.signal).catch((error: unknown) => {
       if (socket.destroyed) return;
       const refusal = httpRefusalOf(error, 403);

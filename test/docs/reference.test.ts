@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { agentConfigSchema } from '../../agent/config.ts';
 import { bastionConfigSchema } from '../../bastion/config.ts';
 import { policySchema } from '../../bastion/policy/schema.ts';
+import type { Cli } from '../../cli/cli.ts';
 import { buildWholeProgram } from '../../cli/program.ts';
 import { createTerminal } from '../../cli/terminal.ts';
 import { proxyConfigSchema } from '../../proxy/config.ts';
@@ -31,14 +32,15 @@ describe('the generated references are those of this code (else: npm run docs)',
 
   it('of the command', async () => {
     const silent = { write: () => undefined };
-    const program = await buildWholeProgram({
+    const cli: Cli = {
       terminal: createTerminal(silent, silent, {}),
       env: {},
       entryPath: 'drawbridge',
       untilInterrupted: () => new AbortController().signal,
       exitWith: () => undefined,
-    });
-    await expect(cliReference(program)).toMatchFileSnapshot(page('cli.md'));
+      wholeProgram: () => buildWholeProgram(cli),
+    };
+    await expect(cliReference(await cli.wholeProgram())).toMatchFileSnapshot(page('cli.md'));
   });
 
   it("of the bastion's API", async () => {

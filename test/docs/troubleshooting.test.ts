@@ -9,6 +9,8 @@ const FOLDERS = ['shared', 'recordings', 'proxy', 'bastion', 'agent', 'operator'
 
 /** Dotted names in the code that are no codes: files, requests on the control socket, names in other formats. */
 const OTHER_NAMES: readonly RegExp[] = [
+  // The beginning of a family.
+  /_$/,
   /\.(json|ts|js|mjs|db|yaml|pem|key|crt|sock|html|css|pub|gz|conf|log|new|com|example|acme|wss|service|d)$/,
   /^(approvals|hosts|operators|recordings|sessions)\./,
   /^(policy|access|token)\.(show|check|apply|explain|history|diff|undo|set|create)$/,

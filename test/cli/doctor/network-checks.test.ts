@@ -1,10 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { runChecks } from '../../../cli/doctor/finding.ts';
+import { type Check, runChecks } from '../../../cli/doctor/finding.ts';
 import { httpsChecks, sshServer } from '../../../cli/doctor/network-checks.ts';
+import { systemClock } from '../../../shared/clock.ts';
 import { createEgress } from '../../../shared/egress/egress.ts';
+import { ProbeServer } from '../../../shared/tunnel/probe.ts';
+import { type ProxyBehaviour, startConnectProxy } from '../../support/connect-proxy.ts';
+import { createTestCertificate, type TestCertificate } from '../../support/test-certificate.ts';
 
 const servers: (Server | TcpServer)[] = [];
 afterEach(async () => {
@@ -22,10 +27,11 @@ async function listen(server: Server | TcpServer): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-function look(port: number) {
+const run = (checks: readonly Check[]) => runChecks(checks, new AbortController().signal, () => undefined);
+
+function look(port: number, idleMs = 0) {
   const url = new URL(`http://127.0.0.1:${port}`);
-  const checks = httpsChecks(createEgress({}, { env: {} }), url, '/tunnel');
-  return runChecks(checks, new AbortController().signal, () => undefined);
+  return run(httpsChecks(createEgress({}, { env: {} }), url, { idleMs }));
 }
 
 const documentOf = (iat: number) =>
@@ -82,6 +88,95 @@ describe('the checks on the way to a role', () => {
       text: expect.stringContaining('something else (HTTP 200)'),
     });
     expect(webSocket?.hint).toContain('does not let WebSockets through');
+  });
+
+  it('open a WebSocket and see whether it is cut while it is idle', async () => {
+    const probes = new ProbeServer(systemClock);
+    const server = createServer(role(0));
+    server.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => socket.destroy());
+      probes.handleUpgrade(request, socket, head);
+    });
+    const port = await listen(server);
+    const seen = async (idleMs: number) =>
+      (await look(port, idleMs)).find((finding) => finding.check === 'websocket');
+    expect(await seen(0)).toMatchObject({ state: 'ok', text: expect.stringContaining('both ways') });
+    expect(await seen(20)).toMatchObject({ state: 'ok', text: expect.stringContaining('of silence') });
+    const cutting = setInterval(() => probes.close(), 20);
+    expect(await seen(60_000)).toMatchObject({
+      state: 'fail',
+      text: expect.stringContaining('was cut'),
+      hint: expect.stringContaining('idle'),
+    });
+    clearInterval(cutting);
+  });
+
+  it('warn when a role can not show whether it stays', async () => {
+    const findings = await look(await listen(createServer(role(0))), 60_000);
+    expect(findings.find((finding) => finding.check === 'websocket')).toMatchObject({ state: 'warn' });
+  });
+
+  it('say what the outbound proxy makes of it: its authentication, its refusal, its absence', async () => {
+    const seen = async (behaviour: ProxyBehaviour) => {
+      const proxy = await startConnectProxy(behaviour);
+      const egress = createEgress({ proxy: `http://127.0.0.1:${proxy.port}` }, { env: {} });
+      const findings = await run(httpsChecks(egress, new URL('https://role.example')));
+      return findings.find(
+        (finding) => ['tcp', 'connect'].includes(finding.check) && finding.state === 'fail',
+      );
+    };
+    expect(await seen({ kind: 'answer', status: 407 })).toMatchObject({
+      state: 'fail',
+      text: expect.stringContaining('user name and password'),
+    });
+    expect(await seen({ kind: 'answer', status: 403 })).toMatchObject({
+      state: 'fail',
+      text: expect.stringContaining('does not allow'),
+    });
+    expect(await seen({ kind: 'close' })).toMatchObject({ state: 'fail' });
+  });
+
+  it('say that a name is not found', async () => {
+    const findings = await run(
+      httpsChecks(createEgress({}, { env: {} }), new URL('https://nothing.invalid')),
+    );
+    expect(findings.find((finding) => finding.check === 'dns')).toMatchObject({ state: 'fail' });
+  });
+
+  describe('over TLS', () => {
+    async function tlsRole(certificate: TestCertificate) {
+      const server = createTlsServer({ cert: certificate.cert, key: certificate.key }, role(0));
+      server.on('tlsClientError', () => undefined);
+      return new URL(`https://localhost:${await listen(server)}`);
+    }
+
+    it('name who issued a certificate that is not trusted', async () => {
+      const url = await tlsRole(await createTestCertificate('Corp Inspection CA'));
+      const findings = await run(httpsChecks(createEgress({}, { env: {} }), url));
+      expect(findings.find((finding) => finding.check === 'tls')).toMatchObject({
+        state: 'fail',
+        text: expect.stringContaining('Corp Inspection CA'),
+        hint: expect.stringContaining('egress.caBundle'),
+      });
+    });
+
+    it('name the box that inspects, when its authority is in the bundle, and the issuer otherwise', async () => {
+      const certificate = await createTestCertificate('Corp Inspection CA');
+      const url = await tlsRole(certificate);
+      const egress = createEgress({}, { env: {}, extraCa: [certificate.ca] });
+      const issuer = async (inspectors: readonly string[]) =>
+        (await run(httpsChecks(egress, url, { inspectors }))).find((finding) => finding.check === 'issuer');
+      expect(await issuer([])).toMatchObject({
+        state: 'ok',
+        text: expect.stringContaining('Corp Inspection CA'),
+      });
+      expect(await issuer([certificate.ca])).toMatchObject({
+        state: 'warn',
+        text: expect.stringContaining(
+          "opened on the way: its certificate was issued by 'Corp Inspection CA'",
+        ),
+      });
+    });
   });
 
   it('say that nothing listens', async () => {

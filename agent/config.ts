@@ -32,6 +32,12 @@ export const agentConfigSchema = z.strictObject({
     .describe(
       'Whether the bastion may connect from this host to other addresses (`ssh -L`). It decides which.',
     ),
+  afterSession: z
+    .enum(['end', 'keep'])
+    .default('end')
+    .describe(
+      'With `target: builtin`: whether what a session has left running (`nohup`, daemons, tmux) ends with it, or is kept.',
+    ),
   labels: labels
     .default({})
     .describe("What the bastion's policy selects hosts by. They are told at enrolment."),

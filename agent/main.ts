@@ -12,6 +12,7 @@ import type { IncomingStream, Tunnel } from '../shared/tunnel/tunnel.ts';
 import { Uplink } from '../shared/tunnel/uplink.ts';
 import { readVersion } from '../shared/version.ts';
 import type { AgentConfig } from './config.ts';
+import { Leftovers } from './leftovers/leftovers.ts';
 import { loadEnrolment, pinnedBastion } from './setup/enrolment-file.ts';
 import { sftpServerLine } from './sftp/server-line.ts';
 import { findSystemTools } from './shell/launch.ts';
@@ -19,7 +20,7 @@ import { BuiltinServer } from './ssh/builtin-server.ts';
 import { SshdRelay } from './tunnel/sshd-relay.ts';
 
 /** Keys that may change while the agent runs (docs/install.md names them). */
-const LIVE_KEYS = ['log.level', 'logins', 'forwarding'];
+const LIVE_KEYS = ['log.level', 'logins', 'forwarding', 'afterSession'];
 
 /** What the agent is given from outside. */
 export interface AgentDependencies {
@@ -64,7 +65,7 @@ async function startLocked(
   const enrolment = await loadEnrolment(config.dataDir);
   const { issuer, url, sshClientKey } = enrolment;
   const live = new LiveConfig(config, LIVE_KEYS);
-  const server = await streamServer(live, sshClientKey, deps);
+  const server = await streamServer(live, identity.id, sshClientKey, deps);
   const egress = createEgress(config.egress, { extraCa: issuer.ca === undefined ? [] : [issuer.ca] });
   const uplink = new Uplink({
     url,
@@ -120,12 +121,15 @@ async function startLocked(
 
 async function streamServer(
   live: LiveConfig<AgentConfig>,
+  id: string,
   sshClientKey: string,
   { clock, log }: AgentDependencies,
 ): Promise<StreamServer> {
   const config = live.now;
   if (config.target === 'sshd') return new SshdRelay(config.sshd, clock);
   const hostKey = await loadSshKeyFile(join(config.dataDir, 'ssh_host_ed25519_key'));
+  const leftovers = new Leftovers({ owner: id, ends: () => live.now.afterSession === 'end', clock, log });
+  await leftovers.endThoseBefore();
   const builtin = new BuiltinServer({
     hostKey: hostKey.privateKey,
     bastionKey: parsePublicLine(sshClientKey).fingerprint,
@@ -133,6 +137,7 @@ async function streamServer(
     forwarding: () => live.now.forwarding,
     tools: findSystemTools(),
     sftpServer: sftpServerLine(),
+    leftovers,
     clock,
     log,
   });

@@ -97,6 +97,8 @@ ${versions.map((line) => `- ${line}`).join('\n')}
 - \`-R\` and agent forwarding need the policy (\`remote_forward\`, \`agent_forwarding\`); X11 is always refused. What is refused
   is refused at once, and the session goes on without it. The configuration of \`drawbridge login\` names the login's key alone
   (\`IdentityAgent none\`): to forward an agent, add \`-o IdentityAgent=$SSH_AUTH_SOCK\`.
+- With the builtin shell, what a connection left running (\`nohup\`, \`setsid\`, tmux) ends with that connection, unless the host's
+  \`agent.yaml\` says \`afterSession: keep\`; with an sshd it is sshd's to say. [Why](decisions/0016-what-a-session-leaves-behind.md)
 - With the builtin shell, \`-R localhost:…\` listens on 127.0.0.1.
 - An sshd does not pass signals of the client on to what runs as root; the builtin shell does.
 - The key exchange \`mlkem768x25519-sha256\` is offered first by the proxy and by the bastion; clients without it use

@@ -17,6 +17,8 @@ export interface LaunchOptions {
   readonly program: Program;
   /** True when this process runs as root and becomes the account first. */
   readonly become: boolean;
+  /** Control group that it joins first: the file that it writes `0` into. Only as root. */
+  readonly joinPath?: string;
   /** Settings for `stty`, when it starts on a terminal. */
   readonly terminalSettings?: readonly string[];
 }
@@ -53,9 +55,10 @@ export function firstExecutable(paths: readonly string[]): string | undefined {
  * What runs before the program, in the same process: notes in the kernel's audit trail who logs in (as PAM does; not
  * permitted in most containers), gives the terminal to the account, sets its modes, tells programs its name. Nothing
  * of it is worth refusing a login for. $1: user id or nothing; $2: owner of the terminal or nothing; $3: arguments
- * of stty or nothing; $4: `tty` when it runs on a terminal.
+ * of stty or nothing; $4: `tty` when it runs on a terminal; $5: file by which a control group is joined, or nothing.
  */
 const PRELUDE = `{
+  [ -z "$5" ] || printf 0 > "$5"
   [ -z "$1" ] || printf %s "$1" > /proc/self/loginuid
   if [ "$4" = tty ]; then
     SSH_TTY=$(tty) && export SSH_TTY
@@ -63,7 +66,7 @@ const PRELUDE = `{
     [ -z "$3" ] || stty $3
   fi
 } 2>/dev/null
-shift 4
+shift 5
 exec "$@"`;
 
 /**
@@ -74,7 +77,7 @@ exec "$@"`;
  * @throws `agent.no_setpriv` when another account is to be become and the tool for it is missing.
  */
 export function commandLine(options: LaunchOptions, tools: SystemTools): readonly [string, ...string[]] {
-  const { account, become, terminalSettings } = options;
+  const { account, become, terminalSettings, joinPath } = options;
   const program = programLine(options, tools);
   const asAccount = [...setprivLine(options, tools), ...program];
   if (!become && terminalSettings === undefined) return headed(asAccount);
@@ -87,6 +90,7 @@ export function commandLine(options: LaunchOptions, tools: SystemTools): readonl
     become ? String(account.uid) : '',
     terminalSettings?.join(' ') ?? '',
     terminalSettings === undefined ? '' : 'tty',
+    (become ? joinPath : undefined) ?? '',
     ...asAccount,
   ];
 }

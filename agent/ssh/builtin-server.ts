@@ -10,6 +10,7 @@ import {
   serveSsh,
 } from '../../shared/ssh/server-connection.ts';
 import { bridgeStream } from '../../shared/ssh/stream-bridge.ts';
+import type { Leftovers } from '../leftovers/leftovers.ts';
 import { type Account, findAccount, isSuperuser, ownAccount } from '../shell/account.ts';
 import type { SystemTools } from '../shell/launch.ts';
 import { isLoginName } from '../shell/login-name.ts';
@@ -38,6 +39,7 @@ export interface BuiltinServerOptions {
   readonly forwarding: () => boolean;
   readonly tools: SystemTools;
   readonly sftpServer: readonly [string, ...string[]];
+  readonly leftovers: Leftovers;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -56,6 +58,7 @@ export class BuiltinServer {
     const { hostKey, log, clock, forwarding } = this.#options;
     let account: Account | undefined;
     let listeners: Listeners | undefined;
+    const processes = this.#options.leftovers.begin();
     const connection = serveSsh(stream, {
       hostKey,
       loginGraceMs: LOGIN_GRACE_MS,
@@ -75,6 +78,7 @@ export class BuiltinServer {
           account,
           become: isSuperuser(),
           connection,
+          processes,
         });
       },
       onGlobalRequest: (request) => {
@@ -89,6 +93,7 @@ export class BuiltinServer {
       },
       onClose: (reason, closed) => {
         this.#connections.delete(closed);
+        void processes.end();
         log.debug({ reason }, 'a connection of the bastion ended');
       },
     });
@@ -107,6 +112,7 @@ export class BuiltinServer {
     );
     for (const connection of open) connection.disconnect(sentence);
     await Promise.all(gone);
+    await this.#options.leftovers.settled();
   }
 
   /** The account that this attempt may use; undefined: refused. */

@@ -9,6 +9,8 @@ import {
   type TerminalSize,
 } from '../../shared/ssh/channel-request.ts';
 import type { SshServerConnection } from '../../shared/ssh/server-connection.ts';
+import { MARK_VARIABLE } from '../leftovers/find-marked.ts';
+import type { ConnectionProcesses } from '../leftovers/leftovers.ts';
 import type { Account } from '../shell/account.ts';
 import { loginEnvironment, RequestedEnvironment } from '../shell/environment.ts';
 import type { HostProcess, ProcessEnd, ProcessListener } from '../shell/host-process.ts';
@@ -27,8 +29,9 @@ export interface SessionOptions {
   readonly tools: SystemTools;
   /** Command line of the SFTP server. */
   readonly sftpServer: readonly [string, ...string[]];
-  /** The connection that the channel is in. */
+  /** The connection that the channel is in, and what it starts. */
   readonly connection: SshServerConnection;
+  readonly processes: ConnectionProcesses;
   /** Whether the operator's SSH agent may be used on this host. */
   readonly forwarding: boolean;
   readonly clock: Clock;
@@ -123,7 +126,9 @@ class SessionChannel implements ProcessListener {
     if (this.#starting || program === undefined) return false;
     this.#starting = true;
     try {
-      const process = await this.#launch(program);
+      const launched = this.#launch(program);
+      this.#options.processes.starting(launched);
+      const process = await launched;
       this.#process = process;
       // It may be over, and so may the channel, by the time it has been started.
       if (this.#channel.signal.aborted) {
@@ -166,13 +171,14 @@ class SessionChannel implements ProcessListener {
   }
 
   async #launch(program: Program): Promise<HostProcess> {
-    const { account, become, tools, clock } = this.#options;
+    const { account, become, tools, clock, processes } = this.#options;
     const terminal = this.#terminal;
     const line = commandLine(
       {
         account,
         program,
         become,
+        ...(processes.joinPath === undefined ? {} : { joinPath: processes.joinPath }),
         ...(terminal === undefined ? {} : { terminalSettings: sttyArguments(terminal.modes) }),
       },
       tools,
@@ -182,6 +188,7 @@ class SessionChannel implements ProcessListener {
     const env = {
       ...loginEnvironment(account, this.#environment, process.env, terminal?.term),
       ...(this.#agent === undefined ? {} : { SSH_AUTH_SOCK: this.#agent.path }),
+      [MARK_VARIABLE]: processes.mark,
     };
     const cwd = await startFolder(account, become);
     const spec = { line, env, cwd, ...(become ? { uid: account.uid } : {}) };

@@ -58,7 +58,13 @@ const CONFINED = [
 ];
 
 /** Shells of an agent must be able to do what their account may, sudo included; only the agent's own surroundings are kept. */
-const FOR_SHELLS = ['ProtectClock=yes', 'ProtectKernelModules=yes', 'SystemCallArchitectures=native'];
+const FOR_SHELLS = [
+  // It makes a control group for each connection, by which everything that was started in it can be found and ended.
+  'Delegate=yes',
+  'ProtectClock=yes',
+  'ProtectKernelModules=yes',
+  'SystemCallArchitectures=native',
+];
 
 /** Name of a role's unit. */
 export function unitName(role: UnitParts['role']): string {

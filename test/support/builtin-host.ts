@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net';
+import { Leftovers } from '../../agent/leftovers/leftovers.ts';
 import { findSystemTools } from '../../agent/shell/launch.ts';
 import { BuiltinServer, type BuiltinServerOptions } from '../../agent/ssh/builtin-server.ts';
 import { systemClock } from '../../shared/clock.ts';
@@ -25,6 +26,7 @@ export async function startBuiltinHost(
     forwarding: () => true,
     tools: findSystemTools(),
     sftpServer: ['/bin/false'],
+    leftovers: new Leftovers({ owner: 'test', ends: () => true, clock: systemClock, log: silentLogger() }),
     clock: systemClock,
     log: silentLogger(),
     ...overrides,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { Leftovers } from '../../../agent/leftovers/leftovers.ts';
 import { type Account, findAccount, isSuperuser, parsePasswdLine } from '../../../agent/shell/account.ts';
 import { commandLine, findSystemTools } from '../../../agent/shell/launch.ts';
 import { serveSession } from '../../../agent/ssh/session-channel.ts';
@@ -62,6 +63,12 @@ describe('accounts', () => {
 });
 
 describe.runIf(isSuperuser())('an agent that is root', () => {
+  const leftovers = new Leftovers({
+    owner: 'test',
+    ends: () => true,
+    clock: systemClock,
+    log: silentLogger(),
+  });
   const directory = createTemporaryDirectory();
   let key: TestKey;
   let server: TestServer;
@@ -79,6 +86,7 @@ describe.runIf(isSuperuser())('an agent that is root', () => {
       onSession: (open, connection) =>
         serveSession(open.accept(), {
           connection,
+          processes: leftovers.begin(),
           forwarding: true,
           account: nobody,
           become: true,

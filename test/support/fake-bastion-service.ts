@@ -11,6 +11,8 @@ import type {
   SessionQuery,
   SessionSummary,
 } from '../../bastion/service.ts';
+import { AgeBody } from '../../recordings/encryption/age-body.ts';
+import type { AgeRecipient } from '../../recordings/encryption/age-recipient.ts';
 import type { Actor, AuditEvent, AuditEventInput, AuditQuery, AuditSink } from '../../shared/audit/event.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 
@@ -28,6 +30,8 @@ export interface FakeSession {
   readonly command?: string;
   /** Events of the cast; without it a short greeting. */
   readonly cast?: readonly (readonly [seconds: number, code: string, data: string])[];
+  /** Encrypted to this key; without its end when the session was interrupted. */
+  readonly encryptTo?: AgeRecipient;
 }
 
 const GENESIS = '0'.repeat(64);
@@ -83,10 +87,10 @@ export class FakeBastionService implements BastionService, AuditSink {
     const state = session.state ?? 'ended';
     const kind = session.kind ?? 'shell';
     const cast = session.cast ?? [[0.2, 'o', 'Welcome to the demo\r\n$ ']];
-    const path = join(this.#dir, `${id}-1.cast`);
+    const path = join(this.#dir, `${id}-1.cast${session.encryptTo === undefined ? '' : '.age'}`);
     const header = { version: 2, width: 80, height: 24, timestamp: Math.floor(Date.parse(startedAt) / 1000) };
     const text = [header, ...cast].map((line) => `${JSON.stringify(line)}\n`).join('');
-    await writeFile(path, text, { mode: 0o600 });
+    await writeFile(path, contentOf(text, session), { mode: 0o600 });
     const durationMs = session.durationMs ?? Math.round((cast.at(-1)?.[0] ?? 0) * 1000);
     const command = session.command === undefined ? {} : { command: session.command };
     const ended = state === 'live' ? undefined : new Date(Date.parse(startedAt) + durationMs).toISOString();
@@ -111,6 +115,7 @@ export class FakeBastionService implements BastionService, AuditSink {
           startedAt,
           sizeBytes: statSync(path).size,
           path,
+          encrypted: session.encryptTo !== undefined,
           state: state === 'live' ? 'recording' : 'closed',
           ...(ended === undefined
             ? {}
@@ -367,4 +372,13 @@ export class FakeBastionService implements BastionService, AuditSink {
       watchers.delete(watcher);
     }
   }
+}
+
+function contentOf(text: string, { encryptTo, state }: FakeSession): string | Buffer {
+  if (encryptTo === undefined) return text;
+  const body = new AgeBody([encryptTo], {});
+  if (state === 'interrupted') return Buffer.concat([body.beginning, body.seal(Buffer.from(text))]);
+  const lastAt = text.lastIndexOf('\n', text.length - 2) + 1;
+  const lines = body.seal(Buffer.from(text.slice(0, lastAt)));
+  return Buffer.concat([body.beginning, lines, body.sealEnd(text.slice(lastAt, -1))]);
 }

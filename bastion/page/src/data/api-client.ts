@@ -27,6 +27,7 @@ export interface ApiClient {
   get<T>(path: string, options?: RequestOptions): Promise<T>;
   send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, options?: RequestOptions): Promise<T>;
   text(path: string, signal: AbortSignal): Promise<string>;
+  bytes(path: string, signal: AbortSignal): Promise<Uint8Array>;
   /** Called whenever the bastion says that one is not signed in. Returns how to stop. */
   onSignedOut(listener: () => void): () => void;
 }
@@ -66,6 +67,8 @@ export function createApiClient(): ApiClient {
     send: async <T>(method: string, path: string, options: RequestOptions = {}) =>
       (await (await request(method, path, options)).json()) as T,
     text: async (path, signal) => (await request('GET', path, { signal })).text(),
+    bytes: async (path, signal) =>
+      new Uint8Array(await (await request('GET', path, { signal })).arrayBuffer()),
     onSignedOut(listener) {
       signedOutListeners.add(listener);
       return () => signedOutListeners.delete(listener);

@@ -1,16 +1,15 @@
-import type { Marker, Player, Source } from 'asciinema-player';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Source } from 'asciinema-player';
+import { useEffect, useState } from 'preact/hooks';
 import type { AuditEntry, Recording } from '../../../web/api.ts';
 import { type ApiClient, withQuery } from '../data/api-client.ts';
 import { usePage } from '../data/context.ts';
 import { useLocation } from '../router.tsx';
 import { clockWords, sizeWords } from '../ui/format.ts';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
+import { EncryptedReplay } from './encrypted-replay.tsx';
 import { castForPlayer } from './line-ends.ts';
-import { momentsOf } from './moments.ts';
-import { IDLE_LIMIT_S, PlayerTools } from './player-tools.tsx';
 import { Poster } from './poster.tsx';
-import { type PlayerSettings, TerminalPlayer } from './terminal-player.tsx';
+import { ReplayPlayer, type ReplaySubject } from './replay-player.tsx';
 
 interface ReplayProps {
   readonly sessionId: string;
@@ -27,15 +26,9 @@ export function Replay({ sessionId, recording, events }: ReplayProps) {
     channel: recording.channel,
   });
   if (open) {
-    return (
-      <OpenReplay
-        file={file}
-        sessionId={sessionId}
-        recording={recording}
-        events={events}
-        startAtS={startAtS}
-      />
-    );
+    const subject = { file, recording, events, startAtS };
+    if (recording.encrypted === true) return <EncryptedReplay {...subject} />;
+    return <PlainReplay {...subject} sessionId={sessionId} />;
   }
   const length = recording.durationMs === undefined ? '' : `${clockWords(recording.durationMs / 1000)}, `;
   return (
@@ -46,18 +39,11 @@ export function Replay({ sessionId, recording, events }: ReplayProps) {
   );
 }
 
-interface OpenReplayProps extends ReplayProps {
-  readonly file: string;
-  readonly startAtS: number;
-}
-
-function OpenReplay({ file, sessionId, recording, events, startAtS }: OpenReplayProps) {
+function PlainReplay({ sessionId, ...subject }: ReplaySubject & { readonly sessionId: string }) {
   const { api } = usePage();
+  const { file, recording } = subject;
   const { channel, sizeBytes } = recording;
-  const { path, query, go } = useLocation();
   const [loaded, setLoaded] = useState<Source | Error | undefined>(undefined);
-  const [settings, setSettings] = useState<PlayerSettings>({ speed: 1, idleLimitS: IDLE_LIMIT_S });
-  const player = useRef<Player>(null);
   useEffect(() => {
     const controller = new AbortController();
     loadReplay(api, { file, sessionId, channel, sizeBytes }, controller.signal).then(
@@ -68,34 +54,9 @@ function OpenReplay({ file, sessionId, recording, events, startAtS }: OpenReplay
     );
     return () => controller.abort();
   }, [api, file, sessionId, channel, sizeBytes]);
-  // A new list would start the player anew, and looking at a recording adds events of its own.
-  const momentsKey = JSON.stringify(momentsOf(events, recording));
-  const markers = useMemo<readonly Marker[]>(() => {
-    const moments = JSON.parse(momentsKey) as ReturnType<typeof momentsOf>;
-    return moments.map(({ seconds, label }): Marker => [seconds, label]);
-  }, [momentsKey]);
   if (loaded instanceof Error) return <ErrorNote error={loaded} />;
   if (loaded === undefined) return <Loading rows={3} />;
-  const linkHere = () => {
-    const next = new URLSearchParams(query);
-    next.set('channel', String(recording.channel));
-    next.set('t', (player.current?.getCurrentTime() ?? 0).toFixed(1));
-    go(`${path}?${next}`, { replace: true });
-    navigator.clipboard.writeText(window.location.href).catch(() => undefined);
-  };
-  return (
-    <div class="replay">
-      <TerminalPlayer
-        source={loaded}
-        settings={settings}
-        markers={markers}
-        startAtS={startAtS}
-        isLive={false}
-        handle={player}
-      />
-      <PlayerTools settings={settings} onChange={setSettings} onLink={linkHere} file={file} />
-    </div>
-  );
+  return <ReplayPlayer {...subject} source={loaded} />;
 }
 
 /** What is larger is loaded piece by piece, as it is looked at. */

@@ -16,6 +16,8 @@ import { bearerToken } from './request-fields.ts';
 
 /** Largest WebSocket message of an operator: more than any ssh client hands over at once. */
 const MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024;
+/** Pieces in which one may arrive: each costs far more than the byte that may be in it. */
+const MESSAGE_PIECES_LIMIT = 16_384;
 /** A refused client has so long to take the answer. */
 const REFUSED_LINGER_MS = 5_000;
 
@@ -42,6 +44,8 @@ export class Upgrades {
     perMessageDeflate: false,
     clientTracking: false,
     maxPayload: MESSAGE_LIMIT_BYTES,
+    maxBufferedChunks: MESSAGE_PIECES_LIMIT,
+    maxFragments: MESSAGE_PIECES_LIMIT,
   });
 
   readonly #probes: ProbeServer;

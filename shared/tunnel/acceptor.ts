@@ -14,6 +14,7 @@ import { type Duplicate, DuplicateWatch } from './duplicate-watch.ts';
 import {
   HANDSHAKE_TIMEOUT_MS,
   MAX_MESSAGE_BYTES,
+  MAX_MESSAGE_PIECES,
   MAX_PENDING_DIALS,
   MAX_PENDING_DIALS_PER_ADDRESS,
   TUNNEL_SUBPROTOCOL,
@@ -103,6 +104,8 @@ export class TunnelAcceptor {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE_BYTES,
+      maxBufferedChunks: MAX_MESSAGE_PIECES,
+      maxFragments: MAX_MESSAGE_PIECES,
       autoPong: false,
       handleProtocols: (offered) => (offered.has(TUNNEL_SUBPROTOCOL) ? TUNNEL_SUBPROTOCOL : false),
     });

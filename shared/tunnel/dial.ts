@@ -9,7 +9,13 @@ import type { PublicJwk } from '../identity/keys.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
 import { followSuccessions, successionHeader, successionsOfHeader } from '../identity/succession.ts';
 import { PROOF_HEADER, SUCCESSION_HEADER } from './acceptor.ts';
-import { HANDSHAKE_TIMEOUT_MS, MAX_MESSAGE_BYTES, TUNNEL_PATH, TUNNEL_SUBPROTOCOL } from './limits.ts';
+import {
+  HANDSHAKE_TIMEOUT_MS,
+  MAX_MESSAGE_BYTES,
+  MAX_MESSAGE_PIECES,
+  TUNNEL_PATH,
+  TUNNEL_SUBPROTOCOL,
+} from './limits.ts';
 import { codeOf, printable } from './preface.ts';
 import { WebSocketTransport } from './websocket-transport.ts';
 
@@ -112,6 +118,8 @@ function connect(options: DialOptions, token: string): Promise<Connected> {
     },
     perMessageDeflate: false,
     maxPayload: MAX_MESSAGE_BYTES,
+    maxBufferedChunks: MAX_MESSAGE_PIECES,
+    maxFragments: MAX_MESSAGE_PIECES,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     followRedirects: false,
     autoPong: false,

@@ -12,6 +12,12 @@ export const MAX_FRAME_PAYLOAD_BYTES = 8 * 1024 * 1024;
 /** Largest WebSocket message. A larger one closes the WebSocket with code 1009. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
+/**
+ * Pieces in which one WebSocket message may arrive: fragments, and reads of the network. Each costs far more than the byte
+ * that may be in it. More close the WebSocket with code 1008.
+ */
+export const MAX_MESSAGE_PIECES = 4_096;
+
 /** Bytes that may arrive before the session has started (while the dialler checks the acceptor's proof). */
 export const MAX_EARLY_BYTES = 64 * 1024;
 

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import tls from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../../shared/clock.ts';
@@ -8,6 +10,7 @@ import {
   IDLE_FRAME_BURST,
   MAX_FRAME_PAYLOAD_BYTES,
   MAX_MESSAGE_BYTES,
+  MAX_MESSAGE_PIECES,
   PING_BURST,
   SYN_BURST,
   TUNNEL_SUBPROTOCOL,
@@ -104,6 +107,54 @@ describe('a peer that breaks the rules', () => {
       const answer = once(stream, 'data');
       stream.write('k');
       await answer;
+    },
+  );
+
+  test.each(['fragments', 'TLS records'] as const)(
+    'with a message in too many %s of a byte each is closed before they fill the memory',
+    async (kind) => {
+      const who = await acquaint();
+      const problems: (string | undefined)[] = [];
+      const log = silentLogger();
+      log.warn = (fields: unknown) => void problems.push((fields as { problem?: string }).problem);
+      const meeting = await meet(who, { log });
+      const { token } = await signDialToken(who.bastion, who.proxy.id, systemClock);
+      const socket = tls.connect({ port: meeting.port, host: '127.0.0.1', rejectUnauthorized: false });
+      onTestFinished(() => void socket.destroy());
+      socket.on('error', () => undefined);
+      await once(socket, 'secureConnect');
+      const key = randomBytes(16).toString('base64');
+      socket.write(
+        [
+          'GET /tunnel HTTP/1.1',
+          'Host: proxy',
+          'Upgrade: websocket',
+          'Connection: Upgrade',
+          `Authorization: Bearer ${token}`,
+          `Sec-WebSocket-Protocol: ${TUNNEL_SUBPROTOCOL}`,
+          'Sec-WebSocket-Version: 13',
+          `Sec-WebSocket-Key: ${key}`,
+          '\r\n',
+        ].join('\r\n'),
+      );
+      await waitFor(() => meeting.acceptor.tunnels.size === 1);
+      const closed = once(socket, 'close');
+      socket.resume();
+      const write = (bytes: Buffer) => new Promise((resolve) => socket.write(bytes, resolve));
+      // RFC 6455, 5.2: a binary message, masked with zeros.
+      if (kind === 'fragments') {
+        const fragment = (opcode: number) => Buffer.from([opcode, 0x81, 0, 0, 0, 0, 0x2a]);
+        await write(fragment(0x02));
+        await write(many(MAX_MESSAGE_PIECES, () => fragment(0x00)));
+      } else {
+        const header = Buffer.alloc(14).fill(0x82, 0, 1).fill(0xff, 1, 2);
+        header.writeUInt32BE(MAX_MESSAGE_BYTES, 6);
+        await write(header);
+        for (let i = 0; i <= MAX_MESSAGE_PIECES && !socket.destroyed; i += 1) await write(Buffer.of(0));
+      }
+      await closed;
+      await waitFor(() => meeting.acceptor.tunnels.size === 0);
+      expect(problems).toEqual([expect.stringContaining('Too many')]);
     },
   );
 

@@ -25,12 +25,24 @@ export const claimRulesSchema = {
     .max(200)
     .exactOptional()
     .describe('Ending that user names must have and that is cut off: `@vendor.example`.'),
+  keepSuffix: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether the ending stays part of the user name, so that names of several providers can not meet. At proxy and bastion alike.',
+    ),
   groupsClaim: z
     .string()
     .min(1)
     .max(200)
     .default('groups')
     .describe('Claim with the groups; dots lead into nested objects: `realm_access.roles`.'),
+  groupPrefix: z
+    .string()
+    .min(1)
+    .max(64)
+    .exactOptional()
+    .describe('What is put before each of its groups, so that no other provider can give them: `partner/`.'),
   acrMeans: z
     .record(z.string().min(1).max(200), z.array(z.string().min(1).max(64)).max(METHODS_MAX))
     .default({})
@@ -41,7 +53,9 @@ export const claimRulesSchema = {
 export interface ClaimRules {
   readonly usernameClaim: string;
   readonly usernameSuffix?: string;
+  readonly keepSuffix?: boolean;
   readonly groupsClaim: string;
+  readonly groupPrefix?: string;
   readonly acrMeans: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -62,7 +76,7 @@ export interface ProvidedOperator {
 export function operatorOf(claims: IdTokenClaims, rules: ClaimRules): ProvidedOperator {
   return {
     username: usernameOf(claims, rules),
-    groups: groupsOf(claims, rules.groupsClaim),
+    groups: groupsOf(claims, rules),
     amr: methodsOf(claims, rules.acrMeans),
     authTimeS: Math.min(claims.auth_time ?? claims.iat, claims.iat),
   };
@@ -87,7 +101,7 @@ export function claimAt(claims: Readonly<Record<string, unknown>>, name: string)
 }
 
 function usernameOf(claims: IdTokenClaims, rules: ClaimRules): string {
-  const { usernameClaim, usernameSuffix = '' } = rules;
+  const { usernameClaim, usernameSuffix = '', keepSuffix = false } = rules;
   const value = claimAt(claims, usernameClaim);
   if (typeof value !== 'string') {
     throw new IdTokenRefused('no_username', { detail: `it has no claim ${usernameClaim}` });
@@ -103,13 +117,16 @@ function usernameOf(claims: IdTokenClaims, rules: ClaimRules): string {
     throw new IdTokenRefused('no_username', { detail: `its user name does not end with ${usernameSuffix}` });
   }
   const username = lower.slice(0, lower.length - suffix.length);
-  if (USERNAME_PATTERN.test(username)) return username;
+  // `@contoso.com` alone is nobody, whether or not it stays.
+  const whole = keepSuffix && username !== '' ? lower : username;
+  if (USERNAME_PATTERN.test(whole)) return whole;
   throw new IdTokenRefused('no_username', {
     detail: 'a user name has 1 to 64 letters, digits and . _ @ -, and begins with a letter or digit',
   });
 }
 
-function groupsOf(claims: IdTokenClaims, name: string): readonly string[] {
+function groupsOf(claims: IdTokenClaims, rules: ClaimRules): readonly string[] {
+  const { groupsClaim: name, groupPrefix = '' } = rules;
   const value = claimAt(claims, name);
   if (value === undefined || value === null) {
     if (isOverage(claims, name)) throw new IdTokenRefused('groups_overage');
@@ -117,12 +134,13 @@ function groupsOf(claims: IdTokenClaims, name: string): readonly string[] {
   }
   const listed: readonly unknown[] = Array.isArray(value) ? value : [value];
   const groups = listed.filter(
-    (group): group is string => typeof group === 'string' && group !== '' && group.length <= GROUP_MAX_CHARS,
+    (group): group is string =>
+      typeof group === 'string' && group !== '' && groupPrefix.length + group.length <= GROUP_MAX_CHARS,
   );
   if (groups.length !== listed.length || groups.length > GROUPS_MAX) {
     throw new IdTokenRefused('groups_malformed');
   }
-  return [...new Set(groups)];
+  return [...new Set(groups.map((group) => `${groupPrefix}${group}`))];
 }
 
 /** Entra puts a reference in the place of the claim when somebody is in over 200 groups. */

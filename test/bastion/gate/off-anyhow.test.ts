@@ -102,6 +102,27 @@ test('off cuts at once while both databases are locked by somebody else', async 
   expect(await accessOf(bastion)).toMatchObject({ state: 'off' });
 });
 
+test('off by command cuts while floods keep the event loop busy', async () => {
+  const bastion = await bastionWithHost();
+  const args = await bastion.sshArgs('web-1', LOGIN);
+  const floods = Array.from({ length: 6 }, (_, i) =>
+    spawnSsh([...args, i % 2 === 0 ? 'yes' : 'cat /dev/zero']),
+  );
+  await waitFor(() => floods.every(({ seen }) => seen.stdoutBytes > 1_000_000), {
+    what: 'the floods',
+    timeoutMs: 40_000,
+  });
+  expect((await accessOff(bastion)).status).toBe(0);
+  for (const flood of floods) expect(await flood.ended).not.toBe(0);
+  expect(isStoredOn(bastion)).toBe(false);
+  expect(await accessOf(bastion)).toMatchObject({ state: 'off' });
+  const ended = await waitFor(async () => {
+    const events = await bastion.audit('session.ended');
+    return events.length === floods.length ? events : undefined;
+  });
+  for (const event of ended) expect(event['code']).toBe('access.off');
+});
+
 test('an administrator signs in at the page and turns access off while no event can be stored', async () => {
   let failing = false;
   const bastion = await bastionWithHost({

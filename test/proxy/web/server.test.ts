@@ -101,8 +101,11 @@ describe('POST /api/login', () => {
       code: user.freshCode(),
       publicKey: publicLine,
     };
+    const gone = await proxy.addUser('bob');
+    await proxy.control.call('user.disable', { username: 'bob' });
+    const disabled = { username: 'bob', password: gone.password, code: gone.freshCode() };
     const answers = await Promise.all(
-      [{ password: 'wrong' }, { code: '000000' }, { username: 'nobody' }].map((wrong) =>
+      [{ password: 'wrong' }, { code: '000000' }, { username: 'nobody' }, disabled].map((wrong) =>
         proxy.call('POST', '/api/login', { ...right, ...wrong }),
       ),
     );

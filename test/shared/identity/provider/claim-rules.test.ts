@@ -51,6 +51,21 @@ describe('an operator by their claims', () => {
     }
   });
 
+  it('of one provider is nobody of another, and in no group of it, where suffix and prefix are kept', () => {
+    const ours = { usernameSuffix: '@contoso.com', keepSuffix: true };
+    const theirs = { usernameSuffix: '@partner.example', keepSuffix: true, groupPrefix: 'partner/' };
+    const name = (text: string, rules: Partial<ClaimRules>) =>
+      described({ preferred_username: text }, rules).username;
+    expect(name('Alice@Contoso.com', ours)).toBe('alice@contoso.com');
+    expect(name('alice@partner.example', theirs)).toBe('alice@partner.example');
+    for (const text of ['alice@contoso.com', 'alice', '@partner.example'])
+      expect(() => name(text, theirs)).toThrow(expect.objectContaining({ fault: 'no_username' }));
+    const claims = { preferred_username: 'a@partner.example', groups: ['support', 'partner/x'] };
+    expect(described(claims, theirs).groups).toEqual(['partner/support', 'partner/partner/x']);
+    const tooLong = { ...claims, groups: ['g'.repeat(250)] };
+    expect(() => described(tooLong, theirs)).toThrow(expect.objectContaining({ fault: 'groups_malformed' }));
+  });
+
   it('has no address for a name that nobody has verified', () => {
     const rules = { usernameClaim: 'email' };
     expect(() => described({ email: 'a@b.example', email_verified: false }, rules)).toThrow('not verified');

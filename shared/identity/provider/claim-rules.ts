@@ -27,7 +27,7 @@ export const claimRulesSchema = {
     .describe('Ending that user names must have and that is cut off: `@vendor.example`.'),
   keepSuffix: z
     .boolean()
-    .default(false)
+    .exactOptional()
     .describe(
       'Whether the ending stays part of the user name, so that names of several providers can not meet. At proxy and bastion alike.',
     ),

@@ -25,8 +25,8 @@ const run = spawnSync(
 const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
 rmSync(folder, { recursive: true });
 
-const TARGET = /,? ?to the '?(builtin shell|host\\?'s sshd)'?/;
-const COLUMNS = ['builtin shell', "host's sshd"];
+const TARGET = /,? ?to the '?(builtin shell|host\\?'s sshd|host without an agent)'?/;
+const COLUMNS = ['builtin shell', "host's sshd", 'host without an agent'];
 
 /** client → feature → target → status */
 const clients = new Map();
@@ -78,11 +78,11 @@ const versions = VERSIONS.map(([program, ...args]) => {
 const text = `# Compatibility
 
 Written by \`npm run compat\` on ${new Date().toISOString().slice(0, 10)}, from a run and not from belief: every line is a
-test in \`test/e2e/clients\`, run against a demo by the proxy's jump, with the agent's builtin shell and with the host's
-own sshd behind the bastion.
+test in \`test/e2e/clients\`, run against a demo by the proxy's jump, with the agent's builtin shell, with the host's own
+sshd behind an agent, and with an sshd that the bastion dials itself.
 
 | client | feature | ${COLUMNS.join(' | ')} |
-|---|---|---|---|
+|---|---|---|---|---|
 ${rows.join('\n')}
 
 ## Versions

@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { builtCommand } from '../../bench/demo-process.ts';
+import { AGENTLESS, addAgentlessHost } from '../support/client-matrix.ts';
 import { runDrawbridge, runProgram, TestDemo } from '../support/demo.ts';
 import { freePort } from '../support/free-port.ts';
 import { startRealSshd } from '../support/real-sshd.ts';
@@ -65,6 +66,19 @@ describe('a host whose own sshd ends the session', () => {
     expect(await runProgram('sftp', args, { input: batch })).toMatchObject({ status: 0 });
     expect((await runProgram('diff', [from, `${from}-3`])).status).toBe(0);
     await demo.auditEvent((event) => event.type === 'file.written' && event['path'] === `${from}-2`);
+  });
+
+  it('needs no agent: the bastion dials it itself, records it and counts its bytes', async () => {
+    await addAgentlessHost(demo, port);
+    const run = await demo.ssh([`${AGENTLESS}.acme`, 'cat; echo $DRAWBRIDGE_TEST; exit 41'], 'in\n');
+    expect(run).toMatchObject({ status: 41, stdout: 'in\nreal-sshd\n' });
+    const ended = await demo.auditEvent(({ type, host }) => type === 'session.ended' && host === AGENTLESS);
+    expect(ended).toMatchObject({ bytesIn: 3, bytesOut: 13 });
+    const from = join(folder, 'agentless');
+    writeFileSync(from, 'text\n');
+    const args = ['-q', '-F', demo.document.sshConfig, from, `${AGENTLESS}.acme:${from}-2`];
+    expect(await runProgram('scp', args)).toMatchObject({ status: 0 });
+    expect(readFileSync(`${from}-2`, 'utf8')).toBe('text\n');
   });
 
   it('is believed with another key once the customer has said so', async () => {

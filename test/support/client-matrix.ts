@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,10 +11,15 @@ import { createTemporaryDirectory } from './temporary-directory.ts';
 import { waitFor } from './wait-for.ts';
 
 /** What ends the session on the host, and the host's place in the demo's list. */
-export const TARGETS = [
+export const TARGETS: readonly { readonly target: string; readonly index: number }[] = [
   { target: 'builtin shell', index: 1 },
   { target: "host's sshd", index: 0 },
-] as const;
+  // The same sshd without the agent's tunnel: only `npm run compat` tries everything there too.
+  ...(process.env['DRAWBRIDGE_COMPAT'] === '1' ? [{ target: 'host without an agent', index: 2 }] : []),
+];
+
+/** Name of the host that the bastion dials itself; the demo has none. */
+export const AGENTLESS = 'direct-1';
 
 const PYTHON_CASES = fileURLToPath(new URL('../e2e/clients/python_client.py', import.meta.url));
 
@@ -43,6 +48,7 @@ export class ClientMatrix {
       const demo = await TestDemo.start(['--sshd', `127.0.0.1:${port}`]);
       undo.unshift(() => demo.stop());
       writeFileSync(keys, `${demo.document.bastion.sshClientKey}\n`);
+      await addAgentlessHost(demo, port);
       const folder = join(path, 'files');
       mkdirSync(folder);
       return new ClientMatrix(demo, folder, undo);
@@ -57,7 +63,7 @@ export class ClientMatrix {
   }
 
   host(index: number): string {
-    return this.demo.document.hosts[index] ?? '';
+    return this.demo.document.hosts[index] ?? `${AGENTLESS}.acme`;
   }
 
   get login(): string {
@@ -140,6 +146,14 @@ export class ClientMatrix {
     const run = spawnSync('ssh-keygen', ['-lf', '-'], { input: line, encoding: 'utf8' });
     return /SHA256:\S+/.exec(run.stdout)?.[0] ?? '';
   }
+}
+
+/** Tells the demo's bastion of a host without an agent, whose sshd listens at `port`, while it runs. */
+export async function addAgentlessHost(demo: TestDemo, port: number): Promise<void> {
+  const host = `{ name: ${AGENTLESS}, address: { host: 127.0.0.1, port: ${port} } }`;
+  appendFileSync(demo.document.bastion.config, `\nhosts: [${host}]\n`);
+  const reloaded = await demo.customer(['bastion', 'reload']);
+  if (reloaded.status !== 0) throw new Error(reloaded.stderr);
 }
 
 function needed(program: string, packageName: string, run: { error?: Error; status: number | null }): void {

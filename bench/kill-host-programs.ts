@@ -15,7 +15,7 @@ export interface HostProgramEnd {
  */
 const PROGRAM = `use strict; use Time::HiRes qw(time);
 my ($mode, $path, $go) = @ARGV; my $last = 0; my $done = 0;
-sub note { return if $done; $done = 1; open(my $f, '>', "$path.part"); printf $f '{"lastInputMs":%.3f,"endMs":%.3f}', $last * 1000, time * 1000; close $f; rename "$path.part", $path; exit 0; }
+sub note { return if $done; $done = 1; my $end = time; open(my $f, '>', "$path.part"); printf $f '{"lastInputMs":%.3f,"endMs":%.3f}', $last * 1000, $end * 1000; close $f; rename "$path.part", $path; exit 0; }
 $SIG{HUP} = \\&note; $SIG{PIPE} = \\&note; $SIG{TERM} = \\&note;
 syswrite(STDOUT, "ready\\n");
 if ($mode eq 'flood') { select(undef, undef, undef, 0.2) until -e $go; my $block = ('drawbridge 0123456789 ' x 370) . "\\n"; while (1) { defined(syswrite(STDOUT, $block)) or note(); } }

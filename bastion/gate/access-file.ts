@@ -159,20 +159,35 @@ export function storeAccess(dataDir: string, opening: StoredOpening): void {
 }
 
 /**
- * Stores that access is off, by removing the file and syncing the directory: needs no room on the disk. If the file
- * can't be removed, it is emptied, which means off as well.
+ * Stores that access is off, by removing the file: needs no room on the disk. If the file can't be removed, it is
+ * emptied, which means off as well. From now on every start finds access off, but for one after a power failure before
+ * {@link syncAccess}.
  *
  * Synchronous on purpose: it can't be kept waiting by busy threads, and no byte of a session moves meanwhile.
  * @throws `access.not_stored` when a restart would find access on.
  */
-export function removeAccess(dataDir: string): void {
+export function unlinkAccess(dataDir: string): void {
   const path = join(dataDir, ACCESS_FILE);
   try {
     removeOrEmpty(path);
-    syncDirectory(dataDir);
   } catch (error) {
     throw notStored('off', path, error);
   }
+}
+
+/** Brings what {@link unlinkAccess} did to the disk. @throws `access.not_stored` */
+export function syncAccess(dataDir: string): void {
+  try {
+    syncDirectory(dataDir);
+  } catch (error) {
+    throw notStored('off', join(dataDir, ACCESS_FILE), error);
+  }
+}
+
+/** Both at once. @throws `access.not_stored` */
+export function removeAccess(dataDir: string): void {
+  unlinkAccess(dataDir);
+  syncAccess(dataDir);
 }
 
 function removeOrEmpty(path: string): void {

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -11,6 +12,8 @@ import {
   removeAccess,
   type StoredOpening,
   storeAccess,
+  syncAccess,
+  unlinkAccess,
   writeOffRecord,
 } from './access-file.ts';
 import {
@@ -292,24 +295,36 @@ export class Gate {
     }
   }
 
-  /** Unlinks, aborts and tells, all before the first await; then the event. */
+  /**
+   * Unlinks, aborts and tells, all before the first await. The disk is waited for only when the hosts have been told:
+   * beside floods that are being recorded it can take longer than everything else together.
+   */
   async #close(actor: Actor, reason: string | undefined): Promise<AccessStatus> {
     const { audit, clock, dataDir, log } = this.#options;
     const wasOff = this.#state.kind === 'off';
     let fault: unknown;
-    try {
-      removeAccess(dataDir);
-    } catch (error) {
-      fault = error;
-    }
-    if (!wasOff) {
+    const store = (step: (dataDir: string) => void): void => {
+      try {
+        step(dataDir);
+      } catch (error) {
+        fault ??= error;
+      }
+    };
+    store(unlinkAccess);
+    if (wasOff) {
+      store(syncAccess);
+    } else {
       const record = { sinceMs: clock.nowMs(), by: actor, ...(reason === undefined ? {} : { reason }) };
-      this.#state = nextGateState(this.#state, { kind: 'closed', record });
+      const off = nextGateState(this.#state, { kind: 'closed', record });
+      this.#state = off;
       this.#timer?.cancel();
       this.#abort(this.#closedMessage());
-      if (!writeOffRecord(dataDir, record))
-        log.warn('who turned remote access off could not be noted for status');
       this.#notify();
+      await nextTurn();
+      store(syncAccess);
+      // Turned on again meanwhile: then the record would be of the past.
+      if (this.#state === off && !writeOffRecord(dataDir, record))
+        log.warn('who turned remote access off could not be noted for status');
       try {
         await audit.append({ type: 'access.turned_off', actor, reason });
       } catch (error) {

@@ -24,7 +24,9 @@ describe('the gate', () => {
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  const open = () => Gate.open({ dataDir, name: 'acme', audit, clock, log: silentLogger() });
+  // Time passes as the fake clock says, also for the machine: a busy one must end no short opening.
+  const machine = () => ({ bootId: 'boot-0', uptimeMs: clock.monotonicMs() });
+  const open = () => Gate.open({ dataDir, name: 'acme', audit, clock, log: silentLogger(), machine });
   const accessFile = () => join(dataDir, 'access.json');
 
   function admittedSignal(gate: Gate): AbortSignal {
@@ -55,6 +57,30 @@ describe('the gate', () => {
       by: 'admin:dave',
       reason: 'maintenance is over',
     });
+  });
+
+  test('cuts before it waits for the disk, and is off for every start from then on', async () => {
+    const gate = await open();
+    await gate.turnOn('admin:carol');
+    const signal = admittedSignal(gate);
+    let storedWhenCut: boolean | undefined;
+    signal.addEventListener('abort', () => {
+      storedWhenCut = existsSync(accessFile());
+    });
+    const answered = gate.turnOff('admin:dave');
+    expect(storedWhenCut).toBe(false);
+    expect((await open()).admit().open).toBe(false);
+    await answered;
+  });
+
+  test('that is turned on again before off is answered says nothing of the off', async () => {
+    const gate = await open();
+    await gate.turnOn('admin:carol');
+    const off = gate.turnOff('admin:dave');
+    await gate.turnOn('admin:erin');
+    await off;
+    expect(gate.status).toMatchObject({ state: 'on', by: 'admin:erin' });
+    expect((await open()).status).toMatchObject({ state: 'on', by: 'admin:erin' });
   });
 
   test.each([

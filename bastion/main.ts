@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { parseAgeRecipient } from '../recordings/encryption/age-recipient.ts';
 import { SyncSchedule } from '../recordings/sync-schedule.ts';
 import { AuditLog } from '../shared/audit/log.ts';
@@ -11,7 +9,7 @@ import { reloadHandler } from '../shared/control/reload-handler.ts';
 import { ControlServer } from '../shared/control/server.ts';
 import { createEgress } from '../shared/egress/egress.ts';
 import { signIssuerDocument } from '../shared/identity/issuer-document.ts';
-import { loadNodeIdentity, type NodeIdentity } from '../shared/identity/node-identity.ts';
+import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
 import { RoleMetrics } from '../shared/metrics/role-metrics.ts';
 import type { ReloadableRole } from '../shared/role.ts';
@@ -29,6 +27,7 @@ import { RefusalLog } from './admission/refusal-log.ts';
 import { openDecisions } from './approvals/open-decisions.ts';
 import { LocalBastionService } from './bastion-service.ts';
 import { type BastionConfig, bastionPaths } from './config.ts';
+import { adminHandlers } from './control/admin-handlers.ts';
 import { approvalHandlers } from './control/approval-handlers.ts';
 import { controlHandlers } from './control/control-handlers.ts';
 import { Gate } from './gate/gate.ts';
@@ -56,9 +55,11 @@ import { OperatorConnections } from './ssh/operator-connections.ts';
 import { BASTION_MIGRATIONS } from './store/migrations.ts';
 import { Teardown } from './teardown.ts';
 import { openPassCheck } from './trust/pass-check.ts';
-import { GatedUplink } from './uplink/gated-uplink.ts';
+import { openUplink } from './uplink/open-uplink.ts';
 import { PinnedProxy } from './uplink/pinned-proxy.ts';
+import { pageDirectory } from './web/page-files.ts';
 import { createWebServer } from './web/server.ts';
+import { settingsOf } from './web/settings.ts';
 import { openWitness } from './witness/open-witness.ts';
 
 /** How long sessions may take to close their recordings when the bastion is told to stop. */
@@ -284,6 +285,10 @@ async function start(
   });
   teardown.add(() => acceptor.close());
 
+  const admins = new AdminAccounts({
+    ...{ database, audit, clock, bastionName: identity.name, log },
+    publicUrl: () => config.publicUrl,
+  });
   const service = new LocalBastionService({
     identity,
     version,
@@ -313,13 +318,23 @@ async function start(
   const web = await createWebServer({
     service,
     policies: policyAdministration,
-    admins: new AdminAccounts({ database, audit, clock, bastionName: identity.name, log }),
+    admins,
     desk: decisions.desk,
     acceptor,
     enrol: (body, address) => enrolment.handle(body, address),
     recordings,
     wellKnown: async () => ({ document: await signIssuerDocument(identity, 'bastion', ca, clock) }),
     tls: served.current,
+    settings: () =>
+      settingsOf({
+        ...{
+          config,
+          publicJwk: identity.publicJwk,
+          certificate: served.current.cert,
+          proxy: proxy?.enrolment,
+        },
+        ssh: { host: hostKey.fingerprint, client: clientKey.fingerprint },
+      }),
     pageDir: pageDirectory(),
     clock,
     log,
@@ -340,6 +355,7 @@ async function start(
           hostKeys.forget(actor, hosts.find(name)?.id ?? directHostId(name), name),
       }),
       ...approvalHandlers(decisions.desk),
+      ...adminHandlers(admins.administration),
       ...reloadHandler(deps.reload),
       ...logLevelHandler(log),
     },
@@ -363,37 +379,4 @@ async function start(
 
   const reload = reloadOf({ config, hosts, registry, served, audit, log });
   return { ...runningRole({ https, control: paths.controlSocket }, teardown, log), reload };
-}
-
-function openUplink(parts: {
-  config: BastionConfig;
-  deps: BastionDeps;
-  identity: NodeIdentity;
-  proxy: PinnedProxy;
-  audit: EvidenceHealth;
-  admission: () => Admission;
-  operatorsCut: () => Promise<void>;
-  onConnected: () => void;
-}): GatedUplink {
-  const { config, deps, identity, proxy, audit } = parts;
-  const { ca } = proxy.issuer;
-  return new GatedUplink({
-    identity,
-    proxy,
-    egress: createEgress(config.egress, ca === undefined ? {} : { extraCa: [ca] }),
-    tunnels: config.proxy.tunnels,
-    keepWhenOff: config.keepTunnelWhenOff,
-    onStream: (incoming) => parts.admission().handle(incoming),
-    operatorsCut: parts.operatorsCut,
-    onConnected: parts.onConnected,
-    audit,
-    clock: deps.clock,
-    log: deps.log,
-  });
-}
-
-/** The built page stands beside the built roles, in `dist/page`. */
-function pageDirectory(): string {
-  const beside = fileURLToPath(new URL('../page/', import.meta.url));
-  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/page/', import.meta.url));
 }

@@ -192,7 +192,13 @@ async function fillEvents(dataDir: string): Promise<void> {
 async function apiToken(path: string): Promise<string> {
   const database = await Database.open(path, { migrations: BASTION_MIGRATIONS, synchronous: 'NORMAL' });
   const nowhere = { append: () => Promise.reject(new Error('this bench appends nothing')) };
-  const admins = new AdminAccounts({ database, audit: nowhere, clock: systemClock, bastionName: 'acme' });
+  const admins = new AdminAccounts({
+    database,
+    audit: nowhere,
+    clock: systemClock,
+    bastionName: 'acme',
+    publicUrl: () => 'https://localhost',
+  });
   const { secret } = await admins.tokens.create('bench', 'viewer', 'system');
   await database.close();
   return secret;

@@ -66,15 +66,16 @@ const homes: readonly { readonly banned: RegExp; readonly outside: RegExp; reado
   },
   {
     banned: /^@simplewebauthn\/server$/,
-    outside: /^proxy\/(accounts\/(security-keys|browser-sign-in)|web\/sign-in-routes)\.ts$/,
-    why: 'one place decides which answers of a security key count',
+    outside:
+      /^(proxy\/(accounts\/(security-keys|browser-sign-in)|web\/sign-in-routes)|bastion\/(admins\/(security-keys|admin-accounts)|web\/routes\/(security-keys|sign-in)))\.ts$/,
+    why: 'one place of each role decides which answers of a security key count',
   },
   {
     banned: /^@simplewebauthn\/browser$/,
-    outside: /^proxy\/page\//,
+    outside: /^(proxy|bastion)\/page\//,
     why: 'browser code stays in the page',
   },
-  { banned: /^uqr$/, outside: /^(cli|proxy\/page)\//, why: 'codes are drawn where they are shown' },
+  { banned: /^uqr$/, outside: /^(cli|(proxy|bastion)\/page)\//, why: 'codes are drawn where they are shown' },
   {
     banned: /^asciinema-player$|^preact/,
     outside: /^bastion\/page\//,

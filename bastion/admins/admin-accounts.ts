@@ -1,19 +1,23 @@
+import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { type Logger, silentLogger } from '../../shared/log.ts';
 import type { Database } from '../../shared/store/database.ts';
+import { checkNewAccount } from './account-rules.ts';
+import { AdminAdministration } from './administration.ts';
 import { type ApiTokenInfo, ApiTokens } from './api-tokens.ts';
 import type { AttemptVerdict } from './attempt-limiter.ts';
 import { LateEvents } from './late-events.ts';
 import { codeStep, createTotpSecret, totpUri } from './one-time-code.ts';
 import { generatePassword, PasswordHasher } from './password-hasher.ts';
-import { ADMIN_ROLES, type AdminRole } from './role.ts';
+import type { AdminRole } from './role.ts';
+import { type KeyVerdict, SecurityKeys } from './security-keys.ts';
 import { SignInLimit } from './sign-in-limit.ts';
 import { WebSessions } from './web-sessions.ts';
 
-const USERNAME_PATTERN = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
-const PASSWORD_MIN_CHARACTERS = 12;
+/** What is kept of the id of a credential to count attempts with it. */
+const COUNTED_CHARACTERS = 128;
 
 /** An administrator, as the rest of the bastion knows them. */
 export interface Admin {
@@ -35,7 +39,13 @@ interface AdminRow {
   readonly totp_secret: string;
 }
 
-type RefusalReason = 'unknown_account' | 'wrong_password' | 'wrong_code' | 'spent_code' | 'too_many_attempts';
+type RefusalReason =
+  | Extract<KeyVerdict, { refused: string }>['refused']
+  | 'unknown_account'
+  | 'wrong_password'
+  | 'wrong_code'
+  | 'spent_code'
+  | 'too_many_attempts';
 
 /**
  * The customer's administrators: their accounts, sign-ins and API tokens.
@@ -46,6 +56,9 @@ type RefusalReason = 'unknown_account' | 'wrong_password' | 'wrong_code' | 'spen
 export class AdminAccounts {
   readonly sessions: WebSessions;
   readonly tokens: ApiTokens;
+  readonly securityKeys: SecurityKeys;
+  /** Who is an administrator, and the links by which they set themselves up. */
+  readonly administration: AdminAdministration;
   /** Events of sign-ins, also while the audit log can't be written. */
   readonly late: LateEvents;
   readonly #database: Database;
@@ -63,6 +76,8 @@ export class AdminAccounts {
     readonly clock: Clock;
     /** The bastion's name, as authenticator apps show it. */
     readonly bastionName: string;
+    /** Where browsers reach the page. */
+    readonly publicUrl: () => string;
     readonly log?: Logger;
   }) {
     this.#database = options.database;
@@ -77,6 +92,10 @@ export class AdminAccounts {
     this.sessions = new WebSessions(options.database, options.clock);
     this.tokens = new ApiTokens(options.database, options.clock);
     this.#limit = new SignInLimit(options.clock);
+    this.securityKeys = new SecurityKeys(options);
+    const { publicUrl, database, audit, clock } = options;
+    const parts = { database, audit, clock, publicUrl, issuer: this.#issuer, passwords: this.#passwords };
+    this.administration = new AdminAdministration(parts);
   }
 
   /**
@@ -136,6 +155,30 @@ export class AdminAccounts {
     return { username: row.username, role: row.role };
   }
 
+  /**
+   * Checks a sign-in by security key, which is two factors in one. Limited and audited like {@link verify}.
+   * @throws `login.refused`, `login.too_many_attempts`, `security_key.no_domain`.
+   */
+  async verifyKey(response: AuthenticationResponseJSON, address: string): Promise<Admin> {
+    const counted = `security key ${response.id.slice(0, COUNTED_CHARACTERS)}`;
+    const verdict = this.#limit.take(counted, address);
+    if (!verdict.allowed) await this.#refuseFlood(verdict, counted, address);
+    const found = await this.securityKeys.verify(response);
+    if ('refused' in found) return this.#refuse(found.refused, found.username, address);
+    const row = await this.#row(found.username);
+    if (row === undefined) return this.#refuse('unknown_account', undefined, address);
+    const { username, role } = row;
+    await this.late.append({
+      type: 'admin.signed_in',
+      actor: `admin:${username}`,
+      source: address,
+      by: 'security_key',
+      key: found.key,
+    });
+    this.#limit.succeeded(counted, address);
+    return { username, role };
+  }
+
   /** Ends a sign-in by its cookie's secret. Audited as `admin.signed_out`. */
   async signOut(username: string, secret: string): Promise<void> {
     await this.sessions.close(secret);
@@ -171,6 +214,11 @@ export class AdminAccounts {
       source: address,
       reason,
     });
+    if (reason.includes('key')) {
+      throw new DrawbridgeError('login.refused', 'The security key was not accepted.', {
+        hint: 'Use a key that is registered here, with its PIN, finger or face, or sign in with password and code.',
+      });
+    }
     throw new DrawbridgeError('login.refused', 'The name, the password or the code is not right.', {
       hint: 'A code works once: wait until your authenticator app shows a new one, then try again.',
     });
@@ -201,23 +249,5 @@ export class AdminAccounts {
       'SELECT username, role, password_hash, totp_secret FROM admins WHERE username = ?',
       [username],
     );
-  }
-}
-
-function checkNewAccount(username: string, role: string, password: string): void {
-  if (!USERNAME_PATTERN.test(username)) {
-    throw new DrawbridgeError('admin.invalid_name', `"${username}" can not be a user name.`, {
-      hint: 'Use lower-case letters, digits and . _ @ -, at most 64, with a letter or digit first.',
-    });
-  }
-  if (!ADMIN_ROLES.some((known) => known === role)) {
-    throw new DrawbridgeError('admin.invalid_role', `"${role}" is no role of an administrator.`, {
-      hint: `Use one of: ${ADMIN_ROLES.join(', ')}.`,
-    });
-  }
-  if ([...password].length < PASSWORD_MIN_CHARACTERS) {
-    throw new DrawbridgeError('admin.invalid_password', 'The password is too short.', {
-      hint: `Use at least ${PASSWORD_MIN_CHARACTERS} characters, or leave it out to have one made.`,
-    });
   }
 }

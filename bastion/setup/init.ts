@@ -42,7 +42,11 @@ export interface InitialisedBastion {
   /** Path of the private CA's certificate (PEM). */
   readonly ca: string;
   readonly publicUrl: string;
-  readonly admin: { readonly username: string } & NewAdminCredentials;
+  readonly admin: {
+    readonly username: string;
+    /** Good once, for a day, as soon as the bastion runs: password and authenticator are chosen there. */
+    readonly setupUrl: string;
+  } & NewAdminCredentials;
 }
 
 /**
@@ -74,7 +78,7 @@ export async function initBastion(options: InitBastionOptions): Promise<Initiali
     });
     const policyPath = join(dataDir, 'policy.yaml');
     if (!(await exists(policyPath))) await writeWhole(policyPath, policyYaml());
-    const admin = await makeAdministrator(dataDir, identity, options);
+    const admin = await makeAdministrator(dataDir, identity, options, place.publicUrl);
     await writeWhole(
       configPath,
       bastionYaml({ ...place, name: options.name, httpsPort: options.httpsPort, acme: options.acme }),
@@ -89,6 +93,7 @@ async function makeAdministrator(
   dataDir: string,
   identity: NodeIdentity,
   options: InitBastionOptions,
+  publicUrl: string,
 ): Promise<InitialisedBastion['admin']> {
   const database = await Database.open(join(dataDir, 'bastion.db'), {
     migrations: BASTION_MIGRATIONS,
@@ -96,12 +101,17 @@ async function makeAdministrator(
   });
   const audit = await AuditLog.open(dataDir, { identity, clock: systemClock, log: silentLogger() });
   try {
-    const admins = new AdminAccounts({ database, audit, clock: systemClock, bastionName: options.name });
+    const admins = new AdminAccounts({
+      ...{ database, audit, clock: systemClock, bastionName: options.name },
+      publicUrl: () => publicUrl,
+    });
     const { username, password } = options.admin ?? { username: 'admin' };
     // An init that was interrupted may have made the account, with a password that nobody has seen.
     await database.run('DELETE FROM admins WHERE username = ?', [username]);
     const account = { username, role: 'admin', ...(password === undefined ? {} : { password }) } as const;
-    return { username, ...(await admins.create(account)) };
+    const made = await admins.create(account);
+    const { url: setupUrl } = await admins.administration.link('system', username);
+    return { username, ...made, setupUrl };
   } finally {
     await audit.close();
     await database.close();

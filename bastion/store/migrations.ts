@@ -1,3 +1,4 @@
+import { SECURITY_KEY_MIGRATION } from '../admins/security-key-migration.ts';
 import { KEEPING_MIGRATION } from '../retention/keeping-migration.ts';
 import { SHIPPING_MIGRATION } from '../shipping/ship-cursors.ts';
 import { SEEN_PASSES_MIGRATION } from '../trust/seen-passes.ts';
@@ -99,4 +100,5 @@ export const BASTION_MIGRATIONS: readonly string[] = [
   APPROVALS_MIGRATION,
   GRANT_BOOT_MIGRATION,
   SESSIONS_BY_LOGIN,
+  SECURITY_KEY_MIGRATION,
 ];

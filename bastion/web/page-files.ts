@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { nothingHere } from './http-error.ts';
@@ -32,4 +34,12 @@ export async function servePage(app: WebApp, pageDir: string): Promise<void> {
     }
     return reply.header('cache-control', 'no-cache').type('text/html; charset=utf-8').send(index);
   });
+}
+
+/** The built page stands beside the built roles, in `dist/page`. */
+export function pageDirectory(): string {
+  const beside = fileURLToPath(new URL('../../page/', import.meta.url));
+  return existsSync(join(beside, 'assets'))
+    ? beside
+    : fileURLToPath(new URL('../../dist/page/', import.meta.url));
 }

@@ -24,12 +24,14 @@ import type { PolicyAdministration } from '../policy/policy-administration.ts';
 import type { RecordingParts } from '../search/open-library.ts';
 import type { BastionService } from '../service.ts';
 import { AccessGuard } from './access-guard.ts';
+import type { Settings } from './api.ts';
 import { EventStreams } from './event-streams.ts';
 import { refusalFor } from './http-error.ts';
 import { listen } from './listen.ts';
 import { BastionMetrics } from './metrics.ts';
 import { servePage } from './page-files.ts';
 import { accessRoutes } from './routes/access.ts';
+import { administratorRoutes } from './routes/administrators.ts';
 import { apiTokenRoutes } from './routes/api-tokens.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -37,7 +39,9 @@ import { hostRoutes } from './routes/hosts.ts';
 import { machineRoutes } from './routes/machine.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { recordingRoutes } from './routes/recordings.ts';
+import { securityKeyRoutes } from './routes/security-keys.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { settingsRoutes } from './routes/settings.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { securityHeaders } from './security-headers.ts';
 import type { RouteContext, WebApp } from './web-app.ts';
@@ -69,6 +73,7 @@ export interface WebServerDeps {
   /** Prometheus text of other parts of the bastion. */
   metrics?(): Promise<string>;
   readonly tls: { readonly cert: string; readonly key: string };
+  settings(): Settings;
   /** Folder of the built page. */
   readonly pageDir: string;
   readonly clock: Clock;
@@ -137,6 +142,9 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   approvalRoutes(app, context, deps.desk);
   policyRoutes(app, context, deps.policies);
   apiTokenRoutes(app, context);
+  administratorRoutes(app, context);
+  settingsRoutes(app, context, deps.settings);
+  securityKeyRoutes(app, context);
   machineRoutes(app, context, {
     enrol: deps.enrol,
     wellKnown: deps.wellKnown,

@@ -7,6 +7,7 @@ import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verb
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
 import { registerBackup } from './bastion-backup.ts';
+import { registerSetupLink } from './bastion-setup-link.ts';
 import { registerLogLevel } from './log-level.ts';
 import { registerReload } from './reload.ts';
 import { registerRotateKey } from './rotate-key.ts';
@@ -36,6 +37,7 @@ export const registerBastion: RegisterVerb = (program, cli) => {
     .description("The customer's authority: it decides, records, and can cut everything.");
   registerInit(bastion, cli);
   registerBackup(bastion, cli);
+  registerSetupLink(bastion, cli);
   const join = bastion
     .command('join')
     .argument('<proxy>', "address of the vendor's proxy, such as https://proxy.example.com")
@@ -99,11 +101,13 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
     ['CA', made.ca],
     ['Page', made.publicUrl],
     ['Administrator', made.admin.username],
-    ['Password', made.admin.password],
-    ['Authenticator', made.admin.totpUri],
+    ['Set-up link', made.admin.setupUrl],
   ]);
   if (options.install === true) await installAndTell(cli, made.configPath);
-  cli.terminal.note('The password and the authenticator secret are shown only now. Next:');
+  cli.terminal.note(
+    'Open the set-up link in a browser within a day, once the bastion runs: there you choose',
+  );
+  cli.terminal.note('your password and authenticator. It works once and is shown only now. Next:');
   cli.terminal.note(`  drawbridge bastion join https://PROXY TOKEN --config ${made.configPath}`);
   if (options.install !== true) cli.terminal.note(`  drawbridge bastion start --config ${made.configPath}`);
 }

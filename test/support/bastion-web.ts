@@ -10,6 +10,7 @@ import type { AdminRole } from '../../bastion/admins/role.ts';
 import { PolicyAdministration } from '../../bastion/policy/policy-administration.ts';
 import { PolicyStore } from '../../bastion/policy/policy-store.ts';
 import { BASTION_MIGRATIONS } from '../../bastion/store/migrations.ts';
+import type { Settings } from '../../bastion/web/api.ts';
 import { createWebServer, type WebServerDeps } from '../../bastion/web/server.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { silentLogger } from '../../shared/log.ts';
@@ -66,6 +67,33 @@ roles:
     allow: [shell]
 `;
 
+const TEST_SETTINGS: Settings = {
+  publicUrl: 'https://bastion.acme.example',
+  dataDir: '/var/lib/drawbridge/data',
+  keys: {
+    bastion: 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs',
+    sshHostKey: 'SHA256:uNiVztksCsDhcc0u9e8BrWxzlyqlnXJgA0rcZC6f6f0',
+    sshClientKey: 'SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8',
+    certificate: Array.from({ length: 32 }, (_, n) => (n * 7 + 16).toString(16).padStart(2, '0'))
+      .join(':')
+      .toUpperCase(),
+  },
+  proxy: {
+    name: 'vendor',
+    id: 'p-qvAXeAnU9qPTwzbfNDb4xA',
+    address: 'https://proxy.vendor.example',
+    key: 'cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s',
+  },
+  trust: { mode: 'idp', providers: [{ issuer: 'https://login.vendor.example', clientId: 'drawbridge' }] },
+  recordings: {
+    directory: '/var/lib/drawbridge/data/recordings',
+    keepForMs: 90 * 86_400_000,
+    compressAfterMs: 86_400_000,
+  },
+  shipping: [{ name: 'siem', kind: 'syslog', to: 'siem.acme.example:6514' }],
+  keepTunnelWhenOff: false,
+};
+
 /** Starts a {@link BastionWeb} on a free port. */
 export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): Promise<BastionWeb> {
   const { path: dir, remove } = createTemporaryDirectory();
@@ -74,7 +102,15 @@ export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): P
     migrations: BASTION_MIGRATIONS,
     synchronous: 'NORMAL',
   });
-  const admins = new AdminAccounts({ database, audit: service, clock: systemClock, bastionName: 'acme' });
+  let url = '';
+  const admins = new AdminAccounts({
+    database,
+    audit: service,
+    clock: systemClock,
+    bastionName: 'acme',
+    // By name, since WebAuthn takes no IP address.
+    publicUrl: () => url.replace('127.0.0.1', 'localhost'),
+  });
   const { ca, cert, key } = await createTestCertificate();
   const policyPath = join(dir, 'policy.yaml');
   writeFileSync(policyPath, POLICY);
@@ -98,6 +134,7 @@ export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): P
     enrol: async (body) => ({ status: 200, body: { echo: JSON.stringify(body) } }),
     wellKnown: async () => ({ document: 'signed' }),
     tls: { cert, key },
+    settings: () => TEST_SETTINGS,
     pageDir: BUILT_PAGE_DIR,
     clock: systemClock,
     log: silentLogger(),
@@ -105,7 +142,7 @@ export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): P
     ...overrides,
   };
   let server = await createWebServer(deps);
-  const url = await server.listen('127.0.0.1', 0);
+  url = await server.listen('127.0.0.1', 0);
   const fetch = (path: string, options: WebRequest = {}) => fetchWith(url, ca, path, options);
   let signedIn = 0;
   return {

@@ -6,19 +6,29 @@ import { Updates } from './data/updates.ts';
 import { Router } from './router.tsx';
 import { Shell } from './shell.tsx';
 import { ErrorNote } from './ui/notes.tsx';
+import { SetUp } from './views/set-up.tsx';
 import { SignIn } from './views/sign-in.tsx';
 
 type SignInState =
   | { readonly kind: 'asking' }
+  | { readonly kind: 'setting-up'; readonly secret: string }
   | { readonly kind: 'out' }
   | { readonly kind: 'in'; readonly me: Me }
   | { readonly kind: 'failed'; readonly error: Error };
 
+const SET_UP_PATH = '/set-up';
+
+function firstState(): SignInState {
+  const { pathname, hash } = window.location;
+  return pathname === SET_UP_PATH ? { kind: 'setting-up', secret: hash.slice(1) } : { kind: 'asking' };
+}
+
 /** The whole page: the sign-in, or what is behind it. */
 export function App({ api }: { api: ApiClient }) {
-  const [state, setState] = useState<SignInState>({ kind: 'asking' });
+  const [state, setState] = useState<SignInState>(firstState);
 
   useEffect(() => {
+    if (state.kind === 'setting-up') return;
     const stop = api.onSignedOut(() => setState({ kind: 'out' }));
     api.get<Me>('/api/me').then(
       (me) => setState({ kind: 'in', me }),
@@ -27,7 +37,7 @@ export function App({ api }: { api: ApiClient }) {
       },
     );
     return stop;
-  }, [api]);
+  }, [api, state.kind === 'setting-up']);
 
   switch (state.kind) {
     case 'asking':
@@ -37,6 +47,18 @@ export function App({ api }: { api: ApiClient }) {
         <main class="center">
           <ErrorNote error={state.error} retry={() => window.location.reload()} />
         </main>
+      );
+    case 'setting-up':
+      return (
+        <SetUp
+          api={api}
+          secret={state.secret}
+          onSignedIn={(me) => {
+            // The link is spent; it shall not stay in the history either.
+            window.history.replaceState(null, '', '/');
+            setState({ kind: 'in', me });
+          }}
+        />
       );
     case 'out':
       return <SignIn api={api} onSignedIn={(me) => setState({ kind: 'in', me })} />;

@@ -13,6 +13,7 @@ import { OverviewView } from './views/overview.tsx';
 import { isPolicyPath, PolicyView } from './views/policy.tsx';
 import { SessionView } from './views/session.tsx';
 import { SessionsView } from './views/sessions.tsx';
+import { SettingsView } from './views/settings.tsx';
 
 const PLACES: readonly { href: string; name: string; icon: IconName }[] = [
   { href: '/', name: 'Overview', icon: 'gate' },
@@ -21,6 +22,7 @@ const PLACES: readonly { href: string; name: string; icon: IconName }[] = [
   { href: '/audit', name: 'Audit log', icon: 'list' },
   { href: '/hosts', name: 'Hosts', icon: 'server' },
   { href: '/policy', name: 'Policy', icon: 'shield' },
+  { href: '/settings', name: 'Settings', icon: 'settings' },
 ];
 
 /** What events change the figures that every view shows. */
@@ -116,6 +118,8 @@ function View({ path, status, approvals }: ViewProps) {
       return <AuditView />;
     case '/hosts':
       return <HostsView />;
+    case '/settings':
+      return <SettingsView status={status} />;
     case '/account':
       return <AccountView />;
     default:

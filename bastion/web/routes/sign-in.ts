@@ -1,18 +1,20 @@
+import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
 import type { FastifyRequest } from 'fastify';
 import { DrawbridgeError } from '../../../shared/errors.ts';
-import { WEB_SESSION_LIFETIME_MS } from '../../admins/web-sessions.ts';
-import { refuseOtherSites, SESSION_COOKIE } from '../access-guard.ts';
+import { refuseOtherSites } from '../access-guard.ts';
 import {
+  ceremonySchema,
   doneSchema,
+  keySignInSchema,
   meSchema,
   problemSchema,
   signInSchema,
   webSessionIdSchema,
   webSessionListSchema,
 } from '../api.ts';
+import { beginSession, clearSession } from '../session-cookie.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
-const COOKIE_OPTIONS = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' } as const;
 /** Requests to sign in per minute and address, before the accounts' own limits count failures. */
 const SIGN_INS_PER_MINUTE = 60;
 
@@ -36,9 +38,42 @@ export function signInRoutes(app: WebApp, context: RouteContext): void {
     async (request, reply) => {
       const { username, password, code } = request.body;
       const admin = await admins.verify(username, password, code, request.ip);
-      const { secret, expiresAtMs } = await admins.sessions.open(admin.username, request.ip);
-      reply.setCookie(SESSION_COOKIE, secret, { ...COOKIE_OPTIONS, maxAge: WEB_SESSION_LIFETIME_MS / 1000 });
-      return { ...admin, expiresAt: new Date(expiresAtMs).toISOString() };
+      return beginSession(admins, admin, request, reply);
+    },
+  );
+
+  app.post(
+    '/api/login/security-key/options',
+    {
+      config: { rateLimit: { max: SIGN_INS_PER_MINUTE, timeWindow: '1 minute' } },
+      onRequest: async (request: FastifyRequest) => refuseOtherSites(request),
+      schema: {
+        summary: 'A challenge for a security key (WebAuthn)',
+        tags: ['sign-in'],
+        security: [],
+        response: { 200: ceremonySchema, '4xx': problemSchema },
+      },
+    },
+    async () => ({ options: { ...(await admins.securityKeys.signInOptions()) } }),
+  );
+
+  app.post(
+    '/api/login/security-key',
+    {
+      config: { rateLimit: { max: SIGN_INS_PER_MINUTE, timeWindow: '1 minute' } },
+      onRequest: async (request: FastifyRequest) => refuseOtherSites(request),
+      schema: {
+        summary: 'Sign in with the answer of a security key that has verified its user',
+        tags: ['sign-in'],
+        security: [],
+        body: keySignInSchema,
+        response: { 200: meSchema, '4xx': problemSchema },
+      },
+    },
+    async (request, reply) => {
+      // The library checks what is inside; the schema has made sure of the outer shape.
+      const response = request.body.response as AuthenticationResponseJSON;
+      return beginSession(admins, await admins.verifyKey(response, request.ip), request, reply);
     },
   );
 
@@ -52,7 +87,7 @@ export function signInRoutes(app: WebApp, context: RouteContext): void {
       const caller = guard.callerOf(request);
       if (caller.via.kind === 'cookie') await admins.signOut(caller.name, caller.via.secret);
       await streams.endStale();
-      reply.clearCookie(SESSION_COOKIE, COOKIE_OPTIONS);
+      clearSession(reply);
       return { ok: true as const };
     },
   );

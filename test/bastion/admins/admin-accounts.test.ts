@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AdminAccounts } from '../../../bastion/admins/admin-accounts.ts';
+import { SECURITY_KEY_MIGRATION } from '../../../bastion/admins/security-key-migration.ts';
 import {
   WEB_SESSION_IDLE_MS,
   WEB_SESSION_LIFETIME_MS,
@@ -18,11 +19,20 @@ const CODE_PERIOD_MS = 30_000;
 
 async function setUp() {
   const path = join(temporaryDirectory(), 'bastion.db');
-  const database = await Database.open(path, { migrations: ADMIN_MIGRATIONS, synchronous: 'NORMAL' });
+  const database = await Database.open(path, {
+    migrations: [...ADMIN_MIGRATIONS, SECURITY_KEY_MIGRATION],
+    synchronous: 'NORMAL',
+  });
   onTestFinished(() => database.close());
   const clock = new FakeClock();
   const audit = new MemoryAudit();
-  const admins = new AdminAccounts({ database, audit, clock, bastionName: 'acme' });
+  const admins = new AdminAccounts({
+    database,
+    audit,
+    clock,
+    bastionName: 'acme',
+    publicUrl: () => 'https://localhost',
+  });
   const carol = await admins.create({ username: 'carol', role: 'admin' });
   const code = () => totpCode(carol.totpSecret, clock.nowMs());
   return { database, clock, audit, admins, carol, code };

@@ -1,20 +1,11 @@
-import { useState } from 'preact/hooks';
-import type { AdminRole, ApiTokenList, CreatedApiToken, WebSessionList } from '../../../web/api.ts';
-import { mayAdminister, usePage } from '../data/context.ts';
+import type { WebSessionList } from '../../../web/api.ts';
+import { usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
-import { CopyLine } from '../ui/copy-line.tsx';
-import { Dialog } from '../ui/dialog.tsx';
-import { FormDialog } from '../ui/form-dialog.tsx';
-import { actorWords } from '../ui/format.ts';
-import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
+import { ErrorNote, Loading } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
-
-const ROLE_WORDS: Readonly<Record<AdminRole, string>> = {
-  viewer: 'may look at everything',
-  approver: 'may also switch access and end sessions',
-  admin: 'may do everything',
-};
+import { Factors } from './factors.tsx';
+import { ROLE_WORDS } from './role-choice.tsx';
 
 /** The person's own sign-ins and, for administrators, the tokens of programs. */
 export function AccountView() {
@@ -25,8 +16,8 @@ export function AccountView() {
       <p class="muted lead">
         Role {me.role}: {ROLE_WORDS[me.role]}.
       </p>
+      <Factors />
       <SignIns />
-      {mayAdminister(me) && <ApiTokens />}
     </section>
   );
 }
@@ -69,121 +60,5 @@ function SignIns() {
         </ul>
       </div>
     </section>
-  );
-}
-
-function ApiTokens() {
-  const { api } = usePage();
-  const list = useResource<ApiTokenList>('/api/api-tokens', ({ type }) => /^(token|user)\./.test(type));
-  const [adding, setAdding] = useState(false);
-  const revoke = useAction(async (name: string) => {
-    await api.send('DELETE', `/api/api-tokens/${encodeURIComponent(name)}`);
-    list.reload();
-  });
-  return (
-    <section class="block" aria-labelledby="tokens-title">
-      <div class="block-head">
-        <h2 id="tokens-title">API tokens</h2>
-        <button type="button" class="small" onClick={() => setAdding(true)}>
-          New token…
-        </button>
-      </div>
-      <p class="muted">
-        For programs. All that this page does, they can do too;{' '}
-        <a href="/api/openapi.json">the API describes itself</a>.
-      </p>
-      {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
-      {revoke.error !== undefined && <ErrorNote error={revoke.error} />}
-      {list.data?.tokens.length === 0 && <Empty title="No API tokens" />}
-      <div class="rows sign-in-rows">
-        <ul>
-          {list.data?.tokens.map((token) => (
-            <li key={token.name} class="row">
-              <span class="strong">{token.name}</span>
-              <span class="muted">
-                {token.role}, by {actorWords(token.createdBy)}
-              </span>
-              <span class="muted">
-                {token.lastUsedAt === undefined ? (
-                  'never used'
-                ) : (
-                  <>
-                    used <Moment at={token.lastUsedAt} relative />
-                  </>
-                )}
-              </span>
-              <span class="row-end">
-                <button
-                  type="button"
-                  class="small"
-                  aria-label={`Revoke ${token.name}`}
-                  onClick={() => revoke.run(token.name)}
-                >
-                  Revoke
-                </button>
-              </span>
-            </li>
-          ))}
-        </ul>
-      </div>
-      {adding && (
-        <NewToken
-          onClose={() => {
-            setAdding(false);
-            list.reload();
-          }}
-        />
-      )}
-    </section>
-  );
-}
-
-function NewToken({ onClose }: { onClose: () => void }) {
-  const { api } = usePage();
-  const [name, setName] = useState('');
-  const [role, setRole] = useState<AdminRole>('viewer');
-  const [created, setCreated] = useState<CreatedApiToken | undefined>(undefined);
-  const create = useAction(async () => {
-    setCreated(await api.send<CreatedApiToken>('POST', '/api/api-tokens', { body: { name, role } }));
-  });
-  if (created !== undefined) {
-    return (
-      <Dialog title={`Token ${created.name}`} onClose={onClose}>
-        <p>Copy it now; it is not shown again. Send it as “Authorization: Bearer …”.</p>
-        <CopyLine text={created.token} label="the token" />
-        <div class="dialog-buttons">
-          <button type="button" class="primary" onClick={onClose}>
-            Done
-          </button>
-        </div>
-      </Dialog>
-    );
-  }
-  return (
-    <FormDialog title="New API token" action={create} submit="Make token" onClose={onClose}>
-      <label>
-        Name
-        <input
-          name="name"
-          required
-          pattern="[a-z0-9][a-z0-9._\-]{0,62}"
-          title="lower-case letters, digits, dots and dashes"
-          placeholder="monitoring"
-          value={name}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-      </label>
-      <fieldset class="choices stacked">
-        <legend>What it may do</legend>
-        {(['viewer', 'approver', 'admin'] as const).map((one) => (
-          <label key={one} class="choice">
-            <input type="radio" name="role" checked={role === one} onChange={() => setRole(one)} />
-            <span>
-              {one} <span class="muted">{ROLE_WORDS[one]}</span>
-            </span>
-          </label>
-        ))}
-      </fieldset>
-    </FormDialog>
   );
 }

@@ -74,7 +74,8 @@ function witnessWords({ state, witnessedAt }: Evidence['witness']): ComponentChi
   }
 }
 
-function shippingWords({ state, behind }: Evidence['shipping'][number]): string {
+/** How far a receiver is. */
+export function shippingWords({ state, behind }: Evidence['shipping'][number]): string {
   if (state === 'current') return 'up to date';
   return `${state === 'failing' ? 'failing' : 'behind'}, ${countWords(behind, 'event')} to go`;
 }

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Me } from '../../../web/api.ts';
 import type { ApiClient } from '../data/api-client.ts';
+import { signInWithKey } from '../data/security-key.ts';
 import { Icon } from '../ui/icon.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -18,6 +19,7 @@ export function SignIn({ api, onSignedIn }: { api: ApiClient; onSignedIn: (me: M
       throw error;
     }
   });
+  const withKey = useAction(async () => onSignedIn(await signInWithKey(api)));
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     signIn.run();
@@ -71,6 +73,14 @@ export function SignIn({ api, onSignedIn }: { api: ApiClient; onSignedIn: (me: M
         <button type="submit" class="primary" disabled={signIn.running}>
           {signIn.running ? 'Checking…' : 'Sign in'}
         </button>
+        <p class="or">
+          <span>or</span>
+        </p>
+        <button type="button" disabled={withKey.running} onClick={() => withKey.run()}>
+          <Icon name="key" />
+          {withKey.running ? 'Waiting for your security key…' : 'Use a security key or passkey'}
+        </button>
+        {withKey.error !== undefined && <ErrorNote error={withKey.error} />}
       </form>
     </main>
   );

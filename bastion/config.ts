@@ -13,6 +13,7 @@ import {
   nodeName,
   tlsSection,
 } from '../shared/config/fields.ts';
+import { metricsSection } from '../shared/metrics/config.ts';
 import { approvalsSection } from './approvals/config.ts';
 import { recordingsSection } from './retention/recordings-section.ts';
 import { shipSection } from './shipping/config.ts';
@@ -45,6 +46,7 @@ export const bastionConfigSchema = z.strictObject({
   ...trustFields,
   recordings: recordingsSection,
   ship: shipSection,
+  metrics: metricsSection,
   approvals: approvalsSection,
   hosts: z
     .array(

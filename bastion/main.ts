@@ -57,6 +57,7 @@ import { Teardown } from './teardown.ts';
 import { openPassCheck } from './trust/pass-check.ts';
 import { openUplink } from './uplink/open-uplink.ts';
 import { PinnedProxy } from './uplink/pinned-proxy.ts';
+import { openMetrics } from './web/open-metrics.ts';
 import { pageDirectory } from './web/page-files.ts';
 import { createWebServer } from './web/server.ts';
 import { settingsOf } from './web/settings.ts';
@@ -343,6 +344,12 @@ async function start(
   });
   served.onChange((tls) => web.useCertificate(tls));
   teardown.add(() => web.close());
+  openMetrics({
+    ...{ config, identity, metrics, clock, log, teardown, text: () => web.metrics() },
+    proxyStreams: () => uplink?.openStreams ?? 0,
+    agentTunnels: () => acceptor.tunnels,
+    liveSessions: () => registry.live,
+  });
   const control = await ControlServer.listen(
     paths.controlSocket,
     {

@@ -12,6 +12,7 @@ import {
   tlsSection,
 } from '../shared/config/fields.ts';
 import { LOGIN_LIFETIME_MAX_S } from '../shared/identity/claims.ts';
+import { metricsSection } from '../shared/metrics/config.ts';
 import { userCertificatesSection } from './certificates/config.ts';
 import { providersSection } from './providers/config.ts';
 
@@ -46,6 +47,7 @@ export const proxyConfigSchema = z.strictObject({
     })
     .prefault({})
     .describe('Logins of operators.'),
+  metrics: metricsSection,
   userCertificates: userCertificatesSection.exactOptional(),
   drain: durationBetween(0, 60 * MINUTE_MS, '0s to 60m')
     .prefault(DRAIN_DEFAULT)

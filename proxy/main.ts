@@ -9,7 +9,8 @@ import { ControlServer } from '../shared/control/server.ts';
 import { createEgress } from '../shared/egress/egress.ts';
 import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
 import type { Logger } from '../shared/log.ts';
-import { RoleMetrics } from '../shared/metrics/role-metrics.ts';
+import { MetricsPush } from '../shared/metrics/push.ts';
+import { openStreamsOf, RoleMetrics } from '../shared/metrics/role-metrics.ts';
 import type { ReloadableRole } from '../shared/role.ts';
 import { loadSshKeyFile } from '../shared/ssh/keys.ts';
 import { listenSsh } from '../shared/ssh/listener.ts';
@@ -167,7 +168,22 @@ async function start(
   });
   teardown.add(() => acceptor.close());
 
-  addProxyFigures(metrics, { tunnels: () => acceptor.tunnels.size, relays: () => relays.count });
+  addProxyFigures(metrics, {
+    tunnels: () => acceptor.tunnels.size,
+    streams: () => openStreamsOf(acceptor.tunnels),
+    relays: () => relays.count,
+  });
+  if (config.metrics.push !== undefined) {
+    const push = MetricsPush.start({
+      config: config.metrics.push,
+      from: { ...metrics.about, id: identity.id, name: identity.name, startedAtMs: clock.nowMs() },
+      text: () => metrics.text(),
+      egress: createEgress(config.egress),
+      clock,
+      log,
+    });
+    teardown.add(() => push.stop());
+  }
 
   const bound = { https: config.https.port, ssh: config.ssh.port };
   const place = (): PublicPlace => publicPlace(config, bound, hostKey.publicLine);

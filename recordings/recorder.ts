@@ -105,6 +105,11 @@ export class Recorder {
     return this.#body.file.committedBytes;
   }
 
+  /** What is written and, should the machine lose its power at this moment, not yet on the disk. */
+  get unsyncedBytes(): number {
+    return Math.max(this.sizeBytes - this.#syncedBytes, 0);
+  }
+
   /** Size of the asciicast in whole lines: that of the file unless it is encrypted. */
   get contentBytes(): number {
     return this.#body.contentBytes;

@@ -22,6 +22,11 @@ const panels = [
       ['drawbridge_tunnels', 'at the proxy'],
     ],
   ],
+  [
+    'timeseries',
+    'Streams in the tunnels',
+    [['sum by (instance, peer) (drawbridge_streams)', '{{instance}} {{peer}}']],
+  ],
   ['timeseries', "Operators' connections at the proxy", [['drawbridge_relays', '{{instance}}']]],
   [
     'timeseries',
@@ -40,6 +45,22 @@ const panels = [
     'Audit append, p99',
     [['histogram_quantile(0.99, sum by (le) (rate(drawbridge_audit_append_seconds_bucket[5m])))', 'p99']],
     's',
+  ],
+  [
+    'timeseries',
+    'Recorded, not on the disk yet',
+    [['drawbridge_recording_unsynced_bytes', '{{instance}}']],
+    'bytes',
+  ],
+  [
+    'timeseries',
+    'Sign-ins and operators refused',
+    [
+      [
+        'sum by (reason) (rate(drawbridge_refusals_total{type=~"operator.refused|admin.refused"}[5m]))',
+        '{{reason}}',
+      ],
+    ],
   ],
   ['timeseries', 'Recordings', [['drawbridge_recordings_bytes', '{{instance}}']], 'bytes'],
   ['timeseries', 'Disk free', [['drawbridge_disk_free_bytes', '{{instance}}']], 'bytes'],

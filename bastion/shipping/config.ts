@@ -1,18 +1,9 @@
 import { z } from 'zod';
 import { dialAddress, filePath } from '../../shared/config/fields.ts';
+import { destinationCredentials, httpsDestination } from '../../shared/config/https-destination.ts';
 
 /** Destinations of one bastion. */
 const DESTINATIONS_MAX = 16;
-
-const shippedUrl = z
-  .string()
-  .refine((text) => URL.canParse(text) && new URL(text).protocol === 'https:', 'must be an https:// address')
-  .refine(
-    (text) => !URL.canParse(text) || new URL(text).username === '',
-    'must not hold a user name; use username and passwordFile',
-  )
-  .meta({ title: 'https address' })
-  .describe('Where to post to.');
 
 const common = {
   name: z
@@ -23,22 +14,6 @@ const common = {
     .enum(['all', 'checkpoints'])
     .default('all')
     .describe('`checkpoints`: only the signed tree heads, which makes the destination a further witness.'),
-};
-
-/** How the destination knows us; secrets come from files alone. */
-const credentials = {
-  platformId: z
-    .string()
-    .min(1)
-    .max(256)
-    .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
-    .exactOptional()
-    .describe('By this the destination knows the installation; sent as `X-Platform-Id`.'),
-  username: z.string().min(1).max(256).exactOptional().describe('For HTTP basic authentication.'),
-  passwordFile: filePath.exactOptional().describe('File (0600) with the password for it.'),
-  tokenFile: filePath
-    .exactOptional()
-    .describe('File (0600) with a bearer token, instead of name and password.'),
 };
 
 /** `ship:` — where audit events go as they happen. */
@@ -53,20 +28,20 @@ export const shipSection = z
       z.strictObject({
         ...common,
         kind: z.literal('webhook').describe('A POST per batch, signed by the rules of Standard Webhooks.'),
-        url: shippedUrl,
+        url: httpsDestination,
         secretFile: filePath.describe('File (0600) with the secret that signs.'),
       }),
       z.strictObject({
         ...common,
         kind: z.literal('jsonl').describe('A POST per batch, an event per line.'),
-        url: shippedUrl,
-        ...credentials,
+        url: httpsDestination,
+        ...destinationCredentials,
       }),
       z.strictObject({
         ...common,
         kind: z.literal('otlp').describe('OTLP logs as JSON; the address ends in `/v1/logs` as a rule.'),
-        url: shippedUrl,
-        ...credentials,
+        url: httpsDestination,
+        ...destinationCredentials,
       }),
       z.strictObject({
         ...common,

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import type { AuditEvent } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Resolved } from '../../shared/config/config-path.ts';
+import { credentialHeaders, readSecret } from '../../shared/egress/credentials.ts';
 import type { Egress } from '../../shared/egress/egress.ts';
 import { post } from '../../shared/egress/post.ts';
 import { connectTls } from '../../shared/egress/tls-connect.ts';
@@ -32,7 +33,6 @@ export interface SenderParts {
 }
 
 const TIMEOUT_MS = 30_000;
-const SECRET_LIMIT_BYTES = 4 * 1024;
 
 /** The sender of a destination. Secrets are read anew for each batch, so that they can be renewed without a restart. */
 export function senderFor(destination: Destination, parts: SenderParts): Send {
@@ -42,7 +42,7 @@ export function senderFor(destination: Destination, parts: SenderParts): Send {
         sendSyslog(destination.address, syslogFrames(events, parts.from), parts, signal);
     case 'webhook':
       return async (events, signal) => {
-        const secret = webhookSecret(await secretIn(destination.secretFile));
+        const secret = webhookSecret(await readSecret(destination.secretFile));
         const body = webhookBody(events, parts.from);
         // The id stays the same when the batch is sent again, so that a receiver can tell.
         const id = `${parts.from.id}-${events[0]?.seq ?? randomUUID()}-${events.at(-1)?.seq ?? 0}`;
@@ -57,12 +57,12 @@ export function senderFor(destination: Destination, parts: SenderParts): Send {
       };
     case 'jsonl':
       return async (events, signal) => {
-        const headers = { 'content-type': 'application/x-ndjson', ...(await credentialsOf(destination)) };
+        const headers = { 'content-type': 'application/x-ndjson', ...(await credentialHeaders(destination)) };
         await postBatch(destination.url, jsonLines(events), headers, parts, signal);
       };
     case 'otlp':
       return async (events, signal) => {
-        const headers = { 'content-type': 'application/json', ...(await credentialsOf(destination)) };
+        const headers = { 'content-type': 'application/json', ...(await credentialHeaders(destination)) };
         const from = { ...parts.from, ...definedPlatform(destination.platformId) };
         checkOtlpAnswer(await postBatch(destination.url, otlpLogs(events, from), headers, parts, signal));
       };
@@ -149,35 +149,8 @@ function checkOtlpAnswer(text: string): void {
   }
 }
 
-type WithCredentials = Extract<Destination, { kind: 'jsonl' | 'otlp' }>;
-
-async function credentialsOf(destination: WithCredentials): Promise<Record<string, string>> {
-  const { platformId, username, passwordFile, tokenFile } = destination;
-  const headers: Record<string, string> = platformId === undefined ? {} : { 'x-platform-id': platformId };
-  if (tokenFile !== undefined) headers['authorization'] = `Bearer ${await secretIn(tokenFile)}`;
-  else if (username !== undefined && passwordFile !== undefined) {
-    const pair = Buffer.from(`${username}:${await secretIn(passwordFile)}`).toString('base64');
-    headers['authorization'] = `Basic ${pair}`;
-  }
-  return headers;
-}
-
 function definedPlatform(platformId: string | undefined): { platformId?: string } {
   return platformId === undefined ? {} : { platformId };
-}
-
-async function secretIn(path: string): Promise<string> {
-  try {
-    const { mode, size } = await stat(path);
-    if ((mode & 0o077) !== 0) throw new Error('others may read it: chmod 600');
-    if (size > SECRET_LIMIT_BYTES) throw new Error('it is too large');
-    const secret = (await readFile(path, 'utf8')).trim();
-    if (!/^[\x21-\x7e]+$/.test(secret)) throw new Error('it holds no secret of printable characters');
-    return secret;
-  } catch (error) {
-    const why = systemCodeOf(error) ?? (error instanceof Error ? error.message : 'unknown');
-    throw new DrawbridgeError('ship.no_secret', `The secret in ${path} can not be used: ${why}.`);
-  }
 }
 
 /** Standard Webhooks write secrets as `whsec_` and base64; any other text is taken as it is. */

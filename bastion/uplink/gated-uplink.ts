@@ -55,6 +55,11 @@ export class GatedUplink {
     });
   }
 
+  /** Streams that are open towards the proxy. */
+  get openStreams(): number {
+    return this.#uplink.openStreams;
+  }
+
   /** Follows the gate. Closing waits only until the operators have been told; what is new is refused meanwhile. */
   gateIs(state: 'on' | 'off'): void {
     if (state === 'on' || this.#options.keepWhenOff) {

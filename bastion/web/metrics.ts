@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { RoleMetrics } from '../../shared/metrics/role-metrics.ts';
 import type { BastionStatus } from '../service.ts';
 
 /** The bastion's figures in Prometheus' text format, from its own registry. */
@@ -111,3 +112,35 @@ const GAUGES: readonly { name: string; help: string; value: (status: BastionStat
     value: (status) => status.evidence.diskFreeBytes,
   },
 ];
+
+/** What a scrape of the bastion asks of its parts. */
+export interface BastionFigures {
+  /** Streams that are open in the tunnels of the proxy and of agents. */
+  readonly streams: () => { readonly proxy: number; readonly agents: number };
+  /** Bytes of live recordings that are not on the disk yet. */
+  readonly unsyncedBytes: () => number;
+}
+
+/** Adds the figures that are in no status. */
+export function addBastionFigures(metrics: RoleMetrics, figures: BastionFigures): void {
+  const registers = [metrics.registry];
+  new Gauge({
+    name: 'drawbridge_streams',
+    help: 'Streams that are open in all tunnels, by what is at their other end',
+    labelNames: ['peer'],
+    registers,
+    collect() {
+      const { proxy, agents } = figures.streams();
+      this.set({ peer: 'proxy' }, proxy);
+      this.set({ peer: 'agent' }, agents);
+    },
+  });
+  new Gauge({
+    name: 'drawbridge_recording_unsynced_bytes',
+    help: 'Recorded and not on the disk yet: what a power failure at this moment would take away',
+    registers,
+    collect() {
+      this.set(figures.unsyncedBytes());
+    },
+  });
+}

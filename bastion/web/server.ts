@@ -88,6 +88,8 @@ export interface WebServer {
    * @throws `listen.in_use`, `listen.not_permitted`, `listen.no_such_address`.
    */
   listen(host: string, port: number): Promise<string>;
+  /** All figures of this bastion, as `/metrics` answers them. */
+  metrics(): Promise<string>;
   /** Serves another certificate to connections that begin from now on. PEM texts. */
   useCertificate(tls: { readonly cert: string; readonly key: string }): void;
   /** Ends streams and connections, but not tunnels: those are the acceptor's. Safe to call twice. */
@@ -117,6 +119,7 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   const guard = new AccessGuard(deps.admins);
   const streams = new EventStreams({ clock: deps.clock, guard });
   const metrics = new BastionMetrics(() => deps.service.status());
+  const allMetrics = async () => [await metrics.text(), (await deps.metrics?.()) ?? ''].join('\n');
   const context: RouteContext = { ...deps, guard, streams };
   app.addHook('onResponse', async (request, reply) => metrics.countRequest(request.method, reply.statusCode));
 
@@ -148,8 +151,7 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   machineRoutes(app, context, {
     enrol: deps.enrol,
     wellKnown: deps.wellKnown,
-    metrics,
-    ...(deps.metrics === undefined ? {} : { moreMetrics: deps.metrics }),
+    metrics: { contentType: metrics.contentType, text: allMetrics },
   });
   passTunnelsOn(app, deps);
   await app.ready();
@@ -163,6 +165,7 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   let closing: Promise<void> | undefined;
   return {
     listen: (host, port) => listen(app.server, host, port),
+    metrics: allMetrics,
     useCertificate: ({ cert, key }) => app.server.setSecureContext({ ...SERVER_TLS_OPTIONS, cert, key }),
     close() {
       closing ??= close();

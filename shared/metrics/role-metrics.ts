@@ -15,11 +15,20 @@ const EVENT_LOOP_SHARES = [0.5, 0.9, 0.99] as const;
 /** In seconds: from what a fast disk needs to what nobody wants to wait. */
 const APPEND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
+/** Streams that are open in all of these tunnels. */
+export function openStreamsOf(tunnels: Iterable<{ readonly openStreams: number }>): number {
+  let streams = 0;
+  for (const tunnel of tunnels) streams += tunnel.openStreams;
+  return streams;
+}
+
 /**
  * The figures that proxy and bastion have in common, in Prometheus' text format, and a place for their own. Every label
  * has a bounded set of values: nothing that a peer chooses makes a series.
  */
 export class RoleMetrics {
+  /** Which role of which version this is about. */
+  readonly about: { readonly role: string; readonly version: string };
   readonly registry = new Registry();
   readonly #reasons = new Set<string>();
   readonly #events: Counter<'type'>;
@@ -29,6 +38,7 @@ export class RoleMetrics {
   readonly #stops: (() => void)[] = [];
 
   constructor(options: { readonly role: string; readonly version: string }) {
+    this.about = options;
     const registers = [this.registry];
     new Gauge({
       name: 'drawbridge_build_info',

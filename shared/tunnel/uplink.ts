@@ -53,6 +53,11 @@ export class Uplink {
     return this.#slots.map((slot) => slot.status);
   }
 
+  /** Streams that are open in all tunnels. */
+  get openStreams(): number {
+    return this.#slots.reduce((sum, { tunnel }) => sum + (tunnel?.openStreams ?? 0), 0);
+  }
+
   /** The least busy tunnel that takes new streams; undefined when there is none. */
   pick(): Tunnel | undefined {
     let best: Tunnel | undefined;

@@ -1,15 +1,19 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { agentConfigSchema } from '../../agent/config.ts';
 import { bastionConfigSchema } from '../../bastion/config.ts';
 import { policySchema } from '../../bastion/policy/schema.ts';
+import { addBastionFigures } from '../../bastion/web/metrics.ts';
 import type { Cli } from '../../cli/cli.ts';
 import { buildWholeProgram } from '../../cli/program.ts';
 import { createTerminal } from '../../cli/terminal.ts';
 import { proxyConfigSchema } from '../../proxy/config.ts';
+import { addProxyFigures } from '../../proxy/web/metrics.ts';
+import { RoleMetrics } from '../../shared/metrics/role-metrics.ts';
 import { apiReference } from '../../tools/reference/api.ts';
 import { auditEventReference } from '../../tools/reference/audit-events.ts';
 import { cliReference } from '../../tools/reference/cli.ts';
 import { configurationReference } from '../../tools/reference/configuration.ts';
+import { metricsReference } from '../../tools/reference/metrics.ts';
 import { startBastionWeb } from '../support/bastion-web.ts';
 
 const page = (name: string) => new URL(`../../docs/reference/${name}`, import.meta.url).pathname;
@@ -48,6 +52,29 @@ describe('the generated references are those of this code (else: npm run docs)',
     try {
       const { json } = await web.fetch('/api/openapi.json');
       await expect(apiReference(json)).toMatchFileSnapshot(page('api.md'));
+    } finally {
+      await web.close();
+    }
+  });
+
+  it('of the figures', async () => {
+    const none = () => 0;
+    const proxy = new RoleMetrics({ role: 'proxy', version: '' });
+    const bastion = new RoleMetrics({ role: 'bastion', version: '' });
+    onTestFinished(() => {
+      proxy.close();
+      bastion.close();
+    });
+    addProxyFigures(proxy, { tunnels: none, streams: none, relays: none });
+    addBastionFigures(bastion, { streams: () => ({ proxy: 0, agents: 0 }), unsyncedBytes: none });
+    const web = await startBastionWeb({ metrics: () => bastion.text() });
+    for (const one of [proxy, bastion]) one.watchCertificate(() => web.ca);
+    try {
+      const shown = [
+        { role: 'bastion', text: (await web.fetch('/metrics')).text },
+        { role: 'proxy', text: await proxy.text() },
+      ];
+      await expect(metricsReference(shown)).toMatchFileSnapshot(page('metrics.md'));
     } finally {
       await web.close();
     }

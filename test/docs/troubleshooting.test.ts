@@ -11,6 +11,7 @@ const FOLDERS = ['shared', 'recordings', 'proxy', 'bastion', 'agent', 'operator'
 const OTHER_NAMES: readonly RegExp[] = [
   // The beginning of a family.
   /_$/,
+  /^cgroup\./,
   /\.(json|ts|js|mjs|db|yaml|pem|key|crt|sock|html|css|pub|gz|conf|log|new|com|example|acme|wss|service|d)$/,
   /^admin\.setup_link$/,
   /^(approvals|hosts|operators|recordings|sessions)\./,

@@ -2,7 +2,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Json } from '../../../shared/audit/event.ts';
 import { problemSchema } from '../api.ts';
-import type { BastionMetrics } from '../metrics.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
 /** Enrolments per minute and address; an agent needs one in its life. */
@@ -12,9 +11,7 @@ const ENROLMENTS_PER_MINUTE = 30;
 export interface MachineRoutes {
   enrol(body: unknown, address: string): Promise<{ status: number; body: Json }>;
   wellKnown(): Promise<Json>;
-  readonly metrics: BastionMetrics;
-  /** Further exposition text, of other parts of the bastion. */
-  moreMetrics?(): Promise<string>;
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
 
 export function machineRoutes(app: WebApp, context: RouteContext, machine: MachineRoutes): void {
@@ -74,8 +71,8 @@ export function machineRoutes(app: WebApp, context: RouteContext, machine: Machi
       },
     },
     async (_request, reply) => {
-      const parts = [await machine.metrics.text(), (await machine.moreMetrics?.()) ?? ''];
-      return reply.header('content-type', machine.metrics.contentType).send(parts.join('\n'));
+      const text = await machine.metrics.text();
+      return reply.header('content-type', machine.metrics.contentType).send(text);
     },
   );
 }

@@ -285,6 +285,27 @@ describe('shipping', () => {
   });
 });
 
+describe('pushing metrics', () => {
+  it('works while remote access is off', async () => {
+    const certificate = await createTestCertificate();
+    const { url, posted } = await receiver(certificate);
+    const caBundle = join(temporaryDirectory(), 'ca.pem');
+    writeFileSync(caBundle, certificate.ca);
+    await startTestBastion({
+      config: {
+        egress: { caBundle },
+        metrics: { push: { url, format: 'prometheus', every: 60_000, platformId: 'site-7' } },
+      },
+    });
+    await waitFor(() => posted.length > 0);
+    const text = posted[0]?.body.toString() ?? '';
+    expect(posted[0]?.headers).toMatchObject({ 'x-platform-id': 'site-7' });
+    expect(text).toContain('drawbridge_access_on 0');
+    expect(text).toContain('drawbridge_streams{peer="agent"} 0');
+    expect(text).toContain('drawbridge_recording_unsynced_bytes 0');
+  });
+});
+
 /** Messages behind their lengths (RFC 5425). */
 function framesIn(bytes: Buffer): string[] {
   const frames: string[] = [];

@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import type { Egress } from '../shared/egress/egress.ts';
 import { DrawbridgeError, systemCodeOf } from '../shared/errors.ts';
 import { NEW_DEVICE, signDeviceProof } from '../shared/identity/device-proof.ts';
 import { publicJwkOf } from '../shared/identity/keys.ts';
+import { writeWholeFile } from '../shared/store/whole-file.ts';
 import type { OperatorHome } from './home.ts';
 import { requireLogin } from './login-file.ts';
 import { loginEgress, operatorToken, requestProxy } from './proxy-api.ts';
@@ -86,9 +87,7 @@ export async function enrolDevice(
     ...answer.data,
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
-  const temporary = `${devicePath(home)}.new`;
-  await writeFile(temporary, `${JSON.stringify(device, null, 2)}\n`, { mode: 0o600 });
-  await rename(temporary, devicePath(home));
+  await writeWholeFile(devicePath(home), `${JSON.stringify(device, null, 2)}\n`);
   return device;
 }
 

@@ -1,5 +1,6 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { DrawbridgeError, systemCodeOf } from '../shared/errors.ts';
+import { writeWholeFile } from '../shared/store/whole-file.ts';
 import type { OperatorHome } from './home.ts';
 
 /** A bastion as the proxy named it at login, with the host key that its SSH server must show. */
@@ -74,10 +75,8 @@ export async function requireLogin(home: OperatorHome, nowMs: number): Promise<L
 }
 
 /** Stores the login, whole or not at all. */
-export async function writeLogin(home: OperatorHome, login: Login): Promise<void> {
-  const temporary = `${home.loginPath}.new`;
-  await writeFile(temporary, `${JSON.stringify(login, null, 2)}\n`, { mode: 0o600 });
-  await rename(temporary, home.loginPath);
+export function writeLogin(home: OperatorHome, login: Login): Promise<void> {
+  return writeWholeFile(home.loginPath, `${JSON.stringify(login, null, 2)}\n`);
 }
 
 /** Removes every file of the login; what is not there is fine. */

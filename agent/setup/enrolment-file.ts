@@ -6,8 +6,8 @@ import { type PinnedIssuer, parsePinnedIssuer } from '../../shared/identity/issu
 import { thumbprintOf } from '../../shared/identity/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import { parsePublicLine } from '../../shared/ssh/keys.ts';
+import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import type { PinnedPeer } from '../../shared/tunnel/dial.ts';
-import { writeWhole } from './write-whole.ts';
 
 /** What an agent has learnt when it joined: whom it trusts, and by which key the bastion signs in. */
 export interface AgentEnrolment {
@@ -30,7 +30,7 @@ const fileSchema = z.object({
 export async function saveEnrolment(dataDir: string, enrolment: AgentEnrolment): Promise<void> {
   const { issuer, url, sshClientKey } = enrolment;
   const file = { issuer, url, fields: { sshClientKey } };
-  await writeWhole(join(dataDir, FILE_NAME), `${JSON.stringify(file, undefined, 2)}\n`);
+  await writeWholeFile(join(dataDir, FILE_NAME), `${JSON.stringify(file, undefined, 2)}\n`);
 }
 
 /** Reads the enrolment in `dataDir`. @throws `enrolment.missing`, `enrolment.unreadable`. */

@@ -12,8 +12,8 @@ import { type PinnedIssuer, verifyIssuerDocument } from '../../shared/identity/i
 import { type JoinToken, parseJoinToken } from '../../shared/identity/join-token.ts';
 import { createNodeIdentity, type NodeIdentity } from '../../shared/identity/node-identity.ts';
 import { createSshKeyFile, loadSshKeyFile, parsePublicLine } from '../../shared/ssh/keys.ts';
+import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { type AgentEnrolment, saveEnrolment } from './enrolment-file.ts';
-import { writeWhole } from './write-whole.ts';
 
 /** Each of the two requests of a join may take this long. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -61,7 +61,7 @@ export async function joinBastion(options: JoinBastionOptions): Promise<{ readon
     await createSshKeyFile(keyPath, `drawbridge-agent-${name}`);
     const sshClientKey = await enrol(options, { url, token, issuer, identity, keyPath, clock });
     await saveEnrolment(dataDir, { issuer, url: url.origin, sshClientKey });
-    await writeWhole(configPath, renderConfig(options, name));
+    await writeWholeFile(configPath, renderConfig(options, name));
   } catch (error) {
     await rm(dataDir, { recursive: true, force: true });
     throw error;

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import { type Clock, isoTime } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import type { Database } from '../../shared/store/database.ts';
+import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { lineDifference } from './difference.ts';
 import { type PolicySummary, type PolicyVersion, PolicyVersions } from './policy-versions.ts';
 import { type Policy, parsePolicy } from './schema.ts';
@@ -212,18 +213,8 @@ async function readPolicyFile(path: string): Promise<string> {
 }
 
 async function writePolicyFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
   try {
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    const directory = await open(dirname(path), 'r');
-    await directory.sync().finally(() => directory.close());
+    await writeWholeFile(path, text);
   } catch (error) {
     throw new DrawbridgeError('policy.not_stored', `The policy could not be stored (${messageOf(error)}).`, {
       hint: `Check that there is room and that ${path} can be written. The old policy stays in force.`,

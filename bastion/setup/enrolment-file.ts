@@ -1,8 +1,9 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
 import type { PinnedIssuer } from '../../shared/identity/issuer-document.ts';
 import { parsePublicJwk } from '../../shared/identity/keys.ts';
+import { writeWholeFile } from '../../shared/store/whole-file.ts';
 
 /** What a bastion keeps of its joining: whom it has joined, where that is, and what it was told. */
 export interface ProxyEnrolment {
@@ -47,16 +48,8 @@ export async function readProxyEnrolment(path: string): Promise<ProxyEnrolment |
 }
 
 /** Stores it, whole or not at all. */
-export async function writeProxyEnrolment(path: string, enrolment: ProxyEnrolment): Promise<void> {
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(enrolment, null, 2)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
+export function writeProxyEnrolment(path: string, enrolment: ProxyEnrolment): Promise<void> {
+  return writeWholeFile(path, `${JSON.stringify(enrolment, null, 2)}\n`);
 }
 
 function unreadable(path: string, error: unknown): DrawbridgeError {

@@ -1,4 +1,4 @@
-import { access, chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, rm } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { type AcmeChoice, acmeFault } from '../../shared/acme/template.ts';
@@ -14,6 +14,7 @@ import { silentLogger } from '../../shared/log.ts';
 import { createSshKeyFile, loadSshKeyFile } from '../../shared/ssh/keys.ts';
 import { Database } from '../../shared/store/database.ts';
 import { lockDirectory } from '../../shared/store/directory-lock.ts';
+import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { createPrivateCa } from '../../shared/tls/private-ca.ts';
 import { AdminAccounts, type NewAdminCredentials } from '../admins/admin-accounts.ts';
 import { BASTION_MIGRATIONS } from '../store/migrations.ts';
@@ -203,14 +204,9 @@ async function makeFolders(dir: string, dataDir: string): Promise<void> {
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
   try {
-    await writeFile(temporary, text, { mode: 0o600 });
-    const file = await open(temporary, 'r');
-    await file.sync().finally(() => file.close());
-    await rename(temporary, path);
+    await writeWholeFile(path, text);
   } catch (error) {
-    await rm(temporary, { force: true });
     throw new DrawbridgeError('init.failed', `${path} can not be written: ${messageOf(error)}.`, {
       cause: error,
     });

@@ -40,6 +40,8 @@ export interface ExportOptions {
   readonly since?: string;
   readonly until?: string;
   readonly recordings: boolean;
+  /** The log was sealed right before: what came in since, behind the newest checkpoint, is left for the next archive. */
+  readonly sealed: boolean;
   readonly createdAt: string;
   readonly createdBy: string;
   progress?(done: { readonly events: number; readonly recordings: number; readonly bytes: number }): void;
@@ -52,12 +54,14 @@ export async function exportArchive(
 ): Promise<{ manifest: Manifest; end: ArchiveEnd }> {
   const tar = await TarWriter.create(options.out);
   try {
+    // Before the end of the log is looked for, so that none of them speaks of more.
+    const witnessed = await witnessedSize(options);
     const manifest = await manifestOf(options);
     await tar.addText(MANIFEST_NAME, `${JSON.stringify(manifest, undefined, 2)}\n`);
     for (const key of options.keys) {
       await tar.addText(`${KEYS_FOLDER}${key.verifies}.pub`, `${formatVerifierKey(key)}\n`);
     }
-    await addWitnessed(tar, options);
+    await addWitnessed(tar, witnessed, options);
     const known = await addEvents(tar, manifest, options);
     const added = options.recordings
       ? await addRecordings(tar, known, options, await deletedLater(manifest, options))
@@ -94,8 +98,8 @@ async function manifestOf(options: ExportOptions): Promise<Manifest> {
 }
 
 /** Goes through the log to find where the archive begins and ends, and the tree over what lies before. */
-async function rangeOf({ log, since = '', until, signal }: ExportOptions) {
-  const { seq: head } = await log.head();
+async function rangeOf({ log, since = '', until, sealed, signal }: ExportOptions) {
+  const head = await endOf(log, sealed);
   const tree = new MerkleFrontier();
   const successions: string[] = [];
   let hash = GENESIS_HASH;
@@ -118,7 +122,27 @@ async function rangeOf({ log, since = '', until, signal }: ExportOptions) {
   return { tree, hash, lastSeq: head, successions };
 }
 
-async function addWitnessed(tar: TarWriter, { place, identity }: ExportOptions): Promise<void> {
+async function endOf(log: AuditReader, sealed: boolean): Promise<number> {
+  const [newest] = await log.query({ type: 'checkpoint.signed', limit: 1, newestFirst: true });
+  return sealed && newest !== undefined ? newest.seq : (await log.head()).seq;
+}
+
+/** Events that the newest counter-signed checkpoint covers. */
+async function witnessedSize({ place, identity }: ExportOptions): Promise<number> {
+  const kept = await openWitnessed(place.dataDir);
+  if (kept === undefined) return 0;
+  try {
+    return (await kept.standing(identity.id)).latest?.size ?? 0;
+  } finally {
+    await kept.close();
+  }
+}
+
+async function addWitnessed(
+  tar: TarWriter,
+  upToSize: number,
+  { place, identity }: ExportOptions,
+): Promise<void> {
   const kept = await openWitnessed(place.dataDir);
   if (kept === undefined) return;
   try {
@@ -131,7 +155,8 @@ async function addWitnessed(tar: TarWriter, { place, identity }: ExportOptions):
       lines = [];
     };
     for await (const checkpoint of kept.all(identity.id)) {
-      if (checkpoint.epoch !== epoch) continue;
+      // Counter-signed while the archive is made: it may speak of more than is in it.
+      if (checkpoint.epoch !== epoch || checkpoint.size > upToSize) continue;
       lines.push(`${JSON.stringify({ size: checkpoint.size, note: checkpoint.note })}\n`);
       if (lines.length >= WITNESSED_PER_FILE) await flush();
     }

@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { writeWholeFile } from '../../shared/store/whole-file.ts';
 
 /** `demo.json`: all that a program needs to use a running demo. Its fields are pinned. */
 export interface DemoDocument {
@@ -33,8 +33,6 @@ export interface DemoDocument {
 }
 
 /** Writes the document, whole or not at all: whoever sees the file may start. */
-export async function writeDocument(path: string, document: DemoDocument): Promise<void> {
-  const temporary = `${path}.new`;
-  await writeFile(temporary, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 });
-  await rename(temporary, path);
+export function writeDocument(path: string, document: DemoDocument): Promise<void> {
+  return writeWholeFile(path, `${JSON.stringify(document, null, 2)}\n`);
 }

@@ -1,13 +1,16 @@
-import { randomBytes } from 'node:crypto';
-import { access, chmod, chown, lstat, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, chmod, chown, lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { loadAgentConfig } from '../../agent/config.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
+import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { type RolePlace, readRolePlace } from '../role-config.ts';
 import { type RunProgram, runSystemProgram } from './system.ts';
 import { renderUnit, SERVICE_ACCOUNT, unitName } from './unit.ts';
 
 const UNIT_DIRECTORY = '/etc/systemd/system';
+
+/** Units hold no secrets, and systemd's tools look at them for everybody. */
+const WORLD_READABLE = 0o644;
 const SYSTEMD_RUNS = '/run/systemd/system';
 
 /** Where units go and how programs are run; tests give others. */
@@ -62,7 +65,7 @@ export async function installService(
   });
   if (!startsShells) await giveToAccount(place, system);
   const unitPath = join(system.unitDirectory, unitName(place.role));
-  await writeUnit(unitPath, unit);
+  await writeWholeFile(unitPath, unit, WORLD_READABLE);
   const started = await system.isRunning();
   if (started) {
     await system.run('systemctl', ['daemon-reload']);
@@ -149,18 +152,6 @@ async function findAccount(name: string): Promise<{ uid: number; gid: number } |
   const fields = lines.map((line) => line.split(':')).find((parts) => parts[0] === name);
   const [uid, gid] = [Number(fields?.[2]), Number(fields?.[3])];
   return fields !== undefined && Number.isInteger(uid) && Number.isInteger(gid) ? { uid, gid } : undefined;
-}
-
-async function writeUnit(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${randomBytes(6).toString('hex')}.new`);
-  const file = await open(temporary, 'wx', 0o644);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }
 
 function requireRoot(): void {

@@ -70,7 +70,7 @@ async function writeArchive(
   const { exportArchive } = await import('../archive/export-archive.ts');
   const { seal } = await import('../archive/seal.ts');
   const { terminal } = cli;
-  await seal(place);
+  const sealed = await seal(place);
   const { id, name, successions } = await loadNodeIdentity(place.dataDir);
   let toldAtMs = performance.now();
   const { since, until } = options;
@@ -83,6 +83,7 @@ async function writeArchive(
       out: resolve(out),
       ...(since === undefined ? {} : { since }),
       ...(until === undefined ? {} : { until }),
+      sealed,
       recordings: options.recordings && place.role === 'bastion',
       createdAt: new Date().toISOString(),
       createdBy: `drawbridge ${VERSION}`,

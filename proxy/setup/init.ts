@@ -1,10 +1,11 @@
-import { access, chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, rm } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { type AcmeChoice, acmeFault, tlsYaml } from '../../shared/acme/template.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import { createNodeIdentity, loadNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { createSshKeyFile } from '../../shared/ssh/keys.ts';
+import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { createPrivateCa } from '../../shared/tls/private-ca.ts';
 
 /** What a new proxy is to be. */
@@ -200,12 +201,9 @@ async function makeFolders(dir: string, dataDir: string): Promise<void> {
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
   try {
-    await writeFile(temporary, text, { mode: 0o600 });
-    await rename(temporary, path);
+    await writeWholeFile(path, text);
   } catch (error) {
-    await rm(temporary, { force: true });
     throw new DrawbridgeError('init.failed', `${path} cannot be written: ${messageOf(error)}.`, {
       cause: error,
     });

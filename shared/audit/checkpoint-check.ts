@@ -102,7 +102,10 @@ export class CheckpointCheck {
     const text = `${counted(this.#fitting, 'checkpoint')} signed with the key ${thumbprintOf(this.#keys.current)} fit the events.`;
     return {
       ok: true,
-      text: after <= 1 ? text : `${text} ${counted(after, 'event')} came after the last one.`,
+      text:
+        after <= 1
+          ? text
+          : `${text} ${counted(after, 'event')} came after the last one and are signed by nobody: they could have been changed, added or cut off.`,
     };
   }
 

@@ -1,9 +1,10 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { DrawbridgeError, systemCodeOf } from '../errors.ts';
+import { writeWholeFile } from '../store/whole-file.ts';
 import { type NodeRole, nodeIdOf, type PublicJwk, publicJwkOf, thumbprintOf } from './keys.ts';
 import { assertIdOfKey, MAX_SUCCESSIONS, signSuccession } from './succession.ts';
 
@@ -115,7 +116,7 @@ export async function rotateNodeIdentity(
     successions,
   };
   try {
-    await replaceWhole(dataDir, path, `${JSON.stringify(file, undefined, 2)}\n`);
+    await writeWholeFile(path, `${JSON.stringify(file, undefined, 2)}\n`);
   } catch (error) {
     throw new DrawbridgeError('identity.not_written', `Could not write ${path} (${systemCodeOf(error)}).`, {
       hint: 'The old key is still in use. Check that the directory can be written and that the disk is not full.',
@@ -202,23 +203,6 @@ async function writeOnce(path: string, text: string): Promise<void> {
     await link(temporary, path);
   } finally {
     await unlink(temporary);
-  }
-}
-
-/** Replaces a file in one step, and returns when the replacement would survive a loss of power. */
-async function replaceWhole(directory: string, path: string, text: string): Promise<void> {
-  const temporary = await writeBeside(path, text);
-  try {
-    await rename(temporary, path);
-  } catch (error) {
-    await unlink(temporary);
-    throw error;
-  }
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -33,7 +33,7 @@ export interface EvidenceSite {
   act(count: number): Promise<void>;
   /** Signs a checkpoint, lets the proxy counter-sign it, keeps it, and gives back the note. */
   seal(): Promise<string>;
-  export(out: string, range?: { since?: string; until?: string }): Promise<void>;
+  export(out: string, range?: { since?: string; until?: string; sealed?: boolean }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -114,6 +114,7 @@ export async function createEvidenceSite(dir: string, name = 'acme'): Promise<Ev
           keys: [key, witness],
           identity: { id: bastion.id, name, successions: [] },
           out,
+          sealed: false,
           ...range,
           recordings: true,
           createdAt: new Date(clock.nowMs()).toISOString(),

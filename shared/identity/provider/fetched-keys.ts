@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import type { Egress } from '../../egress/egress.ts';
 import { fetchJson } from '../../egress/fetch-json.ts';
 import { DrawbridgeError, messageOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import { writeWholeFile } from '../../store/whole-file.ts';
 import type { ProviderKeys } from './id-token.ts';
 import { type IdTokenAlgorithm, keysFor, type ProviderKey, parseKeySet } from './key-set.ts';
 import { IdTokenRefused } from './refusal.ts';
@@ -157,15 +158,7 @@ export class FetchedKeys implements ProviderKeys {
     const { cachePath, issuer, log } = this.#options;
     if (cachePath === undefined) return;
     try {
-      const temporary = `${cachePath}.new`;
-      const file = await open(temporary, 'w', 0o600);
-      try {
-        await file.writeFile(`${JSON.stringify({ issuer, fetchedAtMs, keySet })}\n`);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, cachePath);
+      await writeWholeFile(cachePath, `${JSON.stringify({ issuer, fetchedAtMs, keySet })}\n`);
     } catch (error) {
       log.warn({ err: error, issuer }, "the identity provider's keys could not be kept for the next start");
     }

@@ -57,6 +57,32 @@ test('a key that only says of itself that the trusted one followed it is not bel
   }
 });
 
+test('what is entered while an archive is made is left for the next one, so that all in it is signed', async () => {
+  const other = await createEvidenceSite(join(dir, 'busy'));
+  try {
+    await other.act(4);
+    await other.seal();
+    await other.act(3);
+    const options = {
+      path: join(dir, 'sealed.tar'),
+      key: other.key,
+      witnesses: [other.witness],
+      checkpoints: [],
+    };
+    await other.export(options.path, { sealed: true });
+    const sealed = await verifyArchive(options);
+    expect(sealed).toMatchObject({ ok: true });
+    expect(JSON.stringify(sealed.lines)).not.toContain('signed by nobody');
+    const unsealed = { ...options, path: join(dir, 'unsealed.tar') };
+    await other.export(unsealed.path, { sealed: false });
+    const report = await verifyArchive(unsealed);
+    expect(report.ok).toBe(true);
+    expect(JSON.stringify(report.lines)).toContain('came after the last one and are signed by nobody');
+  } finally {
+    await other.close();
+  }
+});
+
 test('an archive whose beginning was taken away does not pass for the whole log', async () => {
   const all = events(whole);
   const tree = new MerkleFrontier();

@@ -152,6 +152,7 @@ async function start(
     refusals,
     audit,
     witness,
+    clock,
     log,
   });
   teardown.add(() => tunnels.settled());

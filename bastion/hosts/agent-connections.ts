@@ -23,6 +23,8 @@ export class AgentConnections {
   readonly #presence: PresenceLog;
   readonly #refusals: RefusalLog;
   readonly #log: Logger;
+  /** Tunnels on which an agent has said hello, or is about to: once is enough, and each costs a write to the disk. */
+  readonly #greeted = new WeakSet<Tunnel>();
 
   constructor(options: {
     store: AgentStore;
@@ -102,11 +104,16 @@ export class AgentConnections {
       incoming.refuse('stream.unknown_kind', 'A bastion takes only hello streams from agents.');
       return;
     }
+    if (this.#greeted.has(tunnel)) {
+      incoming.refuse('stream.repeated', 'This tunnel has said hello already.');
+      return;
+    }
     const hello = helloSchema.safeParse(incoming.request);
     if (!hello.success) {
       incoming.refuse('stream.malformed', 'The hello was not well formed.');
       return;
     }
+    this.#greeted.add(tunnel);
     try {
       await this.#note(peer.id, hello.data);
     } catch (error) {

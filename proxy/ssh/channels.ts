@@ -31,13 +31,8 @@ export async function relayToHost(
   const { operator, source } = from;
   const signal = AbortSignal.any([open.signal, from.signal]);
   try {
-    parts.relays.requireRoom(operator.username);
-    const { stream } = await parts.admission.openHost({
-      operator,
-      destination: open.target.host,
-      source,
-      signal,
-    });
+    const ask = { operator, destination: open.target.host, source, signal };
+    const { stream } = await parts.relays.opening(operator.username, () => parts.admission.openHost(ask));
     if (signal.aborted) {
       stream.destroy();
       return;

@@ -1,4 +1,5 @@
 import type { AuditSink } from '../../shared/audit/event.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import { type PublicJwk, thumbprintOf } from '../../shared/identity/keys.ts';
 import type { Logger } from '../../shared/log.ts';
@@ -10,6 +11,7 @@ import type { Refusals } from '../accounts/refusals.ts';
 import type { Directory } from '../store/directory.ts';
 import type { EnrolmentStore } from '../store/store.ts';
 import { WITNESS_KIND, type Witness } from '../witness/witness.ts';
+import { ConnectionLog } from './connection-log.ts';
 
 /** What the tunnels of bastions do when they come and go: enter the directory and the audit log. */
 export class BastionTunnels {
@@ -18,6 +20,7 @@ export class BastionTunnels {
   readonly #refusals: Refusals;
   readonly #audit: AuditSink;
   readonly #witness: Pick<Witness, 'handle'>;
+  readonly #connections: ConnectionLog;
   readonly #log: Logger;
   /** Appends that are on their way, so that the log is not closed under them. */
   readonly #pending = new Set<Promise<void>>();
@@ -28,6 +31,7 @@ export class BastionTunnels {
     readonly refusals: Refusals;
     readonly audit: AuditSink;
     readonly witness: Pick<Witness, 'handle'>;
+    readonly clock: Clock;
     readonly log: Logger;
   }) {
     this.#enrolments = parts.enrolments;
@@ -35,6 +39,7 @@ export class BastionTunnels {
     this.#refusals = parts.refusals;
     this.#audit = parts.audit;
     this.#witness = parts.witness;
+    this.#connections = new ConnectionLog(parts.audit, parts.clock);
     this.#log = parts.log;
   }
 
@@ -73,14 +78,9 @@ export class BastionTunnels {
 
   /** A bastion has dialled in and proved its key. The tunnel is used only once the audit log says that it is there. */
   async connected(tunnel: Tunnel, peer: TunnelPeer, address: string): Promise<void> {
-    const about = {
-      actor: `bastion:${peer.name}`,
-      bastion: peer.name,
-      bastionId: peer.id,
-      tunnel: tunnel.id,
-    } as const;
+    let enterEnd: (why: TunnelClosed) => Promise<void>;
     try {
-      await this.#audit.append({ ...about, type: 'tunnel.connected', source: plainAddress(address) });
+      enterEnd = await this.#connections.came(peer, tunnel.id, plainAddress(address));
       await this.#directory.add(peer.id, tunnel);
       // It may have been revoked since its key was looked up: from here on, revoking would find the tunnel.
       if (!(await this.findPeer(peer.id))) tunnel.close('bastion.revoked', 'This bastion was revoked.');
@@ -91,13 +91,9 @@ export class BastionTunnels {
     }
     this.#log.info({ bastion: peer.name, tunnel: tunnel.id, address }, 'a bastion has connected');
     const left = (): void => {
-      const { code, message } = closedReason(tunnel);
-      this.#log.info({ bastion: peer.name, tunnel: tunnel.id, code }, 'a tunnel has ended');
-      this.#track(
-        this.#audit
-          .append({ ...about, type: 'tunnel.disconnected', reason: code, message })
-          .then(() => undefined),
-      );
+      const why = closedReason(tunnel);
+      this.#log.info({ bastion: peer.name, tunnel: tunnel.id, code: why.code }, 'a tunnel has ended');
+      this.#track(enterEnd(why));
     };
     if (tunnel.signal.aborted) left();
     else tunnel.signal.addEventListener('abort', left, { once: true });

@@ -24,6 +24,7 @@ interface Relay {
 /** The connections that are being relayed. Bytes pass through as they are; the proxy can read none. */
 export class Relays {
   readonly #live = new Map<Duplex, Relay>();
+  /** By operator: those that are relayed, and those that are being opened. */
   readonly #counts = new Map<string, number>();
 
   /** How many connections are relayed now. */
@@ -31,12 +32,22 @@ export class Relays {
     return this.#live.size;
   }
 
-  /** @throws `operator.too_many_connections` when this operator may open no more. */
-  requireRoom(username: string): void {
-    if ((this.#counts.get(username) ?? 0) < RELAYS_PER_OPERATOR_LIMIT) return;
-    throw new DrawbridgeError('operator.too_many_connections', 'You have too many connections open.', {
-      hint: `Close some; ${RELAYS_PER_OPERATOR_LIMIT} at once is the limit.`,
-    });
+  /**
+   * Opens a connection, which counts as the operator's from now until `open` has settled; then {@link add} counts it.
+   * @throws `operator.too_many_connections` when this operator may open no more, and what `open` throws
+   */
+  async opening<T>(username: string, open: () => Promise<T>): Promise<T> {
+    if ((this.#counts.get(username) ?? 0) >= RELAYS_PER_OPERATOR_LIMIT) {
+      throw new DrawbridgeError('operator.too_many_connections', 'You have too many connections open.', {
+        hint: `Close some; ${RELAYS_PER_OPERATOR_LIMIT} at once is the limit.`,
+      });
+    }
+    this.#count(username, 1);
+    try {
+      return await open();
+    } finally {
+      this.#count(username, -1);
+    }
   }
 
   /**
@@ -51,12 +62,9 @@ export class Relays {
       bastion.destroy();
     };
     this.#live.set(bastion, { owner, end });
-    this.#counts.set(username, (this.#counts.get(username) ?? 0) + 1);
+    this.#count(username, 1);
     bastion.once('close', () => {
-      if (!this.#live.delete(bastion)) return;
-      const left = (this.#counts.get(username) ?? 1) - 1;
-      if (left > 0) this.#counts.set(username, left);
-      else this.#counts.delete(username);
+      if (this.#live.delete(bastion)) this.#count(username, -1);
     });
   }
 
@@ -65,6 +73,12 @@ export class Relays {
     const chosen = [...this.#live.values()].filter(({ owner }) => isChosen(owner, choice));
     for (const { end } of chosen) end(sentence);
     return chosen.length;
+  }
+
+  #count(username: string, change: 1 | -1): void {
+    const count = (this.#counts.get(username) ?? 0) + change;
+    if (count > 0) this.#counts.set(username, count);
+    else this.#counts.delete(username);
   }
 }
 

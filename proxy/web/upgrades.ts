@@ -99,9 +99,9 @@ export class Upgrades {
     }
     const source = plainAddress(request.socket.remoteAddress);
     const operator = await this.#parts.tokens.verify(bearerToken(request.headers.authorization), source);
-    this.#parts.relays.requireRoom(operator.username);
-    const destination = destinationOf(request);
-    const admitted = await this.#parts.admission.openHost({ operator, destination, source, signal });
+    const ask = { operator, destination: destinationOf(request), source, signal };
+    const { relays, admission } = this.#parts;
+    const admitted = await relays.opening(operator.username, () => admission.openHost(ask));
     this.#takeOver(operator, admitted, request, socket, head);
   }
 

@@ -118,7 +118,31 @@ describe('the list of relays', () => {
     const relays = new Relays();
     for (let number = 0; number < RELAYS_PER_OPERATOR_LIMIT; number++)
       relays.add(ownedBy('alice'), new PassThrough());
-    expect(() => relays.requireRoom('alice')).toThrow('You have too many connections open.');
-    expect(() => relays.requireRoom('bob')).not.toThrow();
+    const open = async () => 'opened';
+    await expect(relays.opening('alice', open)).rejects.toThrow('You have too many connections open.');
+    expect(await relays.opening('bob', open)).toBe('opened');
+  });
+
+  it('counts connections of an operator from when they are asked for, and no longer than they are', async () => {
+    const relays = new Relays();
+    const letGo: ((error?: Error) => void)[] = [];
+    const asked = Array.from({ length: RELAYS_PER_OPERATOR_LIMIT }, () =>
+      relays.opening(
+        'alice',
+        () =>
+          new Promise<void>((resolve, reject) =>
+            letGo.push((error) => (error === undefined ? resolve() : reject(error))),
+          ),
+      ),
+    );
+    const one = async () => 1;
+    await expect(relays.opening('alice', one)).rejects.toMatchObject({
+      code: 'operator.too_many_connections',
+    });
+    letGo.pop()?.(new Error('refused'));
+    await expect(asked.at(-1)).rejects.toThrow('refused');
+    expect(await relays.opening('alice', one)).toBe(1);
+    for (const settle of letGo) settle();
+    await Promise.all(asked.slice(0, -1));
   });
 });

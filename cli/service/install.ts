@@ -1,5 +1,5 @@
-import { access, chmod, chown, lstat, readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, chmod, chown, lstat, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { loadAgentConfig } from '../../agent/config.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
 import { writeWholeFile } from '../../shared/store/whole-file.ts';
@@ -67,6 +67,7 @@ export async function installService(
   const unitPath = join(system.unitDirectory, unitName(place.role));
   await writeWholeFile(unitPath, unit, WORLD_READABLE);
   const started = await system.isRunning();
+  if (!started) await wantAtBoot(unitPath);
   if (started) {
     await system.run('systemctl', ['daemon-reload']);
     await system.run('systemctl', ['enable', unitName(place.role)]);
@@ -94,6 +95,7 @@ export async function uninstallService(
   if (wasThere && (await system.isRunning())) {
     await system.run('systemctl', ['disable', '--now', unitName(role)]);
   }
+  await rm(wantedPath(unitPath), { force: true });
   const doomed = [
     ...(wasThere ? [unitPath] : []),
     ...(place === undefined ? [] : [place.recordingsDir, place.dataDir, place.configPath]),
@@ -152,6 +154,18 @@ async function findAccount(name: string): Promise<{ uid: number; gid: number } |
   const fields = lines.map((line) => line.split(':')).find((parts) => parts[0] === name);
   const [uid, gid] = [Number(fields?.[2]), Number(fields?.[3])];
   return fields !== undefined && Number.isInteger(uid) && Number.isInteger(gid) ? { uid, gid } : undefined;
+}
+
+/** What `systemctl enable` does, where systemd does not run yet: in an image, or before the first boot. */
+async function wantAtBoot(unitPath: string): Promise<void> {
+  const wanted = wantedPath(unitPath);
+  await mkdir(dirname(wanted), { recursive: true });
+  await rm(wanted, { force: true });
+  await symlink(unitPath, wanted);
+}
+
+function wantedPath(unitPath: string): string {
+  return join(dirname(unitPath), 'multi-user.target.wants', basename(unitPath));
 }
 
 function requireRoot(): void {

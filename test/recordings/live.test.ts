@@ -9,6 +9,7 @@ import { Recorder } from '../../recordings/recorder.ts';
 import { Screen } from '../../recordings/screen/screen.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { castHeader } from '../support/cast-header.ts';
+import { heldBytes } from '../support/heap.ts';
 import { createTemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -86,9 +87,9 @@ describe('liveRecording', () => {
     const recorder = start();
     const events = liveRecording(recorder.path, recorder)[Symbol.asyncIterator]();
     await events.next();
-    const before = process.memoryUsage().arrayBuffers;
+    const before = heldBytes();
     for (let n = 0; n < 2000; n++) recorder.output(Buffer.alloc(32_768, 0x61));
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * 1024 * 1024);
+    expect(heldBytes() - before).toBeLessThan(32 * 1024 * 1024);
     await recorder.close();
     let seenBytes = 0;
     for await (const event of { [Symbol.asyncIterator]: () => events }) {

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { installService, type ServiceSystem, uninstallService } from '../../../cli/service/install.ts';
@@ -44,10 +52,16 @@ describe.runIf(process.getuid?.() === 0)('the service of a role', () => {
   });
 
   it('is only written where systemd does not run', async () => {
-    const { configPath, ran, system } = arrange(false);
+    const { configPath, ran, system, unitDirectory } = arrange(false);
     const done = await installService(configPath, '/usr/lib/drawbridge/main.js', system);
     expect(done.started).toBe(false);
     expect(ran).toEqual([]);
+    // It starts with the next boot all the same, and no longer when it was uninstalled.
+    const wanted = join(unitDirectory, 'multi-user.target.wants', 'drawbridge-agent.service');
+    expect(readlinkSync(wanted)).toBe(done.unitPath);
+    await installService(configPath, '/usr/lib/drawbridge/main.js', system);
+    await uninstallService('agent', {}, system);
+    expect(() => readlinkSync(wanted)).toThrow('ENOENT');
   });
 
   it('goes without what it guarded: keys and evidence stay until they are asked for', async () => {

@@ -85,6 +85,11 @@ function programName(program: string): string | undefined {
   return folder === undefined ? undefined : program.slice(folder.length);
 }
 
+/** Whether an `scp -t` was told that its path is a folder (`-d`). */
+export function scpIntoFolder(command: string): boolean {
+  return /^\S+(?: -[vrpqtf]+)* -[vrpqtf]*d/.test(command);
+}
+
 /** `scp [-v] [-r] [-p] [-d] -t|-f [--] path`: what OpenSSH's scp runs at the other end (its source says the same). */
 function classifyScp(words: readonly string[]): ExecKind {
   const firstPath = words.findIndex((word) => word === '--' || !word.startsWith('-'));

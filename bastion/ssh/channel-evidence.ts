@@ -6,6 +6,8 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import type { ChannelRequest } from '../../shared/ssh/channel-request.ts';
 import type { DataStream } from '../../shared/ssh/ordered-queue.ts';
 import { ByteAccount } from '../evidence/byte-account.ts';
+import { scpIntoFolder } from '../evidence/exec-kind.ts';
+import { ScpObserver } from '../evidence/scp/observer.ts';
 import type { SftpEvent } from '../evidence/sftp/events.ts';
 import { SftpObserver } from '../evidence/sftp/observer.ts';
 import { recordingName } from '../sessions/recording-name.ts';
@@ -37,6 +39,7 @@ export class ChannelEvidence {
   /** Of a transfer, there from the first error output on. */
   #recorder: Recorder | undefined;
   readonly #observer: SftpObserver | undefined;
+  readonly #scp: ScpObserver | undefined;
   readonly #input = new ByteAccount();
   readonly #output: ByteAccount | undefined;
   readonly #fileEvents = new Set<Promise<void>>();
@@ -44,6 +47,8 @@ export class ChannelEvidence {
   #bytesOut = 0;
   readonly #limits: TransferLimits;
   #observerGaveUp: string | undefined;
+  /** Why the files of an scp are not known; unlike SFTP's, its bytes are hashed as a whole and go on. */
+  #scpGaveUp: string | undefined;
   #refused: string | undefined;
 
   /** @throws `recording.failed`: then nothing may be started. */
@@ -60,6 +65,7 @@ export class ChannelEvidence {
             () => this.#limits.rules,
           )
         : undefined;
+    this.#scp = this.#observeScp();
   }
 
   get recorder(): Recorder | undefined {
@@ -109,6 +115,7 @@ export class ChannelEvidence {
     }
     this.#output.add('out', chunk);
     this.#observer?.serverBytes(chunk);
+    this.#scp?.serverBytes(chunk);
     this.#assertFollowed();
     return chunk;
   }
@@ -129,6 +136,7 @@ export class ChannelEvidence {
     this.#limits.assertSize(this.#options.plan.transfer, this.bytes);
     this.#input.add('in', chunk);
     this.#observer?.clientBytes(chunk);
+    this.#scp?.clientBytes(chunk);
     this.#assertFollowed();
   }
 
@@ -150,15 +158,17 @@ export class ChannelEvidence {
   /** Closes everything. Resolves with what belongs in the event that the channel has ended. */
   async close(): Promise<Readonly<Record<string, Json | undefined>>> {
     this.#observer?.end();
+    this.#scp?.end();
     await Promise.all(this.#fileEvents);
     const digest = await this.#closeRecording();
     const input = this.#input.result();
+    const filesUnknownBecause = this.#observerGaveUp ?? this.#scpGaveUp;
     return {
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
       ...(this.#options.pty === undefined ? { sha256In: input.sha256In } : {}),
       ...(this.#output === undefined ? {} : { sha256Out: this.#output.result().sha256Out }),
-      ...(this.#observerGaveUp === undefined ? {} : { filesUnknownBecause: this.#observerGaveUp }),
+      ...(filesUnknownBecause === undefined ? {} : { filesUnknownBecause }),
       ...(digest === undefined
         ? {}
         : {
@@ -261,6 +271,21 @@ export class ChannelEvidence {
       ...end,
     });
     return digest;
+  }
+
+  #observeScp(): ScpObserver | undefined {
+    const { plan } = this.#options;
+    const { transfer, command, evidence } = plan;
+    if (transfer?.kind !== 'scp' || evidence !== 'count') return undefined;
+    return new ScpObserver({
+      direction: transfer.direction,
+      path: transfer.path,
+      intoFolder: scpIntoFolder(command ?? ''),
+      onFile: (event) => this.#onFile(event),
+      onGaveUp: (reason) => {
+        this.#scpGaveUp = reason;
+      },
+    });
   }
 
   #onFile(event: SftpEvent): void {

@@ -45,6 +45,12 @@ describe.concurrent.each(TARGETS)('files to the $target', ({ index }) => {
     const stat = `stat -c '%a %Y' tree/'sub folder'/* ${copy}-back/'sub folder'/*`;
     const lines = (await run(stat)).stdout.trim().split('\n');
     expect(lines[0]).toBe(lines[1]);
+    const sums = (await run('sha256sum tree/f3')).stdout.slice(0, 64);
+    const path = `${here()}/${copy}/f3`;
+    for (const type of ['file.written', 'file.read'])
+      await matrix.demo.auditEvent(
+        (event) => event.type === type && event['path'] === path && event['sha256'] === sums,
+      );
   });
 
   it('OpenSSH sftp: put with fsync, posix-rename over a file, copy, df, link, ls, get', async () => {

@@ -3,17 +3,21 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { WebSocket } from 'ws';
 import { describeConnectFailure } from '../shared/egress/connect-failure.ts';
-import type { DrawbridgeError } from '../shared/errors.ts';
+import type { Egress } from '../shared/egress/egress.ts';
+import { type DrawbridgeError, isDrawbridgeError } from '../shared/errors.ts';
 import { rawWebSocketStream } from '../shared/tunnel/raw-websocket.ts';
 import type { OperatorHome } from './home.ts';
 import { requireLogin } from './login-file.ts';
-import { loginEgress, operatorToken, refusalOf } from './proxy-api.ts';
+import { loginEgress, operatorToken, pinnedEgress, refusalOf } from './proxy-api.ts';
 
 /** Alias ending under which the generated ssh configuration reaches a host by this way. */
 const ALIAS_ENDING = '.wss';
 const HANDSHAKE_TIMEOUT_MS = 20_000;
 const REFUSAL_LIMIT_BYTES = 64 * 1024;
 const FRAME_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/** How it ends when somebody on the way is vouched for by another authority than the login's. */
+const NOT_TRUSTED = ['egress.tls_untrusted', 'egress.proxy_failed'];
 
 /** What {@link connectHost} needs. */
 export interface ConnectOptions {
@@ -45,16 +49,31 @@ export async function connectHost(options: ConnectOptions): Promise<void> {
 export async function dialHost(options: Pick<ConnectOptions, 'home' | 'env' | 'host'>): Promise<Duplex> {
   const { home, env } = options;
   const login = await requireLogin(home, Date.now());
-  const [egress, token] = await Promise.all([loginEgress(home, login, env), operatorToken(home, login, env)]);
+  const [pinned, token] = await Promise.all([
+    pinnedEgress(home, login, env),
+    operatorToken(home, login, env),
+  ]);
   const host = options.host.endsWith(ALIAS_ENDING)
     ? options.host.slice(0, -ALIAS_ENDING.length)
     : options.host;
   const url = new URL('/connect', login.proxy.url);
   url.searchParams.set('host', host);
-  const agentUrl = new URL(url);
-  url.protocol = 'wss:';
-  const socket = new WebSocket(url, {
-    agent: egress.agentFor(agentUrl),
+  if (pinned !== undefined) {
+    try {
+      return await open(url, pinned, token);
+    } catch (error) {
+      // The proof has not been shown to anybody yet: it goes behind the handshake that failed.
+      if (!NOT_TRUSTED.some((code) => isDrawbridgeError(error, code))) throw error;
+    }
+  }
+  return open(url, await loginEgress(home, login, env), token);
+}
+
+async function open(url: URL, egress: Egress, token: string): Promise<Duplex> {
+  const socketUrl = new URL(url);
+  socketUrl.protocol = 'wss:';
+  const socket = new WebSocket(socketUrl, {
+    agent: egress.agentFor(url),
     headers: { authorization: `Bearer ${token}` },
     perMessageDeflate: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
@@ -65,7 +84,7 @@ export async function dialHost(options: Pick<ConnectOptions, 'home' | 'env' | 'h
   });
   // Made at once: a message that arrives with the upgrade would be lost without its listener.
   const stream = rawWebSocketStream(socket);
-  await opened(socket, (error) => describeConnectFailure(error, agentUrl, egress));
+  await opened(socket, (error) => describeConnectFailure(error, url, egress));
   return stream;
 }
 

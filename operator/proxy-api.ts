@@ -22,6 +22,19 @@ export async function loginEgress(home: OperatorHome, login: Login, env: NodeJS.
   return operatorEgress(env, login.proxy.ownCa ? await readFile(home.caPath, 'utf8') : undefined);
 }
 
+/**
+ * The same for a proxy with an authority of its own, trusting no other: made in no time, and right unless the proxy has
+ * another certificate by now, or something on the way inspects TLS. Undefined when the proxy has none of its own.
+ */
+export async function pinnedEgress(
+  home: OperatorHome,
+  login: Login,
+  env: NodeJS.ProcessEnv,
+): Promise<Egress | undefined> {
+  if (!login.proxy.ownCa) return undefined;
+  return createEgress({}, { env, extraCa: [await readFile(home.caPath, 'utf8')], extraCaAlone: true });
+}
+
 /** A fresh proof that the caller holds the login's key; good for one request. */
 export async function operatorToken(
   home: OperatorHome,

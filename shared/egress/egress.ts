@@ -41,14 +41,21 @@ export interface Egress {
   issuerOf(error: Error): string | undefined;
 }
 
+/** What {@link createEgress} takes beside the config. */
+export interface EgressOptions {
+  /** Where proxies are named; default: this process's environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Authorities to trust besides the usual ones, in PEM. */
+  readonly extraCa?: readonly string[];
+  /** Trusts the extra authorities and not the usual ones, which take some 30 ms to read. */
+  readonly extraCaAlone?: boolean;
+}
+
 /**
  * @throws `egress.bad_proxy`, `egress.bad_ca`
  */
-export function createEgress(
-  config: EgressConfig,
-  options: { readonly env?: NodeJS.ProcessEnv; readonly extraCa?: readonly string[] } = {},
-): Egress {
-  return new SystemEgress(config, options.env ?? process.env, options.extraCa ?? []);
+export function createEgress(config: EgressConfig, options: EgressOptions = {}): Egress {
+  return new SystemEgress(config, options);
 }
 
 class SystemEgress implements Egress {
@@ -58,7 +65,8 @@ class SystemEgress implements Egress {
   readonly #agents = new Map<string, Agent>();
   #tls: AgentOptions | undefined;
 
-  constructor(config: EgressConfig, env: NodeJS.ProcessEnv, extraCa: readonly string[]) {
+  constructor(config: EgressConfig, options: EgressOptions) {
+    const { env = process.env, extraCa = [], extraCaAlone = false } = options;
     const { proxy, noProxy, caBundle } = config;
     if (proxy !== undefined) parseProxy(proxy.includes('://') ? proxy : `http://${proxy}`);
     this.#settings = {
@@ -70,7 +78,8 @@ class SystemEgress implements Egress {
       ...(caBundle === undefined ? [] : readCaBundle(caBundle)),
       ...extraCa.flatMap((pem) => parseCaBundle(pem, 'the pinned authority')),
     ];
-    this.ca = extra.length === 0 ? [] : [...rootCertificates, ...extra];
+    const usual = extra.length === 0 || extraCaAlone ? [] : rootCertificates;
+    this.ca = [...usual, ...extra];
   }
 
   agentFor(url: URL): Agent {

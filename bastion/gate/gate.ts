@@ -1,72 +1,27 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Actor, AuditSink } from '../../shared/audit/event.ts';
-import type { Clock, Timer } from '../../shared/clock.ts';
+import type { Actor } from '../../shared/audit/event.ts';
+import type { Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
-import type { Logger } from '../../shared/log.ts';
 import type { AccessStatus } from '../service.ts';
 import {
   isStored,
   readAccess,
   readOffRecord,
   removeAccess,
-  type StoredOpening,
   storeAccess,
   syncAccess,
   unlinkAccess,
   writeOffRecord,
 } from './access-file.ts';
-import {
-  type GateOpening,
-  type GateState,
-  isAttempt,
-  nextGateState,
-  type OpeningLimit,
-  remainingMs,
-} from './gate-state.ts';
-import { bootEndIn, type KnownTime, leftOf } from './machine.ts';
+import { stateFrom, TIME_OVER } from './found-state.ts';
+import type { GateAnswer, GateClosing, GateOptions, TurnOnOptions } from './gate-options.ts';
+import { type GateOpening, type GateState, isAttempt, nextGateState, remainingMs } from './gate-state.ts';
 import { actorOf, enterLate } from './off-by-hand.ts';
+import { openingOf, REASON_LIMIT_CHARACTERS, storedOpeningOf } from './opening.ts';
 
 /** How often the clocks and the stored state are looked at while access is on: the most by which it can end late. */
 const CHECK_MS = 1000;
-
-/** Longest opening with a limit: a year. */
-export const OPENING_LIMIT_MAX_MS = 365 * 24 * 3600 * 1000;
-
-/** Longest reason that is stored. */
-export const REASON_LIMIT_CHARACTERS = 1000;
-
-/** Why a gate closed: the reason of its `AbortSignal`. */
-export interface GateClosing {
-  readonly code: 'access.off';
-  /** One sentence for the operators whose sessions end. */
-  readonly message: string;
-}
-
-/** The answer to 'may somebody come in now?' */
-export type GateAnswer =
-  | { readonly open: true; readonly signal: AbortSignal }
-  | { readonly open: false; readonly message: string };
-
-export interface GateOptions extends KnownTime {
-  /** Holds `access.json`. */
-  readonly dataDir: string;
-  /** The bastion's name, for sentences to operators. */
-  readonly name: string;
-  readonly audit: AuditSink;
-  readonly log: Logger;
-}
-
-/** How to turn access on. */
-export interface TurnOnOptions {
-  /** Turns off by itself after so many milliseconds. */
-  readonly forMs?: number;
-  /** Turns off by itself at this time, in milliseconds since the epoch. Goes before `forMs`. */
-  readonly untilMs?: number;
-  readonly reason?: string;
-  /** Lets operators in outside of the windows of the policy as well; only with an end. */
-  readonly outsideWindows?: boolean;
-}
 
 /**
  * The one object that says whether remote access is on. All that belongs to a session hangs from the `AbortSignal` that
@@ -93,33 +48,10 @@ export class Gate {
    * clock was set back and its limit means nothing) is off.
    */
   static async open(options: GateOptions): Promise<Gate> {
-    const { dataDir, clock, log } = options;
-    const found = readAccess(dataDir);
-    if (found.kind === 'absent') {
-      const record = readOffRecord(dataDir) ?? { sinceMs: clock.nowMs(), by: 'system' };
-      if (record.unaudited === true) await enterLate(record, options);
-      return new Gate(options, { kind: 'off', record });
-    }
-    if (found.kind === 'unreadable') {
-      const reason = `the stored state could not be read: ${found.problem}`;
-      log.error({ problem: found.problem }, 'access.json can not be read, so remote access is off');
-      const gate = new Gate(options, { kind: 'opening', attempt: 0, before: closedNow(clock, reason) });
-      await gate.#closeAtStart(reason);
-      return gate;
-    }
-    const { untilMs, boot, ...stored } = found.opening;
-    const leftMs =
-      untilMs === undefined
-        ? undefined
-        : leftOf({ untilMs, ...(boot === undefined ? {} : { boot }) }, options);
-    const limit =
-      untilMs === undefined || leftMs === undefined
-        ? {}
-        : { limit: { untilMs, untilMonotonicMs: clock.monotonicMs() + leftMs } };
-    const gate = new Gate(options, { kind: 'on', opening: { ...stored, ...limit } });
-    if (leftMs !== undefined && leftMs <= 0) await gate.#closeAtStart(TIME_OVER);
-    else if (untilMs !== undefined && stored.sinceMs > clock.nowMs())
-      await gate.#closeAtStart(CLOCK_SET_BACK);
+    const { state, closeFor } = stateFrom(readAccess(options.dataDir), options);
+    if (state.kind === 'off' && state.record.unaudited === true) await enterLate(state.record, options);
+    const gate = new Gate(options, state);
+    if (closeFor !== undefined) await gate.#closeAtStart(closeFor);
     return gate;
   }
 
@@ -185,39 +117,13 @@ export class Gate {
   }
 
   async #open(actor: Actor, options: TurnOnOptions): Promise<AccessStatus> {
-    const { untilMs } = options;
-    const forMs = untilMs === undefined ? options.forMs : untilMs - this.#options.clock.nowMs();
-    if (options.outsideWindows === true && forMs === undefined) {
-      throw new DrawbridgeError(
-        'usage.outside_windows',
-        'Access outside of the windows of the policy needs an end.',
-        { hint: 'Say for how long with --for, or until when with --until.' },
-      );
-    }
-    if (forMs !== undefined && !(Number.isFinite(forMs) && forMs > 0 && forMs <= OPENING_LIMIT_MAX_MS)) {
-      throw new DrawbridgeError(
-        'usage.duration',
-        'Access can be on for more than nothing and at most a year.',
-      );
-    }
     const { audit, clock, dataDir } = this.#options;
-    const reason = options.reason?.slice(0, REASON_LIMIT_CHARACTERS);
+    // Before anything has changed, what is not well formed is refused.
+    const opening = openingOf(actor, options, clock);
     this.#attempts += 1;
     const attempt = this.#attempts;
     this.#state = nextGateState(this.#current(), { kind: 'open_requested', attempt });
-    const sinceMs = clock.nowMs();
-    const limit =
-      forMs === undefined
-        ? {}
-        : { limit: { untilMs: sinceMs + forMs, untilMonotonicMs: clock.monotonicMs() + forMs } };
-    const opening: GateOpening = {
-      sinceMs,
-      by: actor,
-      ...(reason === undefined ? {} : { reason }),
-      ...(options.outsideWindows === true ? { outsideWindows: true } : {}),
-      ...limit,
-    };
-    const { outsideWindows } = opening;
+    const { reason, outsideWindows } = opening;
     const until = opening.limit === undefined ? undefined : new Date(opening.limit.untilMs).toISOString();
     try {
       await audit.append({ type: 'access.turned_on', actor, reason, until, outsideWindows });
@@ -228,9 +134,8 @@ export class Gate {
     if (!isAttempt(this.#state, attempt)) {
       throw new DrawbridgeError('access.overtaken', 'Remote access was turned off before it was on.');
     }
-    const { limit: bound, ...said } = opening;
     try {
-      storeAccess(dataDir, { ...said, ...(bound === undefined ? {} : this.#endOf(bound)) });
+      storeAccess(dataDir, storedOpeningOf(opening, this.#options));
     } catch (error) {
       await this.#notOpened(attempt);
       throw error;
@@ -239,13 +144,6 @@ export class Gate {
     this.#begin();
     this.#notify();
     return this.status;
-  }
-
-  /** The end of an opening by both clocks that outlive this process. */
-  #endOf(limit: OpeningLimit): Pick<StoredOpening, 'untilMs' | 'boot'> {
-    const { clock, machine } = this.#options;
-    const boot = bootEndIn(limit.untilMonotonicMs - clock.monotonicMs(), machine);
-    return { untilMs: limit.untilMs, ...(boot === undefined ? {} : { boot }) };
   }
 
   async #notOpened(attempt: number): Promise<void> {
@@ -268,10 +166,7 @@ export class Gate {
     const state = this.#state;
     try {
       if (state.kind !== 'on') removeAccess(dataDir);
-      else {
-        const { limit, ...said } = state.opening;
-        storeAccess(dataDir, { ...said, ...(limit === undefined ? {} : this.#endOf(limit)) });
-      }
+      else storeAccess(dataDir, storedOpeningOf(state.opening, this.#options));
     } catch (error) {
       log.error({ err: error }, 'the stored state of access could not be put back as it was');
     }
@@ -392,13 +287,7 @@ export class Gate {
   }
 }
 
-const TIME_OVER = 'the time for which access was on is over';
 const REMOVED = 'its stored state was removed';
-const CLOCK_SET_BACK = 'the clock was set back, so that the end of the opening can not be known';
-
-function closedNow(clock: Clock, reason: string): Extract<GateState, { kind: 'off' }> {
-  return { kind: 'off', record: { sinceMs: clock.nowMs(), by: 'system', reason } };
-}
 
 function offRecordOf(state: GateState): { sinceMs: number; by: string; reason?: string } {
   if (state.kind === 'off') return state.record;

@@ -137,7 +137,7 @@ export class ProxyAdministration {
     const bastion = await this.#parts.store.enrolments.findBastionByName(name);
     if (bastion) return bastion;
     throw new DrawbridgeError('bastion.unknown', `There is no bastion "${name}".`, {
-      hint: '`drawbridge proxy bastion list` lists them.',
+      hint: '`drawbridge proxy bastion ls` lists them.',
     });
   }
 }

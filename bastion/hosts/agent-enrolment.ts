@@ -96,7 +96,8 @@ export class AgentEnrolment {
     const expiresAt = new Date(expiresAtMs).toISOString();
     await audit.append({ type: 'token.created', actor, host: name, kid, expiresAt, labels: labels.data });
     await store.addToken({ kid, publicJwk, name, labels: labels.data, createdBy: actor, expiresAtMs });
-    return { token, name, expiresAt, command: `drawbridge agent join ${publicUrl} --token ${token}` };
+    const command = `drawbridge agent join ${publicUrl} ${token} --name ${name} --install`;
+    return { token, name, expiresAt, command };
   }
 
   /** Answers `POST /api/enrol`. Never rejects for what the peer sent. */

@@ -168,7 +168,8 @@ function wantedPath(unitPath: string): string {
   return join(dirname(unitPath), 'multi-user.target.wants', basename(unitPath));
 }
 
-function requireRoot(): void {
+/** Called before anything that can be done only once. @throws `service.not_root` */
+export function requireRoot(): void {
   if (process.getuid?.() === 0) return;
   throw new DrawbridgeError('service.not_root', 'Only root can install or remove a service.', {
     hint: 'Run the same command with sudo.',

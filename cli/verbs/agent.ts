@@ -77,6 +77,8 @@ export const registerAgent: RegisterVerb = (program, cli) => {
 
 async function joinHost(cli: Cli, bastion: string, token: string, options: JoinOptions): Promise<void> {
   const { joinBastion } = await import('../../agent/setup/join.ts');
+  // Before the token is spent.
+  if (options.install === true) (await import('../service/install.ts')).requireRoot();
   const egress = {
     ...(options.proxy === undefined ? {} : { proxy: options.proxy }),
     ...(options.direct === undefined ? {} : { noProxy: options.direct }),

@@ -115,6 +115,8 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
 async function joinVendor(cli: Cli, proxy: string, token: string, options: JoinOptions): Promise<void> {
   const { loadBastionConfig } = await import('../../bastion/config.ts');
   const { joinProxy } = await import('../../bastion/setup/join.ts');
+  // Before the token is spent.
+  if (options.install === true) (await import('../service/install.ts')).requireRoot();
   const configPath = configPathOf(options, cli);
   await joinProxy({ config: await loadBastionConfig(configPath), url: proxy, token });
   cli.terminal.line(`Joined the proxy at ${proxy}.`);

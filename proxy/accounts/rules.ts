@@ -49,6 +49,6 @@ export async function requireAccount(
   const account = await accounts.findAccount(username);
   if (account) return account;
   throw new DrawbridgeError('user.unknown', `There is no user "${username}".`, {
-    hint: '`drawbridge proxy user list` lists them.',
+    hint: '`drawbridge proxy user ls` lists them.',
   });
 }

@@ -238,6 +238,6 @@ export class UserAdministration {
 
 function existsAlready(username: string): DrawbridgeError {
   return new DrawbridgeError('user.exists', `There is a user "${username}" already.`, {
-    hint: 'Choose another name, or see `drawbridge proxy user list`.',
+    hint: 'Choose another name, or see `drawbridge proxy user ls`.',
   });
 }

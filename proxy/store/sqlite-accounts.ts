@@ -47,7 +47,7 @@ export class SqliteAccounts implements AccountStore {
     );
     if (changes === 0) {
       throw new DrawbridgeError('user.exists', `There is a user "${account.username}" already.`, {
-        hint: 'Choose another name, or see `drawbridge proxy user list`.',
+        hint: 'Choose another name, or see `drawbridge proxy user ls`.',
       });
     }
   }
@@ -116,7 +116,7 @@ export class SqliteAccounts implements AccountStore {
     );
     if (changes === 0) {
       throw new DrawbridgeError('key.exists', `The key ${key.fingerprint} is registered already.`, {
-        hint: 'A key belongs to one user; see `drawbridge proxy user key list`.',
+        hint: 'A key belongs to one user; see `drawbridge proxy user key ls`.',
       });
     }
   }

@@ -12,7 +12,7 @@ const OTHER_NAMES: readonly RegExp[] = [
   // The beginning of a family.
   /_$/,
   /^cgroup\./,
-  /\.(json|ts|js|mjs|db|yaml|pem|key|crt|sock|html|css|pub|gz|conf|log|new|com|example|acme|wss|service|d)$/,
+  /\.(json|ts|js|mjs|db|yaml|pem|key|crt|sock|html|css|pub|gz|conf|log|new|com|example|acme|wss|service|wants|d)$/,
   /^admin\.setup_link$/,
   /^(approvals|hosts|operators|recordings|sessions)\./,
   /^(policy|access|token)\.(show|check|apply|explain|history|diff|undo|set|create)$/,
@@ -32,7 +32,12 @@ function codeFiles(): readonly { readonly file: string; readonly code: string }[
   return FOLDERS.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true }),
   )
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !/\/page(\/|$)/.test(relative(root, entry.parentPath)))
+    .filter(
+      (entry) =>
+        entry.isFile() &&
+        entry.name.endsWith('.ts') &&
+        !/\/page(\/|$)/.test(relative(root, entry.parentPath)),
+    )
     .map((entry) => {
       const path = join(entry.parentPath, entry.name);
       return {

@@ -319,7 +319,7 @@ export class FakeBastionService implements BastionService, AuditSink {
       token,
       name: options.name,
       expiresAt: new Date(Date.now() + 1_800_000).toISOString(),
-      command: `drawbridge agent join --url https://bastion.acme.example --token ${token} --name ${options.name}`,
+      command: `drawbridge agent join https://bastion.acme.example ${token} --name ${options.name} --install`,
     };
   }
 

@@ -90,7 +90,7 @@ export async function runVerifyBench(): Promise<Row[]> {
         identity: { id: identity.id, name: 'bench', successions: [] },
         out,
         recordings: true,
-      sealed: false,
+        sealed: false,
         createdAt: '',
         createdBy: 'bench',
       });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Recorder } from '../recordings/recorder.ts';
 import { recoverRecordings } from '../recordings/recover.ts';
 import { systemClock } from '../shared/clock.ts';
+import { recoveryRow } from './recovery.ts';
 
 /** One measured figure. `ours` and what it is compared with have the same unit. */
 export interface Row {
@@ -51,6 +52,7 @@ export async function runRecordingBench(): Promise<Row[]> {
       await perChunk(folder, 'recording, one keystroke echoed', Buffer.from('x')),
       await perChunk(folder, 'recording, a line of 200 bytes', Buffer.alloc(200, 'ls -la; ')),
       await recovery(folder),
+      await recoveryRow(folder),
     ];
   } finally {
     rmSync(folder, { recursive: true, force: true });

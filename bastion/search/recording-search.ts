@@ -1,5 +1,5 @@
 import { CHUNKS_PER_SECOND } from './search-schema.ts';
-import type { SearchStore } from './search-store.ts';
+import type { ChunkLines, SearchStore } from './search-store.ts';
 import { secondOf } from './search-store.ts';
 import { countIn, matchExpression, wordsOf } from './search-words.ts';
 
@@ -59,13 +59,16 @@ export async function searchScreens(
     if (known !== undefined) known.push({ id, channel });
     else if (bySession.size < query.limit) bySession.set(session, [{ id, channel }]);
   }
-  const found: FoundSession[] = [];
-  for (const [session, chunks] of bySession) {
-    // Rows come with the last first; what happened first is what to show.
+  // Rows come with the last first; what happened first is what to show.
+  const firsts = [...bySession].flatMap(([session, chunks]) => {
     const first = chunks.at(-1);
-    const hits = first === undefined ? [] : await hitsOf(store, first, words, LINES_OF_SESSION);
-    found.push({ session, hits });
-  }
+    return first === undefined ? [] : [{ session, first }];
+  });
+  const lines = await store.lines(firsts.map(({ first }) => first.id));
+  const found: FoundSession[] = firsts.map(({ session, first }) => ({
+    session,
+    hits: hitsOf(lines.get(first.id) ?? [], first.channel, words, LINES_OF_SESSION),
+  }));
   return { found, complete: rows.length < CHUNKS_LIMIT && found.length < query.limit };
 }
 
@@ -81,7 +84,8 @@ export async function searchRecording(
   const rows = await store.match(matchExpression(words), { recording: indexed.id, limit: HITS_LIMIT });
   const hits: ScreenHit[] = [];
   for (const { id } of rows) {
-    hits.push(...(await hitsOf(store, { id, channel: recording.channel }, words, HITS_LIMIT)));
+    const lines = await store.lines([id]);
+    hits.push(...hitsOf(lines.get(id) ?? [], recording.channel, words, HITS_LIMIT));
     if (hits.length >= HITS_LIMIT) break;
   }
   hits.sort((a, b) => a.timeS - b.timeS);
@@ -91,20 +95,14 @@ export async function searchRecording(
   };
 }
 
-async function hitsOf(
-  store: SearchStore,
-  chunk: { readonly id: number; readonly channel: number },
-  words: readonly string[],
-  limit: number,
-): Promise<ScreenHit[]> {
-  const lines = await store.lines(chunk.id);
+function hitsOf(lines: ChunkLines, channel: number, words: readonly string[], limit: number): ScreenHit[] {
   const counted = lines.map(([timeS, text]) => ({ timeS, text, count: countIn(text, words) }));
   const most = counted.reduce((max, { count }) => Math.max(max, count), 0);
   if (most === 0) return [];
   return counted
     .filter(({ count }) => count === most)
     .slice(0, limit)
-    .map(({ timeS, text }) => ({ channel: chunk.channel, timeS, text: snippetOf(text, words) }));
+    .map(({ timeS, text }) => ({ channel, timeS, text: snippetOf(text, words) }));
 }
 
 function snippetOf(text: string, words: readonly string[]): string {

@@ -65,6 +65,9 @@ interface KeyframeRow {
   readonly screen: Uint8Array;
 }
 
+/** Lines of a chunk of text, each with the time in seconds at which it was seen first. */
+export type ChunkLines = readonly (readonly [timeS: number, text: string])[];
+
 /** The index of recordings in `search.db`. */
 export class SearchStore {
   readonly #database: Database;
@@ -260,13 +263,15 @@ export class SearchStore {
     );
   }
 
-  /** The lines of a chunk with the time of each. */
-  async lines(chunk: number): Promise<readonly (readonly [number, string])[]> {
-    const row = await this.#database.get<{ lines: Uint8Array }>('SELECT lines FROM chunks WHERE id = ?', [
-      chunk,
-    ]);
-    if (row === undefined) return [];
-    return JSON.parse(await unpacked(row.lines)) as [number, string][];
+  /** The lines of chunks with the time of each, by chunk; in one go, since each question waits for its turn. */
+  async lines(chunks: readonly number[]): Promise<ReadonlyMap<number, ChunkLines>> {
+    const rows = await this.#database.all<{ id: number; lines: Uint8Array }>(
+      'SELECT id, lines FROM chunks WHERE id IN (SELECT value FROM json_each(?))',
+      [JSON.stringify(chunks)],
+    );
+    const read = async ({ id, lines }: (typeof rows)[number]) =>
+      [id, JSON.parse(await unpacked(lines)) as ChunkLines] as const;
+    return new Map(await Promise.all(rows.map(read)));
   }
 }
 

@@ -51,6 +51,16 @@ export interface EndedSession {
   readonly bytesOut: number;
 }
 
+/** How a recording has ended. */
+export interface EndedRecording {
+  readonly session: string;
+  readonly channel: number;
+  readonly state: 'closed' | 'interrupted';
+  readonly durationMs: number;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
 const SESSIONS_LIMIT = 500;
 /** Names of one kind that are offered; who has more types the rest. */
 const NAMES_LIMIT = 1_000;
@@ -75,6 +85,17 @@ export class SessionStore {
     await this.#database.run(
       `UPDATE sessions SET state = ?, ended_at = ?, end_reason = ?, bytes_in = ?, bytes_out = ? WHERE id = ?`,
       [end.state, end.endedAt, end.endReason, end.bytesIn, end.bytesOut, id],
+    );
+  }
+
+  /** {@link end} for many at once. */
+  async endAll(ends: readonly (EndedSession & { readonly id: string })[]): Promise<void> {
+    await this.#database.run(
+      `UPDATE sessions SET state = json_extract(item.value, '$.state'), ended_at = json_extract(item.value, '$.endedAt'),
+         end_reason = json_extract(item.value, '$.endReason'), bytes_in = json_extract(item.value, '$.bytesIn'),
+         bytes_out = json_extract(item.value, '$.bytesOut')
+       FROM json_each(?) AS item WHERE sessions.id = json_extract(item.value, '$.id')`,
+      [JSON.stringify(ends)],
     );
   }
 
@@ -115,6 +136,18 @@ export class SessionStore {
     await this.#database.run(
       `UPDATE recordings SET state = ?, duration_ms = ?, size_bytes = ?, sha256 = ? WHERE session = ? AND channel = ?`,
       [end.state, end.durationMs, end.sizeBytes, end.sha256, session, channel],
+    );
+  }
+
+  /** {@link endRecording} for many at once. */
+  async endRecordings(ends: readonly EndedRecording[]): Promise<void> {
+    await this.#database.run(
+      `UPDATE recordings SET state = json_extract(item.value, '$.state'),
+         duration_ms = json_extract(item.value, '$.durationMs'), size_bytes = json_extract(item.value, '$.sizeBytes'),
+         sha256 = json_extract(item.value, '$.sha256')
+       FROM json_each(?) AS item WHERE recordings.session = json_extract(item.value, '$.session')
+         AND recordings.channel = json_extract(item.value, '$.channel')`,
+      [JSON.stringify(ends)],
     );
   }
 

@@ -28,9 +28,13 @@ export function builtCommand(): string {
   return join(root, 'cli', 'main.js');
 }
 
-/** Starts a demo under `dir` and waits for its `demo.json`. */
-export async function startDemo(dir: string, args: readonly string[] = []): Promise<DemoProcess> {
-  const child = spawn(process.execPath, [builtCommand(), 'demo', '--dir', dir, ...args], {
+/** Starts a demo under `dir` and waits for its `demo.json`. `command`: the command's entry file. */
+export async function startDemo(
+  dir: string,
+  args: readonly string[] = [],
+  command = builtCommand(),
+): Promise<DemoProcess> {
+  const child = spawn(process.execPath, [command, 'demo', '--dir', dir, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -7,6 +7,8 @@ import { quantile, Samples } from './statistics.ts';
 import type { Row } from './table.ts';
 
 const KEYSTROKES = 300;
+/** Typed first in every session of every contender, and not counted: caches, and what a runtime compiles. */
+const WARM_UP_KEYSTROKES = 300;
 const BETWEEN_MS = 10;
 const ROUNDS = 3;
 /** A keystroke that is not back by then ends the measurement. */
@@ -85,14 +87,20 @@ async function inTurns(
   return samples;
 }
 
-function startLoad(contender: Contender, what: 'download' | 'upload', command: string): ChildProcess {
+/** A transfer that goes on until {@link endOf}. */
+export function startLoad(
+  contender: Contender,
+  what: 'download' | 'upload',
+  command: string,
+  source = 'cat /dev/zero',
+): ChildProcess {
   const ssh = ['ssh', ...contender.options, contender.host, command].map(quoted).join(' ');
-  const line = what === 'download' ? `${ssh} </dev/null` : `cat /dev/zero | ${ssh}`;
+  const line = what === 'download' ? `${ssh} </dev/null` : `${source} | ${ssh}`;
   return spawn('/bin/sh', ['-c', `${line} >/dev/null 2>&1`], { stdio: 'ignore', detached: true });
 }
 
 /** Ends the whole pipeline, and waits for it. */
-async function endOf(load: ChildProcess): Promise<void> {
+export async function endOf(load: ChildProcess): Promise<void> {
   if (load.exitCode !== null || load.signalCode !== null)
     throw new Error('the transfer beside the typing ended early');
   const ended = once(load, 'close');
@@ -130,13 +138,13 @@ async function typeInto(contender: Contender): Promise<readonly number[]> {
     };
     await until(() => seen.includes(ready));
     const times: number[] = [];
-    for (let n = 0; n < KEYSTROKES; n++) {
-      const key = String.fromCharCode(97 + (n % 26));
+    for (let n = -WARM_UP_KEYSTROKES; n < KEYSTROKES; n++) {
+      const key = String.fromCharCode(97 + ((n + WARM_UP_KEYSTROKES) % 26));
       seen = '';
       const typedMs = performance.now();
       child.stdin.write(key);
       await until(() => seen.includes(key));
-      times.push(performance.now() - typedMs);
+      if (n >= 0) times.push(performance.now() - typedMs);
       await delay(BETWEEN_MS);
     }
     return times;

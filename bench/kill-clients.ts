@@ -1,15 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { dialHost } from '../operator/connect.ts';
-import { openHome } from '../operator/home.ts';
 import type { SshChannel } from '../shared/ssh/channel.ts';
-import { connectSsh } from '../shared/ssh/client-connection.ts';
+import { forEachOf, type LightPlace, openLightSession } from './light-session.ts';
 
 /** One session for the light client to hold. */
-export interface LightSession {
-  /** Folder of the login that it uses. */
-  readonly home: string;
-  readonly host: string;
-  readonly login: string;
+export interface LightSession extends LightPlace {
   readonly command: string;
   /** Sends a byte so often, when given. */
   readonly beatMs?: number;
@@ -22,7 +15,6 @@ export type LightReport =
 
 /** Sessions that are opened at the same time. */
 const AT_ONCE = 6;
-const CONNECT_TIMEOUT_MS = 60_000;
 
 interface HeldSession {
   readonly channel: SshChannel;
@@ -30,15 +22,7 @@ interface HeldSession {
 }
 
 async function open(session: LightSession): Promise<HeldSession> {
-  const home = openHome(session.home, process.env);
-  const stream = await dialHost({ home, env: process.env, host: session.host });
-  const connection = await connectSsh(stream, {
-    username: session.login,
-    privateKey: await readFile(home.keyPath, 'utf8'),
-    verifyHostKey: () => true,
-    timeoutMs: CONNECT_TIMEOUT_MS,
-  });
-  const channel = await connection.openSession();
+  const channel = await openLightSession(session);
   const held: HeldSession = { channel, lastOutputMs: 0 };
   await new Promise<void>((resolve, reject) => {
     channel.attach({
@@ -61,11 +45,9 @@ async function open(session: LightSession): Promise<HeldSession> {
 
 async function hold(sessions: readonly LightSession[]): Promise<void> {
   const held: HeldSession[] = [];
-  const waiting = [...sessions];
-  const worker = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) held.push(await open(next));
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await forEachOf(sessions, AT_ONCE, async (session) => {
+    held.push(await open(session));
+  });
   report({ kind: 'ready' });
   process.on('message', () => {
     const open = held.filter(({ channel }) => !channel.signal.aborted).length;

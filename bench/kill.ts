@@ -1,16 +1,13 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { codeOf } from '../cli/demo/installation.ts';
-import { openHome } from '../operator/home.ts';
-import { signIn } from '../operator/sign-in.ts';
 import { ControlClient } from '../shared/control/client.ts';
-import { builtCommand, type DemoProcess, startDemo } from './demo-process.ts';
+import { signInAnother } from './another-operator.ts';
+import { type DemoProcess, startDemo } from './demo-process.ts';
 import type { LightReport, LightSession } from './kill-clients.ts';
 import { HostPrograms } from './kill-host-programs.ts';
 import type { Row } from './table.ts';
@@ -27,7 +24,6 @@ const RUN_MS = 4_000;
 /** How long is watched for anything that still moves afterwards. */
 const WATCH_MS = 4_000;
 const START_LIMIT_MS = 180_000;
-const SECOND_OPERATOR = 'bob';
 
 interface StockClient {
   readonly process: ChildProcess;
@@ -45,7 +41,7 @@ export async function runKillBench(): Promise<Row[]> {
   const programs = await HostPrograms.prepare(join(folder, 'programs'));
   const clients: ChildProcess[] = [];
   try {
-    const homes = [join(demo.document.identity, '..'), await signInSecond(demo, join(folder, 'second'))];
+    const homes = [join(demo.document.identity, '..'), await signInAnother(demo, 'bob', join(folder, 'bob'))];
     const stock = startStock(demo, programs, clients);
     const light = await startLight(demo, programs, homes, clients);
     await programs.start();
@@ -93,32 +89,6 @@ export async function runKillBench(): Promise<Row[]> {
     for (const child of clients) child.kill('SIGKILL');
     await demo.stop();
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** One operator may have 100 sessions, so a second one shares them. Gives the folder of the login. */
-async function signInSecond(demo: DemoProcess, dir: string): Promise<string> {
-  const { proxy, login } = demo.document;
-  const client = await ControlClient.connect(join(proxy.dataDir, 'control.sock'));
-  try {
-    const added = (await client.call('user.add', { username: SECOND_OPERATOR, groups: ['support'] })) as {
-      password: string;
-      totpSecret: string;
-    };
-    await signIn({
-      proxyUrl: proxy.url,
-      username: SECOND_OPERATOR,
-      password: added.password,
-      code: codeOf(added.totpSecret),
-      ca: await readFile(proxy.ca, 'utf8'),
-      home: openHome(dir, process.env),
-      env: process.env,
-      command: [process.execPath, builtCommand()],
-      user: login,
-    });
-    return dir;
-  } finally {
-    client.close();
   }
 }
 

@@ -5,7 +5,7 @@ import { createTerminal } from '../cli/terminal.ts';
 import { isMet, printRows, type Row } from './table.ts';
 
 /** Every part starts what it needs, measures ours and the rival's in turns, and stops it again. */
-const PARTS: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+const PARTS: Readonly<Record<string, (options: { readonly minutes?: number }) => Promise<readonly Row[]>>> = {
   start: async () => (await import('./start.ts')).runStartBench(),
   bulk: async () => (await import('./bulk.ts')).runBulkBench(),
   'bulk-wss': async () => (await import('./bulk.ts')).runBulkWssBench(),
@@ -14,11 +14,15 @@ const PARTS: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   echo: async () => (await import('./echo.ts')).runEchoBench(),
   'echo-bulk': async () => (await import('./echo.ts')).runEchoBulkBench(),
   tunnel: async () => (await import('./tunnel.ts')).runTunnelBench(),
+  'idle-tunnels': async () => (await import('./tunnel.ts')).runIdleTunnelsBench(),
   kill: async () => (await import('./kill.ts')).runKillBench(),
   search: async () => (await import('./search.ts')).runSearchBench(),
   lists: async () => (await import('./lists.ts')).runListsBench(),
   appends: async () => (await import('./evidence.ts')).runAppendsBench(),
   verify: async () => (await import('./evidence.ts')).runVerifyBench(),
+  'small-vm': async ({ minutes }) => (await import('./small-vm.ts')).runSmallVmBench(minutes),
+  record: async () => (await import('./record.ts')).runRecordBench(),
+  long: async () => (await import('./long.ts')).runLongBench(),
   recording: async () => (await import('./recording.ts')).runRecordingBench(),
 };
 
@@ -29,6 +33,7 @@ const terminal = createTerminal(process.stdout, process.stderr, process.env);
 const words = process.argv.slice(2);
 const json = words.includes('--json');
 const file = words.find((word) => word.startsWith('--out='))?.slice('--out='.length);
+const minutes = Number(words.find((word) => word.startsWith('--minutes='))?.slice('--minutes='.length));
 const names = words.filter((word) => !word.startsWith('-')).flatMap((word) => GROUPS[word] ?? [word]);
 const unknown = names.filter((name) => PARTS[name] === undefined);
 if (unknown.length > 0) {
@@ -42,7 +47,7 @@ if (unknown.length > 0) {
   for (const [name, run] of Object.entries(PARTS)) {
     if (names.length > 0 && !names.includes(name)) continue;
     terminal.note(`measuring ${name} …`);
-    rows.push(...(await run()));
+    rows.push(...(await run(minutes > 0 ? { minutes } : {})));
   }
   const report = { ...machine(), rows: rows.map((row) => ({ ...row, met: isMet(row) })) };
   if (file !== undefined) writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);

@@ -7,6 +7,8 @@ import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import { systemClock } from '../shared/clock.ts';
+import { optimiseEarly } from '../shared/early-optimising.ts';
+import { keepHeapRoom } from '../shared/heap-room.ts';
 import { silentLogger } from '../shared/log.ts';
 import { SERVER_TLS_OPTIONS } from '../shared/tls/options.ts';
 import { MAX_MESSAGE_BYTES } from '../shared/tunnel/limits.ts';
@@ -58,8 +60,15 @@ function startJob(stream: Duplex, job: Job): void {
   doJob(stream, job).catch(() => {});
 }
 
+/** What `start` sets in the process of every role. It serves bare TLS as well. */
+export function runAsRole(): void {
+  keepHeapRoom(systemClock);
+  optimiseEarly();
+}
+
 /** The far end of the measurements, in a process of its own: answers `memory` messages of its parent. */
 export async function serveFarEnd(directory: string): Promise<void> {
+  runAsRole();
   const tls = {
     cert: await readFile(join(directory, 'cert.pem')),
     key: await readFile(join(directory, 'key.pem')),

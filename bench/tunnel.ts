@@ -8,7 +8,7 @@ import { createPrivateCa } from '../shared/tls/private-ca.ts';
 import { type Path, startDelayingRelay } from './delaying-relay.ts';
 import { median, quantile } from './statistics.ts';
 import type { Row } from './table.ts';
-import { type Ports, serveFarEnd } from './tunnel-far-end.ts';
+import { type Ports, runAsRole, serveFarEnd } from './tunnel-far-end.ts';
 import {
   bareTls,
   dialTunnel,
@@ -28,6 +28,8 @@ const GOAL_SHARE = 0.6;
 const GOAL_SHARE_FAR = 0.8;
 const ECHO_GOAL_P99_MS = 10;
 const ECHO_GOAL_FACTOR = 3;
+const IDLE_TUNNELS = 5_000;
+const IDLE_GOAL_KIB = 36;
 
 /** A path across a continent: 60 ms there and back, half a gigabit per second. */
 const FAR_PATH: Path = { delayMs: 30, bytesPerSecond: 64 * MIB };
@@ -39,36 +41,58 @@ export interface TunnelBenchOptions {
   /** Transfers per direction, of ours and the rival's in turns; the median counts. */
   readonly rounds?: number;
   readonly echoes?: number;
-  /** Idle tunnels to weigh; 0: none. */
-  readonly idleTunnels?: number;
 }
 
 /** The tunnel against bare TLS, between two processes over loopback and over a long path. */
 export async function runTunnelBench(options: TunnelBenchOptions = {}): Promise<Row[]> {
-  const { transferBytes = 256 * MIB, rounds = 3, echoes = 400, idleTunnels = 5_000 } = options;
+  const { transferBytes = 256 * MIB, rounds = 3, echoes = 400 } = options;
+  runAsRole();
+  return withFarEnd(async ({ ports, start }) => {
+    const rows = await measureNear(ports, transferBytes, rounds, echoes);
+    const { ports: far } = await start(['--far-path', String(ports.bare), String(ports.tunnel)]);
+    return [...rows, ...(await measureFar(far, transferBytes, rounds))];
+  });
+}
+
+/** What a tunnel, and a stream in it, cost their acceptor while nothing happens. */
+export async function runIdleTunnelsBench(tunnels = IDLE_TUNNELS): Promise<Row[]> {
+  return withFarEnd(async ({ child, ports }) => {
+    const cost = await weighIdle(fileURLToPath(import.meta.url), child, ports.tunnel, tunnels);
+    return [
+      {
+        figure: `idle-tunnels: an idle tunnel at its acceptor, of ${cost.tunnels}`,
+        ours: cost.bytesPerTunnel / 1024,
+        unit: 'KiB',
+        goal: IDLE_GOAL_KIB,
+      },
+      {
+        figure: `idle-tunnels: an idle stream at its acceptor, of ${cost.tunnels}`,
+        ours: cost.bytesPerStream / 1024,
+        unit: 'KiB',
+      },
+    ];
+  });
+}
+
+/** The far end in a process of its own, and how to start more of this file's processes. */
+interface FarEnd {
+  readonly child: ChildProcess;
+  readonly ports: Ports;
+  start(args: readonly string[]): Promise<{ readonly child: ChildProcess; readonly ports: Ports }>;
+}
+
+async function withFarEnd<Result>(use: (farEnd: FarEnd) => Promise<Result>): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), 'drawbridge-bench-'));
-  const script = fileURLToPath(import.meta.url);
   const children: ChildProcess[] = [];
   const start = async (args: readonly string[]) => {
-    const child = fork(script, [...args], { execArgv: ['--expose-gc'] });
+    const child = fork(fileURLToPath(import.meta.url), [...args], { execArgv: ['--expose-gc'] });
     children.push(child);
     const [ports] = (await once(child, 'message')) as [Ports];
     return { child, ports };
   };
   try {
     await createPrivateCa(directory, { commonName: 'Drawbridge bench', hosts: ['127.0.0.1'] });
-    const { child, ports } = await start(['--far-end', directory]);
-    const rows = await measureNear(ports, transferBytes, rounds, echoes);
-    const { ports: far } = await start(['--far-path', String(ports.bare), String(ports.tunnel)]);
-    rows.push(...(await measureFar(far, transferBytes, rounds)));
-    if (idleTunnels > 0) {
-      const cost = await weighIdle(script, child, ports.tunnel, idleTunnels);
-      rows.push(
-        { figure: `tunnel: idle tunnel, of ${cost.tunnels}`, ours: cost.bytesPerTunnel / 1024, unit: 'KiB' },
-        { figure: `tunnel: idle stream, of ${cost.tunnels}`, ours: cost.bytesPerStream / 1024, unit: 'KiB' },
-      );
-    }
-    return rows;
+    return await use({ ...(await start(['--far-end', directory])), start });
   } finally {
     for (const child of children) child.kill();
     await rm(directory, { recursive: true, force: true });

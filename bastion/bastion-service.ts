@@ -1,5 +1,6 @@
 import { wholeLinesSize } from '../recordings/cast-reader.ts';
 import { type KeyframeAt, liveRecording } from '../recordings/live.ts';
+import { enterBeside } from '../shared/audit/enter-beside.ts';
 import type { Actor, AuditEvent, AuditQuery, AuditSearchResult, AuditSource } from '../shared/audit/event.ts';
 import type { AuditLog } from '../shared/audit/log.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -205,8 +206,10 @@ export class LocalBastionService implements BastionService {
     const message = `The host ${name} was revoked.`;
     hosts.remove(name, 'agent.revoked', message);
     registry.endOnHost(name, { code: 'host.revoked', message });
-    await evidence.append({ type: 'agent.revoked', actor, host: name, agent: agent.id });
+    const event = { type: 'agent.revoked', actor, host: name, agent: agent.id } as const;
+    const entered = enterBeside(evidence, event);
     await agents.revoke(name);
+    await entered;
   }
 
   createJoinToken(

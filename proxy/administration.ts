@@ -1,3 +1,4 @@
+import { enterBeside } from '../shared/audit/enter-beside.ts';
 import type { Actor, AuditEvent, AuditQuery, AuditSink, AuditSource } from '../shared/audit/event.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import type { WitnessedCheckpoint } from '../shared/audit/witnessed-checkpoints.ts';
@@ -102,10 +103,13 @@ export class ProxyAdministration {
   async revokeBastion(actor: Actor, name: string): Promise<{ readonly tunnels: number }> {
     const { audit, clock, directory, store } = this.#parts;
     const bastion = await this.#bastion(name);
-    await audit.append({ type: 'bastion.revoked', actor, bastion: name, bastionId: bastion.id });
+    const event = { type: 'bastion.revoked', actor, bastion: name, bastionId: bastion.id } as const;
+    const entered = enterBeside(audit, event);
     await store.enrolments.revokeBastion(bastion.id, clock.nowMs());
     const reason = 'The vendor has revoked this bastion.';
-    return { tunnels: await directory.closeAll(bastion.id, 'bastion.revoked', reason) };
+    const tunnels = await directory.closeAll(bastion.id, 'bastion.revoked', reason);
+    await entered;
+    return { tunnels };
   }
 
   /**

@@ -1,3 +1,4 @@
+import { enterBeside } from '../../shared/audit/enter-beside.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -77,9 +78,8 @@ export class OperatorLocks {
     };
     this.#locks.set(operator, lock);
     onLocked(lock, actor);
-    const entered = audit.append({ type: 'operator.locked', actor, operator, reason: lock.reason });
-    // Taking a right away must not hang on the log: what can't be entered is stored all the same.
-    entered.catch(() => undefined);
+    const event = { type: 'operator.locked', actor, operator, reason: lock.reason } as const;
+    const entered = enterBeside(audit, event);
     await database.run(
       `INSERT INTO operator_locks (operator, reason, locked_by, locked_at_ms) VALUES (?, ?, ?, ?)
        ON CONFLICT (operator) DO UPDATE SET reason = excluded.reason, locked_by = excluded.locked_by,

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import type { Actor, AuditEventInput, AuditSink } from '../../shared/audit/event.ts';
+import type { Actor, AuditEventInput } from '../../shared/audit/event.ts';
 import type { Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
-import type { Logger } from '../../shared/log.ts';
-import { bootEndIn, type KnownTime } from '../gate/machine.ts';
+import { bootEndIn } from '../gate/machine.ts';
 import type { ApprovalNeed, PolicyGrant } from '../policy/approval.ts';
+import type { ApprovalNews } from './approval-news.ts';
 import type { Approvers } from './approvers.ts';
-import { type ActiveGrant, activate, type Grant, grantLeftMs, policyGrantOf } from './grant.ts';
-import type { GrantStore } from './grant-store.ts';
+import type { Grant } from './grant.ts';
+import { Grants, type GrantsOptions } from './grants.ts';
 import { type ApprovalAsk, type ApprovalOutcome, ParkedRequest } from './parked-request.ts';
+import { plainText } from './plain-text.ts';
 
 /** Requests that may wait at once, in all and of one operator. */
 export const PARKED_MAX = 100;
@@ -17,33 +18,20 @@ export const PARKED_PER_OPERATOR_MAX = 10;
 /** Channels that may wait for one request. */
 export const WAITERS_MAX = 64;
 
-/** Longest reason and message that are kept. */
-export const TEXT_LIMIT_CHARACTERS = 500;
-
 /** How often it is looked whether something has run out: the most by which a grant can end late. */
 const LOOK_MS = 500;
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
-/** What has happened to a request or a grant; for those who are told of it elsewhere. */
-export interface ApprovalNews {
-  readonly kind: 'requested' | 'approved' | 'granted' | 'refused' | 'expired' | 'withdrawn' | 'revoked';
-  readonly request?: ParkedRequest;
-  readonly grant?: Grant;
-}
-
-export interface ApprovalsOptions extends KnownTime {
-  readonly store: GrantStore;
+export interface ApprovalsOptions extends GrantsOptions {
   readonly approvers: Approvers;
-  readonly audit: AuditSink;
-  readonly log: Logger;
 }
 
 /** The customer's word: requests of operators that wait for it, and what was granted. */
 export class Approvals {
   readonly #options: ApprovalsOptions;
   readonly #parked = new Map<string, ParkedRequest>();
-  readonly #grants = new Map<string, ActiveGrant>();
+  readonly #grants: Grants;
   readonly #listeners = new Set<(news: ApprovalNews) => void>();
   readonly #timer: Timer;
   /** Decisions of people come one after the other: two that come at once are two, and no more. */
@@ -51,17 +39,14 @@ export class Approvals {
 
   private constructor(options: ApprovalsOptions) {
     this.#options = options;
+    this.#grants = new Grants(options, (news) => this.#tell(news));
     this.#timer = options.clock.every(LOOK_MS, () => this.#look());
   }
 
   /** Takes over the grants that still hold. @throws `store.*`, `audit.unavailable` */
   static async open(options: ApprovalsOptions): Promise<Approvals> {
     const approvals = new Approvals(options);
-    for (const grant of await options.store.listOpen()) {
-      const active = activate(grant, options);
-      if (active !== undefined) approvals.#grants.set(grant.id, active);
-      else await approvals.#noteEnd(grant);
-    }
+    await approvals.#grants.takeOver();
     return approvals;
   }
 
@@ -74,14 +59,11 @@ export class Approvals {
 
   /** What decisions look at: the grants of an operator that are in force at this moment. */
   grantsOf(operator: string): readonly PolicyGrant[] {
-    const { clock } = this.#options;
-    return [...this.#grants.values()]
-      .filter((grant) => grant.operator === operator && grantLeftMs(grant, clock) > 0)
-      .map(policyGrantOf);
+    return this.#grants.of(operator);
   }
 
   get grants(): readonly Grant[] {
-    return [...this.#grants.values()].filter((grant) => grantLeftMs(grant, this.#options.clock) > 0);
+    return this.#grants.inForce;
   }
 
   get requests(): readonly ParkedRequest[] {
@@ -173,8 +155,7 @@ export class Approvals {
         await store.end(grant.id, clock.nowMs());
         throw notFound(id);
       }
-      const active = activate(grant, this.#options);
-      if (active !== undefined) this.#grants.set(grant.id, active);
+      this.#grants.add(grant);
       this.#parked.delete(request.id);
       request.apply({ kind: 'approve', approval, needed: rule.approvers }, grant);
       this.#tell({ kind: 'granted', request, grant });
@@ -199,23 +180,9 @@ export class Approvals {
     });
   }
 
-  /**
-   * Takes a grant back. Its sessions end before anything is stored: whatever is wrong with disk or log, it is gone.
-   * @throws `approval.not_found`; `audit.unavailable`, when it is gone all the same; `store.*`, when it is gone until the
-   *   next start.
-   */
-  async revoke(actor: Actor, id: string, message?: string): Promise<void> {
-    const grant = this.#grants.get(id);
-    if (grant === undefined)
-      throw new DrawbridgeError('approval.not_found', 'There is no such grant in force.');
-    const { audit, clock, store } = this.#options;
-    this.#grants.delete(id);
-    this.#tell({ kind: 'revoked', grant });
-    const said = plainText(message);
-    const entered = audit.append({ type: 'approval.revoked', actor, ...subjectOf(grant), message: said });
-    entered.catch(() => undefined);
-    await store.end(id, clock.nowMs());
-    await entered;
+  /** Takes a grant back; see {@link Grants.revoke}. */
+  revoke(actor: Actor, id: string, message?: string): Promise<void> {
+    return this.#grants.revoke(actor, id, message);
   }
 
   /** Ends what waits for an operator who is not let in any more. */
@@ -307,20 +274,7 @@ export class Approvals {
       this.#note({ type: 'approval.expired', actor: 'system', ...request.subject });
       this.#tell({ kind: 'expired', request });
     }
-    for (const grant of this.#grants.values()) {
-      if (grantLeftMs(grant, clock) > 0) continue;
-      this.#grants.delete(grant.id);
-      this.#tell({ kind: 'expired', grant });
-      this.#noteEnd(grant).catch((error: unknown) =>
-        this.#options.log.error({ err: error, grant: grant.id }, 'the end of a grant could not be stored'),
-      );
-    }
-  }
-
-  async #noteEnd(grant: Grant): Promise<void> {
-    const { audit, clock, store } = this.#options;
-    await audit.append({ type: 'approval.expired', actor: 'system', ...subjectOf(grant) });
-    await store.end(grant.id, clock.nowMs());
+    this.#grants.look();
   }
 
   /** What it tells has taken something away already: there is nothing left to refuse when it can't be stored. */
@@ -339,20 +293,6 @@ export class Approvals {
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
-}
-
-function subjectOf(grant: Grant) {
-  const { id, request, operator, host, login, role } = grant;
-  return { grant: id, request, operator, host, login, role };
-}
-
-/** Text of a person for people: no control characters, bounded; undefined when nothing is left. */
-function plainText(text: string | undefined): string | undefined {
-  const plain = text
-    ?.replace(/\p{Cc}+/gu, ' ')
-    .trim()
-    .slice(0, TEXT_LIMIT_CHARACTERS);
-  return plain === '' ? undefined : plain;
 }
 
 function notFound(id: string): DrawbridgeError {

@@ -1,3 +1,4 @@
+import { enterBeside } from '../../shared/audit/enter-beside.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -56,13 +57,15 @@ export class DeviceAdministration {
     const device = await this.#device(id);
     if (device.revokedAtMs !== undefined)
       throw new DrawbridgeError('device.not_pending', `The device ${id} is revoked already.`);
-    await this.#audit.append({ type: 'device.revoked', actor, operator: device.username, device: id });
+    const event = { type: 'device.revoked', actor, operator: device.username, device: id } as const;
+    const entered = enterBeside(this.#audit, event);
     await this.#store.devices.revokeDevice(id, this.#clock.nowMs());
     // By the keys and not by the device: what a login opened before it enrolled the device is the device's too.
     const fingerprints = await this.#store.logins.loginsOnDevice(id);
     const counts = fingerprints.map((fingerprint) =>
       this.#relays.cut({ fingerprint }, 'This device has been revoked.'),
     );
+    await entered;
     return { cut: counts.reduce((sum, count) => sum + count, 0) };
   }
 

@@ -1,3 +1,4 @@
+import { enterBeside } from '../../shared/audit/enter-beside.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -59,7 +60,10 @@ export interface UserAdministrationParts {
   readonly clock: Clock;
 }
 
-/** What the proxy's administrator can do about operators. Every change is an audit event before it is made. */
+/**
+ * What the proxy's administrator can do about operators. Every change is an audit event before it is made; what takes a
+ * right away is made also when the event can't be stored.
+ */
 export class UserAdministration {
   readonly #parts: UserAdministrationParts;
 
@@ -112,13 +116,19 @@ export class UserAdministration {
     }));
   }
 
-  /** Nothing more for this user; what is open is cut. Says how many connections that were. @throws `user.unknown`. */
+  /**
+   * Nothing more for this user; what is open is cut. Says how many connections that were.
+   * @throws `user.unknown`; `audit.unavailable`, when it is done all the same.
+   */
   async disable(actor: Actor, username: string): Promise<{ readonly cut: number }> {
     const { audit, clock, relays, store } = this.#parts;
     await requireAccount(this.#parts.store.accounts, username);
-    await audit.append({ type: 'user.changed', actor, user: username, change: 'disabled' });
+    const event = { type: 'user.changed', actor, user: username, change: 'disabled' } as const;
+    const entered = enterBeside(audit, event);
     await store.accounts.disableAccount(username, clock.nowMs());
-    return { cut: relays.cut({ username }, 'Your account has been disabled.') };
+    const cut = relays.cut({ username }, 'Your account has been disabled.');
+    await entered;
+    return { cut };
   }
 
   /** Lets a disabled user in again, with the same factors and by a new login. @throws `user.unknown`. */
@@ -214,9 +224,18 @@ export class UserAdministration {
         hint: `\`drawbridge proxy user key ls ${username}\` lists them.`,
       });
     }
-    await audit.append({ type: 'user.changed', actor, user: username, change: 'key_removed', fingerprint });
+    const event = {
+      type: 'user.changed',
+      actor,
+      user: username,
+      change: 'key_removed',
+      fingerprint,
+    } as const;
+    const entered = enterBeside(audit, event);
     await store.accounts.removeKey(username, fingerprint);
-    return { cut: relays.cut({ username, fingerprint }, 'Your key has been removed.') };
+    const cut = relays.cut({ username, fingerprint }, 'Your key has been removed.');
+    await entered;
+    return { cut };
   }
 
   async #secondFactor(username: string, totpSecret: string): Promise<SecondFactor> {

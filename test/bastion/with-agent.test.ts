@@ -76,6 +76,28 @@ test('an agent joins with a token, serves a session, and is cut when it is revok
   await waitFor(async () => (await bastion.audit('agent.refused')).length > 1);
 });
 
+test('an agent that was revoked stays away after the next start, also when that could not be entered', async () => {
+  let failing = false;
+  const bastion = await startTestBastion({
+    deps: {
+      wrapAudit: (log) => ({
+        append: async (event) => {
+          if (failing) throw new Error('the disk is gone');
+          return log.append(event);
+        },
+      }),
+    },
+  });
+  await joinAgent(bastion, 'db-1');
+  await waitFor(async () => (await hosts(bastion)).some((host) => host.online));
+  failing = true;
+  await expect(bastion.call('hosts.revoke', { name: 'db-1' })).rejects.toThrow();
+  expect(await hosts(bastion)).toEqual([]);
+  failing = false;
+  await bastion.restart();
+  expect(await hosts(bastion)).toEqual([]);
+});
+
 test('a host that is not connected is refused with a sentence, and a name can not be taken twice', async () => {
   const bastion = await startTestBastion();
   await bastion.accessOn();

@@ -186,6 +186,24 @@ describe('an operator', () => {
   });
 });
 
+describe('what takes a right away', () => {
+  it('is done, and said not to be entered, while the audit log cannot be written', async () => {
+    const { users, audit, store, openConnection } = await administration();
+    const { publicLine } = generateSshKey('gone');
+    await users.addKey(ROOT, 'alice', publicLine);
+    const { fingerprint } = parsePublicLine(publicLine);
+    const streams = [openConnection(fingerprint), openConnection()];
+    audit.failing = true;
+    const unavailable = { code: 'audit.unavailable' };
+    await expect(users.removeKey(ROOT, 'alice', fingerprint)).rejects.toMatchObject(unavailable);
+    expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, false]);
+    await expect(users.disable(ROOT, 'alice')).rejects.toMatchObject(unavailable);
+    expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, true]);
+    expect(await store.accounts.findAccount('alice')).toMatchObject({ disabled: true });
+    expect(await store.accounts.findKey(fingerprint)).toBeUndefined();
+  });
+});
+
 describe('a logout', () => {
   it('cuts what the login has open and leaves another login of the same operator', async () => {
     const { logins, request, operators, openConnection, clock } = await administration();

@@ -1,9 +1,9 @@
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import type { Actor, Json } from '../shared/audit/event.ts';
 import { ControlClient } from '../shared/control/client.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../shared/errors.ts';
+import { ownName } from '../shared/own-name.ts';
 import type { Cli } from './cli.ts';
 import { readAnswer } from './control.ts';
 import { configPathOf, type PlaceOptions, socketPathOf } from './role-config.ts';
@@ -68,7 +68,7 @@ async function callOffline(configPath: string, method: string, params: Json): Pr
     };
     const handler = controlHandlers(administration, notRunning)[method];
     if (handler === undefined) throw new DrawbridgeError('control.unknown_method', `There is no ${method}.`);
-    const actor: Actor = `local:${userInfo().username}`;
+    const actor: Actor = `local:${ownName()}`;
     const { signal } = new AbortController();
     // As it would have come through the socket: what is undefined is left out.
     return await handler(JSON.parse(JSON.stringify(params)) as Json, { actor, signal });

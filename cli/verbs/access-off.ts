@@ -1,10 +1,10 @@
-import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { turnOffStored } from '../../bastion/gate/access-file.ts';
 import type { Json } from '../../shared/audit/event.ts';
 import { isoTime, systemClock } from '../../shared/clock.ts';
 import { ControlClient } from '../../shared/control/client.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
+import { ownName } from '../../shared/own-name.ts';
 import type { Cli } from '../cli.ts';
 import { accessStatus, readAnswer } from '../control.ts';
 import { type PlaceOptions, socketPathOf } from '../role-config.ts';
@@ -38,7 +38,7 @@ export async function turnOff(cli: Cli, options: OffOptions) {
   const dataDir = dirname(socketPath);
   const record = {
     sinceMs: systemClock.nowMs(),
-    by: `local:${userInfo().username}`,
+    by: `local:${ownName()}`,
     ...(options.reason === undefined ? {} : { reason: options.reason.slice(0, 1000) }),
   };
   turnOffStored(dataDir, record);
@@ -53,7 +53,7 @@ export async function turnOff(cli: Cli, options: OffOptions) {
 
 function say(cli: Cli, options: OffOptions, stopped: boolean, path: string): void {
   if (options.json === true) {
-    cli.terminal.json({ state: 'off', since: isoTime(systemClock), by: `local:${userInfo().username}` });
+    cli.terminal.json({ state: 'off', since: isoTime(systemClock), by: `local:${ownName()}` });
     return;
   }
   const { styles } = cli.terminal;

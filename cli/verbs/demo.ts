@@ -1,4 +1,4 @@
-import { userInfo } from 'node:os';
+import { ownName } from '../../shared/own-name.ts';
 import { examples, type RegisterVerb } from '../cli.ts';
 import { hostAndPort } from '../host-and-port.ts';
 
@@ -24,7 +24,7 @@ export const registerDemo: RegisterVerb = (program, cli) => {
     .action(async (options: Options) => {
       const { runDemo } = await import('../demo/demo.ts');
       await runDemo(cli, {
-        login: options.login ?? userInfo().username,
+        login: options.login ?? ownName(),
         once: options.once === true,
         ...(options.dir === undefined ? {} : { dir: options.dir }),
         ...(options.sshd === undefined ? {} : { sshd: options.sshd }),

@@ -1,9 +1,9 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
-import { userInfo } from 'node:os';
 import type { Actor } from '../audit/event.ts';
 import { DrawbridgeError, messageOf, systemCodeOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { ownName } from '../own-name.ts';
 import { ControlConnection } from './connection.ts';
 import type { ControlHandler } from './handler.ts';
 import { encodeMessage } from './wire.ts';
@@ -44,7 +44,7 @@ export class ControlServer {
       );
     }
     const connections = new Set<ControlConnection>();
-    const actor: Actor = `local:${userInfo().username}`;
+    const actor: Actor = `local:${ownName()}`;
     const methods = new Map(Object.entries(handlers));
     const server = createServer((socket) => {
       if (connections.size >= CONNECTION_LIMIT) {

@@ -1,21 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import type { Json } from '../../shared/audit/event.ts';
-import { DrawbridgeError, systemCodeOf } from '../../shared/errors.ts';
-import { type Cli, examples, nameList } from '../cli.ts';
-import { callProxy, withProxyPlace } from '../proxy-administration.ts';
+import { type Cli, nameList } from '../cli.ts';
+import { addProxyVerb, type ProxyVerbOptions } from '../proxy-verb.ts';
 import { writeQrCode } from '../qr-code.ts';
-import type { PlaceOptions } from '../role-config.ts';
 import { writeFacts, writeTable } from '../table.ts';
 import { printable } from '../terminal.ts';
+import { readGivenFile } from './given-file.ts';
 import { registerAuthenticatorLink } from './proxy-authenticator-link.ts';
 import { registerSecurityKeys } from './proxy-security-keys.ts';
+import { registerUserKeys } from './proxy-user-keys.ts';
+import { cutAnswer, sayWhatWasCut } from './what-was-cut.ts';
 
-interface UserOptions extends PlaceOptions {
+interface AddOptions extends ProxyVerbOptions {
   readonly group?: string[];
   readonly passwordFile?: string;
-  readonly json?: boolean;
 }
 
 const user = z.looseObject({
@@ -35,199 +33,130 @@ const secrets = z.looseObject({
   recoveryCodes: z.array(z.string()).optional(),
 });
 
-const cut = z.looseObject({ cut: z.number().optional() });
+const NAME = ['<name>', 'user name'] as const;
 
-const key = z.looseObject({
-  fingerprint: z.string(),
-  username: z.string().optional(),
-  publicLine: z.string().optional(),
-});
-
-/** `drawbridge proxy user add|ls|enable|disable|groups|reset-mfa|recovery-codes|authenticator-link|key|security-key`. They work with the proxy running and without. */
+/** `drawbridge proxy user add|ls|enable|disable|groups|reset-mfa|recovery-codes|authenticator-link|key|security-key`. */
 export function registerProxyUsers(proxy: Command, cli: Cli): void {
   const users = proxy.command('user').description('Add operators, list them, and change how they sign in.');
-  const add = users
-    .command('add')
-    .argument('<name>', 'user name')
-    .description('Add an operator. Password and authenticator secret are shown only now.')
-    .option(
-      '--group <names>',
-      'groups that the customers’ policies name, separated by commas; may be repeated',
-      nameList,
-    )
-    .option('--password-file <file>', 'file with the password; one is made up if left out')
-    .option('--json', 'print the result as JSON')
-    .action((name: string, options: UserOptions) => addUser(cli, name, options));
-  examples(withProxyPlace(add), ['drawbridge proxy user add alice --group support,dba']);
-  const list = users
-    .command('ls')
-    .alias('list')
-    .description('List the operators.')
-    .option('--json', 'print them as JSON')
-    .action((options: UserOptions) => listUsers(cli, options));
-  examples(withProxyPlace(list), ['drawbridge proxy user ls']);
-  const disable = users
-    .command('disable')
-    .argument('<name>', 'user name')
-    .description('Refuse this operator from now on, end their logins and cut what they have open.')
-    .option('--json', 'print the result as JSON')
-    .action(async (name: string, options: UserOptions) => {
-      const result = await callProxy(cli, options, 'user.disable', { username: name }, cut);
-      report(cli, options, result, `${printable(name)} is disabled.`);
-    });
-  examples(withProxyPlace(disable), ['drawbridge proxy user disable alice']);
-  const enable = users
-    .command('enable')
-    .argument('<name>', 'user name')
-    .description('Let a disabled operator in again, with the same factors.')
-    .option('--json', 'print the result as JSON')
-    .action(async (name: string, options: UserOptions) => {
-      const result = await callProxy(cli, options, 'user.enable', { username: name }, cut);
-      report(cli, options, result, `${printable(name)} is enabled.`);
-    });
-  examples(withProxyPlace(enable), ['drawbridge proxy user enable alice']);
-  const groups = users
-    .command('groups')
-    .argument('<name>', 'user name')
-    .argument('[groups...]', 'all groups of the operator from now on; none takes all of them away')
-    .description('Replace the groups of an operator. What was open is cut if a group is taken away.')
-    .option('--json', 'print the result as JSON')
-    .action(async (name: string, wanted: string[], options: UserOptions) => {
-      const params = { username: name, groups: wanted.flatMap((text) => nameList(text)) };
-      const result = await callProxy(cli, options, 'user.groups', params, cut);
-      const now = params.groups.length === 0 ? 'in no group' : `in ${params.groups.join(', ')}`;
-      report(cli, options, result, printable(`${name} is ${now}.`));
-    });
-  examples(withProxyPlace(groups), ['drawbridge proxy user groups alice support dba']);
-  const reset = users
-    .command('reset-mfa')
-    .argument('<name>', 'user name')
-    .description(
-      'Make a new authenticator secret and new recovery codes. The old ones, all security keys and logins of the\n' +
-        'operator are worth nothing from then on, and what was open is cut.',
-    )
-    .option('--json', 'print the result as JSON')
-    .action(async (name: string, options: UserOptions) => {
-      const made = await callProxy(cli, options, 'user.reset-mfa', { username: name }, secrets);
-      showSecrets(cli, name, made, options);
-    });
-  examples(withProxyPlace(reset), ['drawbridge proxy user reset-mfa alice']);
-  const codes = users
-    .command('recovery-codes')
-    .argument('<name>', 'user name')
-    .description('Make ten new recovery codes; the old ones are worth nothing from then on.')
-    .option('--json', 'print the result as JSON')
-    .action(async (name: string, options: UserOptions) => {
-      const made = await callProxy(cli, options, 'user.recovery-codes', { username: name }, secrets);
-      showSecrets(cli, name, made, options);
-    });
-  examples(withProxyPlace(codes), ['drawbridge proxy user recovery-codes alice']);
+  addProxyVerb<z.infer<typeof secrets>, AddOptions>(users, cli, {
+    name: 'add',
+    arguments: [NAME],
+    about: 'Add an operator. Password and authenticator secret are shown only now.',
+    examples: ['drawbridge proxy user add alice --group support,dba'],
+    options: (command) =>
+      command
+        .option(
+          '--group <names>',
+          'groups that the customers’ policies name, separated by commas; may be repeated',
+          nameList,
+        )
+        .option('--password-file <file>', 'file with the password; one is made up if left out'),
+    method: 'user.add',
+    params: async ([username = ''], { group = [], passwordFile }) => ({
+      username,
+      groups: group,
+      password:
+        passwordFile === undefined ? undefined : (await readGivenFile(passwordFile)).replace(/\r?\n$/, ''),
+    }),
+    answer: secrets,
+    show: (made, [name = '']) => showSecrets(cli, name, made),
+  });
+  addProxyVerb(users, cli, {
+    name: 'ls',
+    alias: 'list',
+    about: 'List the operators.',
+    examples: ['drawbridge proxy user ls'],
+    method: 'user.list',
+    answer: z.array(user),
+    show: (found) => showUsers(cli, found),
+  });
+  registerRights(users, cli);
+  registerFactors(users, cli);
   registerAuthenticatorLink(users, cli);
-  registerKeys(users, cli);
+  registerUserKeys(users, cli);
   registerSecurityKeys(users, cli);
 }
 
-function registerKeys(users: Command, cli: Cli): void {
-  const keys = users
-    .command('key')
-    .description('Register SSH keys for sign-in with a key and a one-time code.');
-  const add = keys
-    .command('add')
-    .argument('<name>', 'user name')
-    .argument('<file>', 'public key file, such as id_ed25519.pub')
-    .description('Let an operator sign in with this key and a one-time code, from any ssh client.')
-    .action(async (name: string, file: string, options: UserOptions) => {
-      const publicKey = (await readText(file)).trim();
-      await callProxy(cli, options, 'user.key.add', { username: name, publicKey }, z.unknown());
-      cli.terminal.line(`The key is registered for ${printable(name)}.`);
-    });
-  examples(withProxyPlace(add), ['drawbridge proxy user key add alice id_ed25519.pub']);
-  const list = keys
-    .command('ls')
-    .alias('list')
-    .argument('[name]', 'user name; all operators if left out')
-    .description('List the registered keys.')
-    .option('--json', 'print them as JSON')
-    .action(async (name: string | undefined, options: UserOptions) => {
-      const params = name === undefined ? {} : { username: name };
-      const found = await callProxy(cli, options, 'user.key.list', params, z.array(key));
-      if (options.json === true) return cli.terminal.json(found);
-      writeTable(
-        cli.terminal,
-        found,
-        [
-          { heading: 'USER', value: (row) => row.username ?? name ?? '' },
-          { heading: 'FINGERPRINT', value: (row) => row.fingerprint },
-          { heading: 'TYPE', value: (row) => row.publicLine?.split(' ')[0] ?? '' },
-        ],
-        'No key is registered.',
-      );
-    });
-  examples(withProxyPlace(list), ['drawbridge proxy user key ls alice']);
-  const remove = keys
-    .command('rm')
-    .alias('remove')
-    .argument('<name>', 'user name')
-    .argument('<fingerprint>', 'SHA256:… of the key, as `ls` lists it')
-    .description('Take a key away and cut what it has open.')
-    .option('--json', 'print the result as JSON')
-    .action(async (name: string, fingerprint: string, options: UserOptions) => {
-      const params = { username: name, fingerprint };
-      const result = await callProxy(cli, options, 'user.key.remove', params, cut);
-      report(cli, options, result, 'The key is removed.');
-    });
-  examples(withProxyPlace(remove), ['drawbridge proxy user key rm alice SHA256:…']);
+function registerRights(users: Command, cli: Cli): void {
+  addProxyVerb(users, cli, {
+    name: 'disable',
+    arguments: [NAME],
+    about: 'Refuse this operator from now on, end their logins and cut what they have open.',
+    examples: ['drawbridge proxy user disable alice'],
+    method: 'user.disable',
+    params: ([username = '']) => ({ username }),
+    answer: cutAnswer,
+    show: (result, [name = '']) => sayWhatWasCut(cli, `${printable(name)} is disabled.`, result),
+  });
+  addProxyVerb(users, cli, {
+    name: 'enable',
+    arguments: [NAME],
+    about: 'Let a disabled operator in again, with the same factors.',
+    examples: ['drawbridge proxy user enable alice'],
+    method: 'user.enable',
+    params: ([username = '']) => ({ username }),
+    answer: cutAnswer,
+    show: (result, [name = '']) => sayWhatWasCut(cli, `${printable(name)} is enabled.`, result),
+  });
+  addProxyVerb(users, cli, {
+    name: 'groups',
+    arguments: [NAME, ['[groups...]', 'all groups of the operator from now on; none takes all of them away']],
+    about: 'Replace the groups of an operator. What was open is cut if a group is taken away.',
+    examples: ['drawbridge proxy user groups alice support dba'],
+    method: 'user.groups',
+    params: ([username = '', ...groups]) => ({ username, groups: groups.flatMap((text) => nameList(text)) }),
+    answer: cutAnswer,
+    show: (result, [name = '', ...groups]) => {
+      const wanted = groups.flatMap((text) => nameList(text));
+      const now = wanted.length === 0 ? 'in no group' : `in ${wanted.join(', ')}`;
+      sayWhatWasCut(cli, printable(`${name} is ${now}.`), result);
+    },
+  });
 }
 
-/** Says what was done, and how many connections went with it. */
-function report(cli: Cli, options: UserOptions, result: z.infer<typeof cut>, done: string): void {
-  if (options.json === true) {
-    cli.terminal.json(result);
-    return;
-  }
-  cli.terminal.line(done);
-  const count = result.cut ?? 0;
-  if (count > 0)
-    cli.terminal.note(count === 1 ? 'One connection was cut.' : `${count} connections were cut.`);
+function registerFactors(users: Command, cli: Cli): void {
+  addProxyVerb(users, cli, {
+    name: 'reset-mfa',
+    arguments: [NAME],
+    about:
+      'Make a new authenticator secret and new recovery codes. The old ones, all security keys and logins of the\n' +
+      'operator are worth nothing from then on, and what was open is cut.',
+    examples: ['drawbridge proxy user reset-mfa alice'],
+    method: 'user.reset-mfa',
+    params: ([username = '']) => ({ username }),
+    answer: secrets,
+    show: (made, [name = '']) => showSecrets(cli, name, made),
+  });
+  addProxyVerb(users, cli, {
+    name: 'recovery-codes',
+    arguments: [NAME],
+    about: 'Make ten new recovery codes; the old ones are worth nothing from then on.',
+    examples: ['drawbridge proxy user recovery-codes alice'],
+    method: 'user.recovery-codes',
+    params: ([username = '']) => ({ username }),
+    answer: secrets,
+    show: (made, [name = '']) => showSecrets(cli, name, made),
+  });
 }
 
-async function addUser(cli: Cli, name: string, options: UserOptions): Promise<void> {
-  const password =
-    options.passwordFile === undefined
-      ? undefined
-      : (await readText(options.passwordFile)).replace(/\r?\n$/, '');
-  const params: Json = { username: name, groups: options.group ?? [], password };
-  const made = await callProxy(cli, options, 'user.add', params, secrets);
-  showSecrets(cli, name, made, options);
-}
-
-function showSecrets(cli: Cli, name: string, made: z.infer<typeof secrets>, options: UserOptions): void {
-  if (options.json === true) {
-    cli.terminal.json(made);
-    return;
-  }
-  writeFacts(cli.terminal, [
+function showSecrets({ terminal }: Cli, name: string, made: z.infer<typeof secrets>): void {
+  writeFacts(terminal, [
     ['User', name],
     ['Password', made.password],
     ['Authenticator', made.totpUri],
     ['Secret', made.totpSecret],
   ]);
-  if (made.totpUri !== undefined) writeQrCode(cli.terminal, made.totpUri);
+  if (made.totpUri !== undefined) writeQrCode(terminal, made.totpUri);
   if (made.recoveryCodes !== undefined) {
-    cli.terminal.line('Recovery codes, each good once in place of a code of the authenticator:');
-    for (const code of made.recoveryCodes) cli.terminal.line(`  ${printable(code)}`);
+    terminal.line('Recovery codes, each good once in place of a code of the authenticator:');
+    for (const code of made.recoveryCodes) terminal.line(`  ${printable(code)}`);
   }
-  cli.terminal.note('These are shown only now.');
+  terminal.note('These are shown only now.');
 }
 
-async function listUsers(cli: Cli, options: UserOptions): Promise<void> {
-  const users = await callProxy(cli, options, 'user.list', {}, z.array(user));
-  if (options.json === true) {
-    cli.terminal.json(users);
-    return;
-  }
+function showUsers({ terminal }: Cli, users: readonly z.infer<typeof user>[]): void {
   writeTable(
-    cli.terminal,
+    terminal,
     users,
     [
       { heading: 'NAME', value: (row) => row.username },
@@ -239,18 +168,4 @@ async function listUsers(cli: Cli, options: UserOptions): Promise<void> {
     ],
     'There is no operator yet. Add one with `drawbridge proxy user add NAME`.',
   );
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file === '-' ? '/dev/stdin' : file, 'utf8');
-  } catch (error) {
-    throw new DrawbridgeError(
-      'usage.file',
-      `The file ${file} can't be read (${systemCodeOf(error) ?? 'unknown'}).`,
-      {
-        cause: error,
-      },
-    );
-  }
 }

@@ -49,6 +49,7 @@ test('a gate that closes while a pass is checked lets nobody in, and lists no ho
     'version: 1\nroles: [{ name: r, groups: [g], hosts: { names: ["*"] }, logins: [root], allow: [shell] }]\n',
     'policy.yaml',
   );
+  const closings: Promise<unknown>[] = [];
   const admission = new Admission({
     ...{ name: 'acme', gate, clock, log, policy: { policy } },
     registry: { refusal: () => undefined },
@@ -57,12 +58,13 @@ test('a gate that closes while a pass is checked lets nobody in, and lists no ho
     refusals: new RefusalLog(audit, clock),
     locks: { isLocked: () => false },
     verifyPass: async () => {
-      void gate.turnOff('local:tester');
+      closings.push(gate.turnOff('local:tester'));
       return { sub: 'alice', groups: ['g'], amr: ['mfa'] } as unknown as PassClaims;
     },
     onAdmitted: async () => undefined,
   });
   for (const kind of STREAM_KINDS) {
+    await Promise.all(closings);
     await gate.turnOn('local:tester');
     const answers: string[] = [];
     await admission.handle({
@@ -76,4 +78,5 @@ test('a gate that closes while a pass is checked lets nobody in, and lists no ho
     });
     expect({ kind, answers }).toEqual({ kind, answers: ['access.off'] });
   }
+  await Promise.all(closings);
 });

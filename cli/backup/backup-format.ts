@@ -12,6 +12,8 @@ export const CONFIG_FOLDER = 'config/';
 export const backupSchema = z.object({
   format: z.literal('drawbridge-backup'),
   v: z.literal(1),
+  /** Backups of the first versions do not say: they are of bastions. */
+  role: z.enum(['bastion', 'proxy']).default('bastion'),
   id: z.string(),
   name: z.string(),
   createdAt: z.string(),

@@ -1,14 +1,15 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { bastionPaths, loadBastionConfig } from '../../bastion/config.ts';
+import { type BastionConfig, bastionPaths, loadBastionConfig } from '../../bastion/config.ts';
+import { loadProxyConfig } from '../../proxy/config.ts';
 import { wholeLinesSize } from '../../recordings/cast-reader.ts';
 import { CAST_SUFFIX } from '../../recordings/format.ts';
 import { TarWriter } from '../../shared/archive/tar.ts';
-import { systemCodeOf } from '../../shared/errors.ts';
+import { DrawbridgeError, systemCodeOf } from '../../shared/errors.ts';
 import { loadNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { copyDatabase } from '../../shared/store/database.ts';
 import { seal } from '../archive/seal.ts';
-import { readRolePlace } from '../role-config.ts';
+import { type RolePlace, readRolePlace } from '../role-config.ts';
 import {
   BACKUP_NAME,
   type Backup,
@@ -31,13 +32,13 @@ export interface BackupOptions {
 }
 
 /**
- * Writes a backup of a bastion, also while it runs. The order makes it consistent: first the index, then the audit log,
+ * Writes a backup of a bastion or a proxy, also while it runs. The order makes it consistent: first the index, then the audit log,
  * which is never behind it, then the recordings, which are never behind the log.
  */
 export async function makeBackup(options: BackupOptions): Promise<{ files: number; bytes: number }> {
   const { configPath, signal } = options;
   const place = await readRolePlace(configPath);
-  const config = await loadBastionConfig(configPath);
+  const { recordingsDir, outside } = await partsOf(place);
   const { id, name } = await loadNodeIdentity(place.dataDir);
   await seal(place);
   const tar = await TarWriter.create(options.out);
@@ -51,11 +52,12 @@ export async function makeBackup(options: BackupOptions): Promise<{ files: numbe
     const backup: Backup = {
       format: 'drawbridge-backup',
       v: 1,
+      role: place.role === 'proxy' ? 'proxy' : 'bastion',
       id,
       name,
       createdAt: options.createdAt,
       createdBy: options.createdBy,
-      recordingsDir: bastionPaths(config).recordings,
+      recordingsDir,
     };
     await tar.addText(BACKUP_NAME, `${JSON.stringify(backup, undefined, 2)}\n`);
     for (const path of await dataFiles(place.dataDir, place.recordingsDir)) {
@@ -68,8 +70,7 @@ export async function makeBackup(options: BackupOptions): Promise<{ files: numbe
         await rm(copy);
       }
     }
-    const { certificate, key, ca } = config.tls;
-    for (const path of [configPath, config.policy, certificate, key, ...(ca === undefined ? [] : [ca])]) {
+    for (const path of [configPath, ...outside]) {
       if (path.startsWith(place.dataDir + sep)) continue;
       await add(CONFIG_FOLDER + basename(path), path, (await stat(path)).size);
     }
@@ -88,6 +89,23 @@ export async function makeBackup(options: BackupOptions): Promise<{ files: numbe
   } finally {
     await rm(copies, { recursive: true, force: true });
   }
+}
+
+/** What a role keeps outside of its data directory, by its configuration. @throws `config.*`, `usage.no_backup` */
+async function partsOf({ role, configPath, recordingsDir }: RolePlace) {
+  if (role === 'agent') {
+    throw new DrawbridgeError('usage.no_backup', 'An agent has nothing to back up.', {
+      hint: 'Join the host anew with a token of the bastion.',
+    });
+  }
+  const tlsFiles = ({ certificate, key, ca }: BastionConfig['tls']) =>
+    [certificate, key, ca].filter((path) => path !== undefined);
+  if (role === 'proxy') return { recordingsDir, outside: tlsFiles((await loadProxyConfig(configPath)).tls) };
+  const config = await loadBastionConfig(configPath);
+  return {
+    recordingsDir: bastionPaths(config).recordings,
+    outside: [config.policy, ...tlsFiles(config.tls)],
+  };
 }
 
 /** Files of the data directory; the audit log as the last database. */

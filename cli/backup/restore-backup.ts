@@ -34,6 +34,8 @@ const TEXT_LIMIT_BYTES = 64 * 1024 * 1024;
  * @throws `restore.*`, `archive.unreadable`, `audit.fault`
  */
 export async function restoreBackup(options: {
+  /** A backup of another role is refused. */
+  readonly role: Backup['role'];
   readonly path: string;
   readonly dataDir: string;
   readonly signal?: AbortSignal;
@@ -45,10 +47,11 @@ export async function restoreBackup(options: {
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
   try {
     const backup = await unpack(options.path, unfinished, options.signal);
+    if (backup.role !== options.role) throw notWhole(`it is one of a ${backup.role}`);
     // No backup of ours holds it; one that somebody has changed must not turn access on.
     await rm(join(unfinished, ACCESS_FILE), { recursive: true, force: true });
     const place = {
-      role: 'bastion' as const,
+      role: backup.role,
       configPath: '',
       dataDir: unfinished,
       socketPath: '',
@@ -64,7 +67,8 @@ export async function restoreBackup(options: {
         },
       );
     }
-    await enter(unfinished, backup, join(target, 'recordings'));
+    if (backup.role === 'bastion') await pointAt(unfinished, backup, join(target, 'recordings'));
+    await enter(unfinished, backup);
     await rm(target, { recursive: true, force: true });
     await rename(unfinished, target);
     return { backup, report };
@@ -119,8 +123,8 @@ function homeOf(name: string): string | undefined {
   return name.startsWith(RECORDINGS_FOLDER) || name.startsWith(CONFIG_FOLDER) ? name : undefined;
 }
 
-/** The restored log says what it is, and the index finds the recordings where they are now. */
-async function enter(dataDir: string, backup: Backup, recordingsDir: string): Promise<void> {
+/** The index finds the recordings where they are now. */
+async function pointAt(dataDir: string, backup: Backup, recordingsDir: string): Promise<void> {
   const database = await Database.open(join(dataDir, 'bastion.db'), {
     migrations: BASTION_MIGRATIONS,
     synchronous: 'FULL',
@@ -135,11 +139,16 @@ async function enter(dataDir: string, backup: Backup, recordingsDir: string): Pr
   } finally {
     await database.close();
   }
+}
+
+/** The restored log says what it is. */
+async function enter(dataDir: string, backup: Backup): Promise<void> {
   const identity = await loadNodeIdentity(dataDir);
   const log = await AuditLog.open(dataDir, { identity, clock: systemClock, log: silentLogger() });
   try {
     const { seq } = await log.head();
-    await log.append({ type: 'bastion.restored', actor: 'system', madeAt: backup.createdAt, events: seq });
+    const type = backup.role === 'proxy' ? 'proxy.restored' : 'bastion.restored';
+    await log.append({ type, actor: 'system', madeAt: backup.createdAt, events: seq });
     await log.checkpoint();
   } finally {
     await log.close();

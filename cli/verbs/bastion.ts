@@ -6,10 +6,10 @@ import { configPathOf, DEFAULT_BASTION_CONFIG } from '../role-config.ts';
 import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
-import { registerBackup } from './bastion-backup.ts';
 import { registerSetupLink } from './bastion-setup-link.ts';
 import { registerLogLevel } from './log-level.ts';
 import { registerReload } from './reload.ts';
+import { registerBackup } from './role-backup.ts';
 import { registerRotateKey } from './rotate-key.ts';
 
 interface InitOptions {
@@ -36,7 +36,7 @@ export const registerBastion: RegisterVerb = (program, cli) => {
     .command('bastion')
     .description("The customer's authority: it decides, records, and can cut everything.");
   registerInit(bastion, cli);
-  registerBackup(bastion, cli);
+  registerBackup(bastion, cli, 'bastion');
   registerSetupLink(bastion, cli);
   const join = bastion
     .command('join')

@@ -11,6 +11,7 @@ import { registerProxyBastions } from './proxy-bastions.ts';
 import { registerProxyDevices } from './proxy-devices.ts';
 import { registerProxyUsers } from './proxy-users.ts';
 import { registerReload } from './reload.ts';
+import { registerBackup } from './role-backup.ts';
 import { registerRotateKey } from './rotate-key.ts';
 
 interface InitOptions {
@@ -27,7 +28,7 @@ interface InitOptions {
   readonly json?: boolean;
 }
 
-/** `drawbridge proxy init|start|user|device|bastion`. */
+/** `drawbridge proxy init|start|backup|restore|user|device|bastion`. */
 export const registerProxy: RegisterVerb = (program, cli) => {
   const proxy = program
     .command('proxy')
@@ -42,6 +43,7 @@ export const registerProxy: RegisterVerb = (program, cli) => {
     .action((options: StartOptions) => startProxyRole(cli, options));
   examples(withStartOptions(start, DEFAULT_PROXY_CONFIG), ['drawbridge proxy start --config proxy.yaml']);
   registerUninstall(proxy, cli, 'proxy', DEFAULT_PROXY_CONFIG);
+  registerBackup(proxy, cli, 'proxy');
   registerProxyUsers(proxy, cli);
   registerProxyDevices(proxy, cli);
   registerProxyBastions(proxy, cli);

@@ -78,6 +78,7 @@ export const AUDIT_EVENT_TYPES = [
   'bastion.restored',
   'bastion.stopped',
   'proxy.started',
+  'proxy.restored',
   'proxy.stopped',
 ] as const;
 

@@ -119,7 +119,7 @@ const EVENTS: Readonly<Record<AuditEventType, readonly [where: string, meaning: 
   'recording.closed': [
     BASTION,
     'A recording is complete.',
-    '`path`, `sha256`, `sizeBytes`, `durationMs`, `complete`',
+    '`path`, `sha256`, `sizeBytes`, `durationMs`, `complete`, `gapMs` (may be missing after a power cut)',
   ],
   'recording.grew': [
     BASTION,
@@ -161,11 +161,12 @@ const EVENTS: Readonly<Record<AuditEventType, readonly [where: string, meaning: 
     '`reason`, `epoch`, `lastSize`, `lastRoot`',
   ],
   'config.reloaded': [BOTH, 'The configuration was read anew while the role ran.', '`keys`'],
-  'bastion.started': [BASTION, 'The bastion runs.', '`version`, `bastion`'],
-  'bastion.recovered': [BASTION, 'It has closed what a crash had left open.', '`sessions`'],
+  'bastion.started': [BASTION, 'The bastion runs.', '`version`, `bastion`, `bootId`, `encryptTo`'],
+  'bastion.recovered': [BASTION, 'It has closed what a crash had left open.', '`sessions`, `gapMs`'],
   'bastion.restored': [BASTION, 'It was restored from a backup.', ''],
   'bastion.stopped': [BASTION, 'It was stopped in order.', ''],
   'proxy.started': [PROXY, 'The proxy runs.', '`proxy`'],
+  'proxy.restored': [PROXY, 'It was restored from a backup.', '`madeAt`'],
   'proxy.stopped': [PROXY, 'It was stopped in order.', '`reason`'],
 };
 

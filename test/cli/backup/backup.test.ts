@@ -29,10 +29,12 @@ test('a backup of a running bastion is restored whole, verified, and with remote
   await expect(makeBackup(made)).rejects.toThrow();
 
   const dataDir = join(dir, 'restored');
-  const { report } = await restoreBackup({ path: out, dataDir });
+  const { report } = await restoreBackup({ role: 'bastion', path: out, dataDir });
   expect(report.ok).toBe(true);
   expect(existsSync(join(dataDir, 'access.json'))).toBe(false);
-  await expect(restoreBackup({ path: out, dataDir })).rejects.toMatchObject({ code: 'restore.not_empty' });
+  await expect(restoreBackup({ role: 'bastion', path: out, dataDir })).rejects.toMatchObject({
+    code: 'restore.not_empty',
+  });
 
   const config = { ...bastion.config, dataDir, https: { host: '127.0.0.1', port: await freePort() } };
   const role = await startBastion(config, { clock: systemClock, log: silentLogger() });
@@ -46,7 +48,9 @@ test('a backup of a running bastion is restored whole, verified, and with remote
   for (const at of [0.2, 0.5, 0.9].map((part) => Math.floor(bytes.length * part))) {
     const cut = join(dir, 'cut.tar');
     writeFileSync(cut, bytes.subarray(0, at));
-    await expect(restoreBackup({ path: cut, dataDir: join(dir, 'from-cut') })).rejects.toThrow();
+    await expect(
+      restoreBackup({ role: 'bastion', path: cut, dataDir: join(dir, 'from-cut') }),
+    ).rejects.toThrow();
     expect(existsSync(join(dir, 'from-cut'))).toBe(false);
   }
 });
@@ -74,6 +78,6 @@ test('a backup into which somebody has put that remote access is on is restored 
   const path = join(dir, 'changed.tar');
   await writeFiles(path, changed);
   const dataDir = join(dir, 'restored');
-  await restoreBackup({ path, dataDir });
+  await restoreBackup({ role: 'bastion', path, dataDir });
   expect(existsSync(join(dataDir, 'access.json'))).toBe(false);
 });

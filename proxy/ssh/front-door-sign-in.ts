@@ -1,64 +1,20 @@
 import type { AuditSink, Json } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SshAuthAttempt } from '../../shared/ssh/server-connection.ts';
-import type {
-  EndedWhy,
-  KeyStanding,
-  Operators,
-  ProvenOperator,
-  ShownCertificate,
-} from '../accounts/operators.ts';
+import type { KeyStanding, Operators, ProvenOperator, ShownCertificate } from '../accounts/operators.ts';
 import type { Refusals } from '../accounts/refusals.ts';
-import { KEY_AND_CODE_AMR, type SignIn, type SignInResult } from '../accounts/sign-in.ts';
+import type { SignIn } from '../accounts/sign-in.ts';
 import { plainText } from '../tunnels/plain-text.ts';
+import { amrOfKey, amrOfKeyAndCode } from './key-factors.ts';
 import { certificateFields, OfferedCertificates } from './offered-certificates.ts';
+import { next, type OfferedKey, type Progress, type ProvenKey, type Step } from './sign-in-progress.ts';
+import { ADVICE, ENDED, sentenceFor } from './sign-in-sentences.ts';
 
 /** What a client that is not in yet may try. */
 export const SIGN_IN_METHODS: readonly string[] = ['publickey', 'keyboard-interactive'];
 
 /** Offered keys that are told to the audit log. */
 const TOLD_KEYS_LIMIT = 8;
-
-type OfferedKey = NonNullable<SshAuthAttempt['key']>;
-
-/** A key that somebody has signed with. */
-interface ProvenKey {
-  readonly sshUser: string;
-  readonly username: string;
-  readonly key: OfferedKey;
-  /** The certificate by which the key counts; without one, it is registered. */
-  readonly shown?: ShownCertificate;
-}
-
-/** How far a client has come. */
-type Progress =
-  | { readonly step: 'outside' }
-  /** It has signed with a registered or certified key; a code must follow under the same SSH user name. */
-  | (ProvenKey & { readonly step: 'key_proven' })
-  | { readonly step: 'inside'; readonly operator: ProvenOperator };
-
-/** What moves a client on. */
-type Step =
-  | { readonly kind: 'login_key_signed'; readonly operator: ProvenOperator }
-  | { readonly kind: 'certificate_signed'; readonly operator: ProvenOperator }
-  | { readonly kind: 'code_needed'; readonly proven: ProvenKey }
-  | { readonly kind: 'code_accepted'; readonly operator: ProvenOperator }
-  | { readonly kind: 'refused' };
-
-function next(progress: Progress, step: Step): Progress {
-  if (progress.step === 'inside') return progress;
-  switch (step.kind) {
-    case 'login_key_signed':
-    case 'certificate_signed':
-      return { step: 'inside', operator: step.operator };
-    case 'code_needed':
-      return { step: 'key_proven', ...step.proven };
-    case 'code_accepted':
-      return progress.step === 'key_proven' ? { step: 'inside', operator: step.operator } : progress;
-    case 'refused':
-      return progress;
-  }
-}
 
 /** What {@link FrontDoorSignIn} asks and tells. */
 export interface FrontDoorSignInParts {
@@ -287,41 +243,4 @@ export class FrontDoorSignIn {
       ...about,
     });
   }
-}
-
-const ADVICE =
-  'None of your keys is known here. Run `drawbridge login`, or ask the administrator to register your public key.\r\n';
-
-const ENDED: Readonly<Record<EndedWhy, string>> = {
-  expired: 'Your login has expired. Run `drawbridge login` and try again.',
-  logged_out: 'Your login has ended. Run `drawbridge login` and try again.',
-  disabled: 'Your account is disabled. Ask the administrator of the proxy.',
-  device_revoked:
-    'This device has been revoked. Ask the administrator of the proxy, and enrol it anew: drawbridge device enroll',
-};
-
-/** Who reads this has proven a registered key, so it may say what is wrong with the code. */
-function sentenceFor(result: Extract<SignInResult, { ok: false }>): string {
-  switch (result.reason) {
-    case 'spent_code':
-      return 'This code has been used already. Wait for the next one.';
-    case 'limited':
-      return `There were too many failed tries. Try again in ${Math.ceil((result.waitMs ?? 0) / 1000)} seconds.`;
-    case 'disabled':
-      return ENDED.disabled;
-    default:
-      return 'This code is wrong. Type the one that your authenticator shows now.';
-  }
-}
-
-/** RFC 8176: a hardware key says so by its type, and whether it has checked its user (PIN or finger). */
-function amrOfKeyAndCode(key: OfferedKey): readonly string[] {
-  if (!key.type.startsWith('sk-')) return KEY_AND_CODE_AMR;
-  return ['hwk', ...(key.userVerified ? ['user', 'uv'] : []), 'otp', 'mfa'];
-}
-
-/** The same without a code: a hardware key that has checked its user is two factors by itself, all others are one. */
-function amrOfKey(key: OfferedKey): readonly string[] {
-  if (!key.type.startsWith('sk-')) return ['swk'];
-  return key.userVerified ? ['hwk', 'user', 'uv', 'mfa'] : ['hwk', 'user'];
 }

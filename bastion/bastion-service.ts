@@ -15,6 +15,7 @@ import { assertNotDeleted } from './retention/deleted.ts';
 import type {
   AccessChange,
   AccessStatus,
+  AuditProof,
   BastionService,
   BastionStatus,
   CreatedToken,
@@ -46,7 +47,7 @@ export interface BastionServiceParts {
   readonly enrolment: AgentEnrolment;
   /** Appends go through it, so that it knows whether evidence can be written. */
   readonly evidence: EvidenceHealth;
-  readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint' | 'search'>;
+  readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint' | 'search' | 'inclusionProof'>;
   readonly uplinks: () => readonly UplinkSummary[];
   /** One sentence when recordings can't be kept or deleted as configured. */
   readonly keepingWarning: () => string | undefined;
@@ -180,6 +181,22 @@ export class LocalBastionService implements BastionService {
 
   searchAudit(text: string, query: AuditQuery): Promise<AuditSearchResult> {
     return this.#parts.audit.search(text, query);
+  }
+
+  async auditProof(seq: number): Promise<AuditProof> {
+    const { audit, identity } = this.#parts;
+    const checkpoint = await audit.lastCheckpoint();
+    if (checkpoint === undefined || seq < 1 || seq > checkpoint.size) {
+      throw new DrawbridgeError('audit.not_sealed', `No checkpoint covers event ${seq} yet.`, {
+        hint: 'One is signed at the end of each session and every few minutes: try again then.',
+      });
+    }
+    const path = await audit.inclusionProof(seq, checkpoint.size);
+    return {
+      note: checkpoint.note,
+      path: path.map((hash) => hash.toString('base64')),
+      key: identity.publicJwk.x,
+    };
   }
 
   async exportAudit(actor: Actor): Promise<AsyncIterable<AuditEvent>> {

@@ -28,6 +28,13 @@ export const bastionConfigSchema = z.strictObject({
   https: listenAddress.describe("Where the page, the API and the agents' tunnels come in."),
   publicUrl: httpsUrl.describe('The same, as agents and browsers reach it.'),
   tls: tlsSection,
+  reverseProxies: z
+    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+    .max(32)
+    .default([])
+    .describe(
+      'Reverse proxies in front of the page: addresses whose `X-Forwarded-For` counts, for limits and the audit log.',
+    ),
   policy: filePath.describe(
     'The policy file. Changes are made with `drawbridge policy apply` or on the page.',
   ),

@@ -326,6 +326,7 @@ async function start(
     recordings,
     wellKnown: async () => ({ document: await signIssuerDocument(identity, 'bastion', ca, clock) }),
     tls: served.current,
+    reverseProxies: config.reverseProxies,
     settings: () =>
       settingsOf({
         ...{

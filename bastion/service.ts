@@ -161,6 +161,16 @@ export interface BastionStatus {
   };
 }
 
+/** That an event is under a signed checkpoint. */
+export interface AuditProof {
+  /** The checkpoint, a signed note (C2SP tlog-checkpoint). */
+  readonly note: string;
+  /** Hashes of the audit path from the event to the root (RFC 9162, 2.1.3.1), base64, nearest first. */
+  readonly path: readonly string[];
+  /** Public key of the bastion as it is now: Ed25519, base64url. */
+  readonly key: string;
+}
+
 /** A join token as it is shown, once. */
 export interface CreatedToken {
   readonly token: string;
@@ -199,6 +209,11 @@ export interface BastionService {
   queryAudit(query: AuditQuery): Promise<readonly AuditEvent[]>;
   /** Events with `text` in them, over a stretch of the log that is bounded; see {@link AuditSearchResult}. */
   searchAudit(text: string, query: AuditQuery): Promise<AuditSearchResult>;
+  /**
+   * What shows anybody with the bastion's public key that an event is in the log as it was sealed.
+   * @throws `audit.not_sealed` while no checkpoint covers it.
+   */
+  auditProof(seq: number): Promise<AuditProof>;
   /** The whole log. Audited as `audit.exported`. */
   exportAudit(actor: Actor): Promise<AsyncIterable<AuditEvent>>;
   /** Called after each stored event. Returns how to stop. */

@@ -3,12 +3,18 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
+import type { FastifyRequest } from 'fastify';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { nothingHere } from './http-error.ts';
 import type { WebApp } from './web-app.ts';
 
 /** Names under assets/ carry a hash of their content, so what was fetched once is right for ever. */
 const ASSET_MAX_AGE_MS = 365 * 24 * 3_600_000;
+
+/** A reverse proxy that serves the page under a path takes it off and names it here. */
+const PREFIX_HEADER = 'x-forwarded-prefix';
+/** Path segments of plain characters only: it is written into the page. */
+const PREFIX_PATTERN = /^(\/[A-Za-z0-9][A-Za-z0-9._~-]{0,63}){1,8}\/?$/;
 
 /** Serves the built page in `pageDir`. Each of its views is an address that answers with the same index.html. */
 export async function servePage(app: WebApp, pageDir: string): Promise<void> {
@@ -32,7 +38,11 @@ export async function servePage(app: WebApp, pageDir: string): Promise<void> {
         hint: 'Run "npm run build" and start the bastion again.',
       });
     }
-    return reply.header('cache-control', 'no-cache').type('text/html; charset=utf-8').send(index);
+    return reply
+      .header('cache-control', 'no-cache')
+      .header('vary', PREFIX_HEADER)
+      .type('text/html; charset=utf-8')
+      .send(indexUnder(prefixOf(request), index));
   });
 }
 
@@ -42,4 +52,16 @@ export function pageDirectory(): string {
   return existsSync(join(beside, 'assets'))
     ? beside
     : fileURLToPath(new URL('../../dist/page/', import.meta.url));
+}
+
+/** Anybody can send the header, and changes with it what they themselves get. */
+function prefixOf(request: FastifyRequest): string {
+  const header = request.headers[PREFIX_HEADER];
+  return typeof header === 'string' && PREFIX_PATTERN.test(header) ? header.replace(/\/$/, '') : '';
+}
+
+function indexUnder(prefix: string, index: string): string {
+  return index
+    .replace('name="base-path" content=""', `name="base-path" content="${prefix}"`)
+    .replaceAll('"./assets/', `"${prefix}/assets/`);
 }

@@ -73,6 +73,8 @@ export interface WebServerDeps {
   /** Prometheus text of other parts of the bastion. */
   metrics?(): Promise<string>;
   readonly tls: { readonly cert: string; readonly key: string };
+  /** Addresses whose X-Forwarded-For counts; of nobody else. */
+  readonly reverseProxies?: readonly string[];
   settings(): Settings;
   /** Folder of the built page. */
   readonly pageDir: string;
@@ -100,6 +102,10 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   const app: WebApp = Fastify({
     https: { ...SERVER_TLS_OPTIONS, ...deps.tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
     bodyLimit: BODY_LIMIT_BYTES,
+    trustProxy:
+      deps.reverseProxies === undefined || deps.reverseProxies.length === 0
+        ? false
+        : [...deps.reverseProxies],
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: true,

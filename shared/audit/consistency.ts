@@ -22,6 +22,33 @@ export async function consistencyProof(
   return from === 0 || from === to ? [] : proofWithin(from, 0, to, true, hashOf);
 }
 
+/**
+ * Proof that the leaf with this index (from 0) is in a tree of `size` leaves (RFC 9162, 2.1.3.1).
+ * @throws RangeError unless 0 ≤ `index` < `size`
+ */
+export async function inclusionProof(
+  index: number,
+  size: number,
+  hashOf: SubtreeHash,
+): Promise<readonly Buffer[]> {
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) {
+    throw new RangeError(`there is no leaf ${index} in a tree of ${size} leaves`);
+  }
+  const proof: Buffer[] = [];
+  let [start, end] = [0, size];
+  while (end - start > 1) {
+    const middle = start + largestPowerBelow(end - start);
+    if (index < middle) {
+      proof.unshift(await hashOf(middle, end));
+      end = middle;
+    } else {
+      proof.unshift(await hashOf(start, middle));
+      start = middle;
+    }
+  }
+  return proof;
+}
+
 async function proofWithin(
   from: number,
   start: number,

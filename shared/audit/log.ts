@@ -128,6 +128,14 @@ export class AuditLog implements AuditSink, AuditSource {
     return this.#treeHashes.consistencyProof(from, to);
   }
 
+  /**
+   * Proof that an event is among the first `size` (RFC 9162, 2.1.3.1).
+   * @throws RangeError unless there are so many and the event is one of them; `store.*`, `audit.damaged`
+   */
+  inclusionProof(seq: number, size: number): Promise<readonly Buffer[]> {
+    return this.#treeHashes.inclusionProof(seq - 1, size);
+  }
+
   query(query: AuditQuery): Promise<readonly AuditEvent[]> {
     return this.#reader.query(query);
   }

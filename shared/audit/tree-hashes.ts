@@ -1,6 +1,6 @@
 import { Turns } from '../store/turns.ts';
 import { damaged, type EventRow } from './audit-file.ts';
-import { consistencyProof, largestPowerBelow } from './consistency.ts';
+import { consistencyProof, inclusionProof, largestPowerBelow } from './consistency.ts';
 import { leafHash, MerkleFrontier, nodeHash } from './merkle.ts';
 
 /** Leaves under one remembered node. A proof reads the lines of two such tiles at most. */
@@ -25,6 +25,14 @@ export class TreeHashes {
     return this.#turns.take(async () => {
       await this.#fillTiles(Math.floor(to / TILE_LEAVES));
       return consistencyProof(from, to, (start, end) => this.#hashOf(start, end));
+    });
+  }
+
+  /** @throws RangeError, `audit.damaged`, `store.*` */
+  inclusionProof(index: number, size: number): Promise<readonly Buffer[]> {
+    return this.#turns.take(async () => {
+      await this.#fillTiles(Math.floor(size / TILE_LEAVES));
+      return inclusionProof(index, size, (start, end) => this.#hashOf(start, end));
     });
   }
 

@@ -263,6 +263,7 @@ describe('signed in', () => {
     await page.getByText('groups: [ops]').waitFor();
     await page.getByRole('link', { name: /admin-/ }).click();
     await page.getByText('This one').waitFor();
+    await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByRole('button', { name: 'New token…' }).click();
     await page.getByLabel('Name').fill('monitoring');
     await page.getByRole('button', { name: 'Make token' }).click();

@@ -9,7 +9,7 @@ const CHROMIUM = process.env['DRAWBRIDGE_CHROMIUM'] ?? '/usr/bin/chromium';
 const SCREENSHOT_DIR = fileURLToPath(new URL('../../.artifacts/screenshots', import.meta.url));
 
 /** Longer than anything on the page takes, shorter than a test. */
-const ACTION_TIMEOUT_MS = 10_000;
+const ACTION_TIMEOUT_MS = 25_000;
 
 /** A headless browser that asks nobody for anything by itself. */
 export function launchBrowser(): Promise<Browser> {

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type {
+  AuditProof,
   BastionService,
   BastionStatus,
   HostSummary,
@@ -286,6 +287,10 @@ export class FakeBastionService implements BastionService, AuditSink {
     const found = await this.queryAudit({ ...query, limit: this.events.length });
     const events = found.filter((event) => JSON.stringify(event).toLowerCase().includes(text.toLowerCase()));
     return { events: events.slice(0, query.limit) };
+  }
+
+  async auditProof(seq: number): Promise<AuditProof> {
+    throw new DrawbridgeError('audit.not_sealed', `No checkpoint covers event ${seq} yet.`);
   }
 
   async exportAudit(actor: Actor) {

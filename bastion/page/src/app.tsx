@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Me } from '../../web/api.ts';
 import { type ApiClient, ApiError } from './data/api-client.ts';
+import { withBase } from './data/base-path.ts';
 import { PageContextProvider } from './data/context.ts';
 import { Updates } from './data/updates.ts';
 import { Router } from './router.tsx';
@@ -20,7 +21,9 @@ const SET_UP_PATH = '/set-up';
 
 function firstState(): SignInState {
   const { pathname, hash } = window.location;
-  return pathname === SET_UP_PATH ? { kind: 'setting-up', secret: hash.slice(1) } : { kind: 'asking' };
+  return pathname === withBase(SET_UP_PATH)
+    ? { kind: 'setting-up', secret: hash.slice(1) }
+    : { kind: 'asking' };
 }
 
 /** The whole page: the sign-in, or what is behind it. */
@@ -55,7 +58,7 @@ export function App({ api }: { api: ApiClient }) {
           secret={state.secret}
           onSignedIn={(me) => {
             // The link is spent; it shall not stay in the history either.
-            window.history.replaceState(null, '', '/');
+            window.history.replaceState(null, '', withBase('/'));
             setState({ kind: 'in', me });
           }}
         />

@@ -1,5 +1,6 @@
 import { type ComponentChildren, createContext } from 'preact';
 import { useCallback, useContext, useEffect, useMemo, useState } from 'preact/hooks';
+import { basePath, withBase } from './data/base-path.ts';
 
 /** Where the page is, and how to go elsewhere. */
 export interface Location {
@@ -11,7 +12,7 @@ export interface Location {
 
 const LocationContext = createContext<Location | undefined>(undefined);
 
-const here = () => window.location.pathname + window.location.search;
+const here = () => window.location.pathname.slice(basePath().length) + window.location.search;
 
 /** Follows the browser's address. */
 export function Router({ children }: { children: ComponentChildren }) {
@@ -22,9 +23,9 @@ export function Router({ children }: { children: ComponentChildren }) {
     return () => window.removeEventListener('popstate', follow);
   }, []);
   const go = useCallback<Location['go']>((to, options) => {
-    if (options?.replace === true) window.history.replaceState(null, '', to);
+    if (options?.replace === true) window.history.replaceState(null, '', withBase(to));
     else {
-      window.history.pushState(null, '', to);
+      window.history.pushState(null, '', withBase(to));
       window.scrollTo(0, 0);
     }
     setAddress(here());
@@ -60,7 +61,7 @@ export function Link({ href, class: className, current, label, children }: LinkP
   };
   return (
     <a
-      href={href}
+      href={withBase(href)}
       class={className}
       aria-current={current === true ? 'page' : undefined}
       aria-label={label}

@@ -46,5 +46,17 @@ export const auditListSchema = z.object({
     .describe('With text: the search stopped behind this event; go on from it for more'),
 });
 
+export const auditSeqSchema = z.object({ seq: z.coerce.number().int().min(1) });
+
+export const auditProofSchema = z.object({
+  note: z.string().describe('A checkpoint that covers the event (C2SP tlog-checkpoint)'),
+  path: z
+    .array(z.string())
+    .readonly()
+    .describe('Hashes from the event to the root, base64 (RFC 9162, 2.1.3.1)'),
+  key: z.string().describe("The bastion's public key, Ed25519, base64url"),
+});
+
+export type AuditProof = z.infer<typeof auditProofSchema>;
 export type AuditEntry = z.infer<typeof auditEventSchema>;
 export type AuditList = z.infer<typeof auditListSchema>;

@@ -85,3 +85,4 @@ export const searchResultSchema = z.object({
 });
 
 export type SearchResult = z.infer<typeof searchResultSchema>;
+export type InSessionResult = z.infer<typeof inSessionResultSchema>;

@@ -1,6 +1,12 @@
 import { Readable } from 'node:stream';
 import type { AuditEvent } from '../../../shared/audit/event.ts';
-import { auditListSchema, auditQuerySchema, problemSchema } from '../api.ts';
+import {
+  auditListSchema,
+  auditProofSchema,
+  auditQuerySchema,
+  auditSeqSchema,
+  problemSchema,
+} from '../api.ts';
 import { BoundedFeed } from '../bounded-feed.ts';
 import { onlySet } from '../only-set.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
@@ -29,6 +35,20 @@ export function auditRoutes(app: WebApp, context: RouteContext): void {
       if (text === undefined || text === '') return { events: await service.queryAudit(query) };
       return service.searchAudit(text, query);
     },
+  );
+
+  app.get(
+    '/api/audit/:seq/proof',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'What shows that an event is in the log as it was sealed',
+        tags: ['audit'],
+        params: auditSeqSchema,
+        response: { 200: auditProofSchema, '4xx': problemSchema },
+      },
+    },
+    (request) => service.auditProof(request.params.seq),
   );
 
   app.get(

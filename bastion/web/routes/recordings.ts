@@ -86,12 +86,12 @@ function replayRoutes(app: WebApp, { guard }: RouteContext, { library }: Recordi
       const { id } = request.params;
       const { channel = 1 } = request.query;
       const index = await library.replayIndex(guard.callerOf(request).actor, id, channel);
-      const base = `/api/sessions/${encodeURIComponent(id)}/recording/segments`;
       return {
         ...index,
         segments: index.segments.map((segment) => ({
           ...segment,
-          url: `${base}/${segment.number}?channel=${channel}`,
+          // Beside the index, wherever a reverse proxy has put both.
+          url: `segments/${segment.number}?channel=${channel}`,
         })),
       };
     },

@@ -1,4 +1,5 @@
 import type { Problem } from '../../../web/api.ts';
+import { withBase } from './base-path.ts';
 
 /** A refusal or failure of the bastion's API, in words for people. */
 export class ApiError extends Error {
@@ -37,7 +38,7 @@ export function createApiClient(): ApiClient {
   const signedOutListeners = new Set<() => void>();
 
   async function request(method: string, path: string, options: RequestOptions): Promise<Response> {
-    const response = await fetch(path, {
+    const response = await fetch(withBase(path), {
       method,
       credentials: 'same-origin',
       cache: 'no-store',

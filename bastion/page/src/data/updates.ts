@@ -1,4 +1,5 @@
 import type { AuditEntry } from '../../../web/api.ts';
+import { withBase } from './base-path.ts';
 
 /** `lost` means that what the page shows may be old. */
 export type UpdatesState = 'connecting' | 'live' | 'lost';
@@ -32,7 +33,7 @@ export class Updates {
 
   start(): void {
     this.#source?.close();
-    const source = new EventSource('/api/events');
+    const source = new EventSource(withBase('/api/events'));
     this.#source = source;
     source.addEventListener('open', () => this.#opened());
     source.addEventListener('audit', (message: MessageEvent<string>) => {

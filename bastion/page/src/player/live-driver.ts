@@ -1,3 +1,4 @@
+import { withBase } from '../data/base-path.ts';
 import { wasWithoutTerminal, withCarriageReturns } from './line-ends.ts';
 
 /** What the player's core hands to a driver; asciinema-player's types leave drivers out. */
@@ -44,7 +45,7 @@ export function liveDriver(
       play() {
         if (source !== undefined) return true;
         dispatch('play');
-        source = new EventSource(url);
+        source = new EventSource(withBase(url));
         source.addEventListener('message', (event: MessageEvent<string>) => receive(JSON.parse(event.data)));
         source.addEventListener('error', () => {
           onState(source?.readyState === EventSource.CLOSED ? 'ended' : 'lost');

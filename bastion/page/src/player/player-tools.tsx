@@ -1,5 +1,5 @@
+import { withBase } from '../data/base-path.ts';
 import { Icon } from '../ui/icon.tsx';
-import type { PlayerSettings } from './terminal-player.tsx';
 
 /** Pauses are cut to this, unless one wants them all. */
 export const IDLE_LIMIT_S = 1;
@@ -7,47 +7,47 @@ export const IDLE_LIMIT_S = 1;
 const SPEEDS = [0.5, 1, 2, 4, 8] as const;
 
 interface PlayerToolsProps {
-  readonly settings: PlayerSettings;
-  readonly onChange: (settings: PlayerSettings) => void;
+  readonly speed: number;
+  readonly onSpeed: (speed: number) => void;
+  /** Undefined for a recording of which it can't be said. */
+  readonly skipsPauses: boolean | undefined;
+  readonly onSkipPauses: (skips: boolean) => void;
   readonly onLink: () => void;
   /** Address of the recording. */
   readonly file: string;
 }
 
 /** What stands under a replay: speed, pauses, link, download, keys. */
-export function PlayerTools({ settings, onChange, onLink, file }: PlayerToolsProps) {
+export function PlayerTools({ speed, onSpeed, skipsPauses, onSkipPauses, onLink, file }: PlayerToolsProps) {
   return (
     <>
       <div class="player-tools">
         <label class="inline">
           Speed
-          <select
-            value={String(settings.speed)}
-            onChange={(event) => onChange({ ...settings, speed: Number(event.currentTarget.value) })}
-          >
-            {SPEEDS.map((speed) => (
-              <option key={speed} value={String(speed)}>
-                {speed}×
+          <select value={String(speed)} onChange={(event) => onSpeed(Number(event.currentTarget.value))}>
+            {SPEEDS.map((one) => (
+              <option key={one} value={String(one)}>
+                {one}×
               </option>
             ))}
           </select>
         </label>
-        <label class="inline">
-          <input
-            type="checkbox"
-            checked={settings.idleLimitS !== undefined}
-            onChange={(event) =>
-              onChange({ ...settings, idleLimitS: event.currentTarget.checked ? IDLE_LIMIT_S : undefined })
-            }
-          />
-          Skip pauses
-        </label>
+        {skipsPauses !== undefined && (
+          <label class="inline">
+            <input
+              type="checkbox"
+              checked={skipsPauses}
+              onChange={(event) => onSkipPauses(event.currentTarget.checked)}
+            />
+            Skip pauses
+          </label>
+        )}
         <span class="grow" />
         <button type="button" class="small" onClick={onLink}>
           <Icon name="link" />
           Link to this moment
         </button>
-        <a class="button small" href={file} download>
+        <a class="button small" href={withBase(file)} download>
           <Icon name="download" />
           Download
         </a>

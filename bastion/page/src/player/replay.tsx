@@ -2,6 +2,7 @@ import type { Source } from 'asciinema-player';
 import { useEffect, useState } from 'preact/hooks';
 import type { AuditEntry, Recording } from '../../../web/api.ts';
 import { type ApiClient, withQuery } from '../data/api-client.ts';
+import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
 import { useLocation } from '../router.tsx';
 import { clockWords, sizeWords } from '../ui/format.ts';
@@ -15,18 +16,20 @@ interface ReplayProps {
   readonly sessionId: string;
   readonly recording: Recording;
   readonly events: readonly AuditEntry[];
+  readonly hits: readonly number[];
 }
 
 /** One recording of a session. */
-export function Replay({ sessionId, recording, events }: ReplayProps) {
+export function Replay({ sessionId, recording, events, hits }: ReplayProps) {
   const { query } = useLocation();
   const startAtS = Number(query.get('t') ?? 0) || 0;
-  const [open, setOpen] = useState(startAtS > 0);
+  const [wanted, setOpen] = useState(false);
+  const open = wanted || query.has('t');
   const file = withQuery(`/api/sessions/${encodeURIComponent(sessionId)}/recording`, {
     channel: recording.channel,
   });
   if (open) {
-    const subject = { file, recording, events, startAtS };
+    const subject = { file, recording, events, hits, startAtS };
     if (recording.encrypted === true) return <EncryptedReplay {...subject} />;
     return <PlainReplay {...subject} sessionId={sessionId} />;
   }
@@ -81,7 +84,7 @@ async function loadReplay(
       () => false,
     );
     // The player's types do not know its segmented source yet.
-    if (isIndexed) return { url, format: 'segmented' } as Source;
+    if (isIndexed) return { url: withBase(url), format: 'segmented' } as Source;
   }
   return { data: castForPlayer(await api.text(of.file, signal)), parser: 'asciicast' };
 }

@@ -3,16 +3,10 @@ import type { RefObject } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
 
-/** How a recording is shown. A change of it starts the player anew at the same place. */
-export interface PlayerSettings {
-  readonly speed: number;
-  /** Pauses are cut to so many seconds; undefined keeps them. */
-  readonly idleLimitS: number | undefined;
-}
-
 interface TerminalPlayerProps {
   readonly source: Source;
-  readonly settings: PlayerSettings;
+  /** A change of it starts the player anew at the same place. */
+  readonly speed: number;
   readonly markers: readonly Marker[];
   readonly startAtS: number;
   readonly isLive: boolean;
@@ -23,11 +17,10 @@ interface TerminalPlayerProps {
 const FONT = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 
 /** asciinema-player, loaded when it is first needed. */
-export function TerminalPlayer({ source, settings, markers, startAtS, isLive, handle }: TerminalPlayerProps) {
+export function TerminalPlayer({ source, speed, markers, startAtS, isLive, handle }: TerminalPlayerProps) {
   const container = useRef<HTMLDivElement>(null);
   const [state, setState] = useState<'loading' | 'ready' | Error>('loading');
   const resumeAtS = useRef(startAtS);
-  const { speed, idleLimitS } = settings;
 
   useEffect(() => {
     let player: Player | undefined;
@@ -39,9 +32,8 @@ export function TerminalPlayer({ source, settings, markers, startAtS, isLive, ha
       const replayOptions: Options = {
         speed,
         startAt: resumeAtS.current,
-        // A source of segments has markers of its own, and its times as they were.
+        // A source of segments has markers of its own.
         ...(isSegmented ? {} : { markers: [...markers] }),
-        ...(isSegmented || idleLimitS === undefined ? {} : { idleTimeLimit: idleLimitS }),
       };
       player = create(source, container.current, {
         autoPlay: true,
@@ -62,7 +54,7 @@ export function TerminalPlayer({ source, settings, markers, startAtS, isLive, ha
       handle.current = null;
       player.dispose();
     };
-  }, [source, speed, idleLimitS, markers, isLive, handle]);
+  }, [source, speed, markers, isLive, handle]);
 
   return (
     <div class="player">

@@ -2,9 +2,8 @@ import type { Player, Source } from 'asciinema-player';
 import { useMemo, useRef, useState } from 'preact/hooks';
 import { type LiveState, liveDriver } from './live-driver.ts';
 import { Poster } from './poster.tsx';
-import { type PlayerSettings, TerminalPlayer } from './terminal-player.tsx';
+import { TerminalPlayer } from './terminal-player.tsx';
 
-const SETTINGS: PlayerSettings = { speed: 1, idleLimitS: undefined };
 const NO_MARKERS: readonly [] = [];
 
 const STATE_WORDS: Readonly<Record<LiveState, string>> = {
@@ -37,7 +36,7 @@ function OpenWatch({ sessionId }: { sessionId: string }) {
     <div class="replay">
       <TerminalPlayer
         source={source}
-        settings={SETTINGS}
+        speed={1}
         markers={NO_MARKERS}
         startAtS={0}
         isLive={true}

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { AdminRole, ApiTokenList, CreatedApiToken } from '../../../web/api.ts';
+import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
 import { CopyLine } from '../ui/copy-line.tsx';
@@ -30,7 +31,7 @@ export function ApiTokens() {
       </div>
       <p class="muted">
         For programs. All that this page does, they can do too;{' '}
-        <a href="/api/openapi.json">the API describes itself</a>.
+        <a href={withBase('/api/openapi.json')}>the API describes itself</a>.
       </p>
       {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
       {revoke.error !== undefined && <ErrorNote error={revoke.error} />}

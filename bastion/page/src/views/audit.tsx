@@ -2,6 +2,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { AUDIT_EVENT_TYPES } from '../../../../shared/audit/event.ts';
 import type { AuditEntry, AuditList } from '../../../web/api.ts';
 import { withQuery } from '../data/api-client.ts';
+import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
 import { type PageSource, usePages } from '../data/use-pages.ts';
 import { useLocation } from '../router.tsx';
@@ -32,7 +33,7 @@ export function AuditView() {
       <div class="view-head">
         <h1>Audit log</h1>
         <span class="grow" />
-        <a class="button" href="/api/audit/export" download>
+        <a class="button" href={withBase('/api/audit/export')} download>
           <Icon name="download" />
           Export all
         </a>

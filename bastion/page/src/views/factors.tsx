@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { SecurityKeyList, SetupLink } from '../../../web/api.ts';
+import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
 import { addKey } from '../data/security-key.ts';
 import { useResource } from '../data/use-resource.ts';
@@ -19,7 +20,7 @@ export function Factors() {
   });
   const choose = useAction(async () => {
     const { url } = await api.send<SetupLink>('POST', '/api/me/setup-link');
-    window.location.assign(`/set-up${new URL(url).hash}`);
+    window.location.assign(withBase(`/set-up${new URL(url).hash}`));
   });
   return (
     <section class="block" aria-labelledby="factors-title">

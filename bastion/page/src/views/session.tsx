@@ -1,18 +1,17 @@
 import { useState } from 'preact/hooks';
-import type { AuditList, Recording, Session } from '../../../web/api.ts';
+import type { AuditList, Session } from '../../../web/api.ts';
 import { ApiError, withQuery } from '../data/api-client.ts';
 import { mayControl, usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
-import { Replay } from '../player/replay.tsx';
-import { Watch } from '../player/watch.tsx';
-import { Link, useLocation } from '../router.tsx';
+import { Link } from '../router.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { countWords, durationWords, sizeWords } from '../ui/format.ts';
 import { NoteField, withNote } from '../ui/note-field.tsx';
-import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
+import { ErrorNote, Loading } from '../ui/notes.tsx';
 import { Elapsed, Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
 import { EventRows } from './event-rows.tsx';
+import { RecordingDesk } from './recording-desk.tsx';
 
 const EVENT_LIMIT = 1_000;
 
@@ -52,12 +51,8 @@ export function SessionView({ id }: { id: string }) {
         {data.state === 'live' && <EndButton session={data} />}
       </div>
       {session.error !== undefined && <ErrorNote error={session.error} retry={session.reload} />}
-      <div class="session-grid">
-        <div class="session-main">
-          <Recordings session={data} events={events.data?.events ?? []} />
-        </div>
-        <SessionFacts session={data} />
-      </div>
+      <SessionFacts session={data} />
+      <RecordingDesk session={data} events={events.data?.events ?? []} />
       <section class="block" aria-labelledby="events-title">
         <div class="block-head">
           <h2 id="events-title">What happened</h2>
@@ -94,61 +89,9 @@ function StateBadge({ state }: { state: Session['state'] }) {
   );
 }
 
-function Recordings({ session, events }: { session: Session; events: AuditList['events'] }) {
-  const { path, query, go } = useLocation();
-  const asked = Number(query.get('channel') ?? 0);
-  const recording = session.recordings.find(({ channel }) => channel === asked) ?? session.recordings[0];
-  if (recording === undefined) {
-    return <Empty title="No recording">Nothing was opened in this session yet.</Empty>;
-  }
-  return (
-    <>
-      {session.recordings.length > 1 && (
-        <fieldset class="segments wrap" aria-label="Recordings">
-          {session.recordings.map((one) => (
-            <button
-              key={one.channel}
-              type="button"
-              aria-pressed={one.channel === recording.channel}
-              onClick={() => go(`${path}?channel=${one.channel}`, { replace: true })}
-            >
-              {recordingWords(one)}
-            </button>
-          ))}
-        </fieldset>
-      )}
-      {recording.command !== undefined && (
-        <pre class="command">
-          <code>{recording.command}</code>
-        </pre>
-      )}
-      {recording.state === 'recording' && session.state === 'live' ? (
-        <Watch key={`watch ${recording.channel}`} sessionId={session.id} />
-      ) : (
-        <Replay
-          key={`replay ${recording.channel}`}
-          sessionId={session.id}
-          recording={recording}
-          events={events}
-        />
-      )}
-      {recording.sha256 !== undefined && (
-        <p class="muted digest">
-          SHA-256 of the recording <code>{recording.sha256}</code>
-        </p>
-      )}
-    </>
-  );
-}
-
-function recordingWords(recording: Recording): string {
-  const what = recording.kind === 'shell' ? 'Shell' : (recording.command ?? 'File transfer');
-  return `${recording.channel} · ${what.length > 28 ? `${what.slice(0, 27)}…` : what}`;
-}
-
 function SessionFacts({ session }: { session: Session }) {
   return (
-    <dl class="facts card side-facts">
+    <dl class="facts card session-facts">
       <div>
         <dt>Login</dt>
         <dd>{session.login}</dd>

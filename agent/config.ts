@@ -32,6 +32,12 @@ export const agentConfigSchema = z.strictObject({
     .describe(
       'Whether the bastion may connect from this host to other addresses (`ssh -L`). It decides which.',
     ),
+  pam: z
+    .boolean()
+    .default(true)
+    .describe(
+      "With `target: builtin`, when the agent is root: whether the system's PAM modules are asked about an account and open its session, by `su`.",
+    ),
   afterSession: z
     .enum(['end', 'keep'])
     .default('end')

@@ -16,11 +16,12 @@ import { Leftovers } from './leftovers/leftovers.ts';
 import { loadEnrolment, pinnedBastion } from './setup/enrolment-file.ts';
 import { sftpServerLine } from './sftp/server-line.ts';
 import { findSystemTools } from './shell/launch.ts';
+import { LoginRecords } from './shell/login-records.ts';
 import { BuiltinServer } from './ssh/builtin-server.ts';
 import { SshdRelay } from './tunnel/sshd-relay.ts';
 
 /** Keys that may change while the agent runs (docs/install.md names them). */
-const LIVE_KEYS = ['log.level', 'logins', 'forwarding', 'afterSession'];
+const LIVE_KEYS = ['log.level', 'logins', 'forwarding', 'afterSession', 'pam'];
 
 /** What the agent is given from outside. */
 export interface AgentDependencies {
@@ -138,6 +139,8 @@ async function streamServer(
     tools: findSystemTools(),
     sftpServer: sftpServerLine(),
     leftovers,
+    pam: () => live.now.pam,
+    records: new LoginRecords(clock, log),
     clock,
     log,
   });

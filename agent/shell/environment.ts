@@ -14,6 +14,7 @@ const ALLOWED_NAME =
 
 /** Where the operator comes from, if the bastion says so: an IP address. */
 const SOURCE_VARIABLE = 'DRAWBRIDGE_SOURCE';
+const OPERATOR_VARIABLE = 'DRAWBRIDGE_OPERATOR';
 
 const USER_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games';
 const ROOT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -35,6 +36,17 @@ export class RequestedEnvironment {
   }
 }
 
+/** Who is at work and from where, as far as the bastion has said. */
+export function operatorOf({ values }: RequestedEnvironment): {
+  readonly operator?: string;
+  readonly address: string;
+} {
+  const operator = values[OPERATOR_VARIABLE];
+  const source = values[SOURCE_VARIABLE];
+  const address = source !== undefined && isIP(source) !== 0 ? source : '127.0.0.1';
+  return { address, ...(operator === undefined ? {} : { operator }) };
+}
+
 /** The environment of a login, as sshd makes it. `term`: of the terminal, when there is one. */
 export function loginEnvironment(
   account: Account,
@@ -43,8 +55,7 @@ export function loginEnvironment(
   term?: string,
 ): Record<string, string> {
   const { values } = requested;
-  const source = values[SOURCE_VARIABLE];
-  const address = source !== undefined && isIP(source) !== 0 ? source : '127.0.0.1';
+  const { address } = operatorOf(requested);
   const { LANG } = agent;
   return {
     ...(LANG === undefined ? {} : { LANG }),

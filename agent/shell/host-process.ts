@@ -26,6 +26,8 @@ export interface ProcessSpec {
 /** A process of a session, on a terminal or on pipes. It leads a process group of its own. */
 export interface HostProcess {
   readonly pid: number;
+  /** Path of the terminal that it runs on. */
+  readonly terminal?: string;
   /** Writes to its input. False: wait for `onDrain`. What it can no longer read is dropped. */
   write(chunk: Buffer): boolean;
   /** Closes its input (not on a terminal, where only it can end itself). */

@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { basename } from 'node:path';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Account } from './account.ts';
+import type { PamSession } from './pam-session.ts';
 
 /** What to start for somebody. */
 export type Program =
@@ -19,6 +20,8 @@ export interface LaunchOptions {
   readonly become: boolean;
   /** Control group that it joins first: the file that it writes `0` into. Only as root. */
   readonly joinPath?: string;
+  /** What PAM gave the account. Only as root. */
+  readonly pam?: Pick<PamSession, 'umask' | 'limits'>;
   /** Settings for `stty`, when it starts on a terminal. */
   readonly terminalSettings?: readonly string[];
 }
@@ -28,13 +31,22 @@ export interface SystemTools {
   /** util-linux: becomes an account with all its groups, and ties a process to the life of this one. */
   readonly setpriv: string | undefined;
   readonly bash: string | undefined;
+  /** Opens PAM's session of an account. */
+  readonly su: string | undefined;
+  /** util-linux: starts something with other resource limits. */
+  readonly prlimit: string | undefined;
 }
+
+/** As sshd has it where PAM says nothing: a service's own is narrower. */
+const DEFAULT_UMASK = '022';
 
 /** Looks for the tools in their usual places. */
 export function findSystemTools(): SystemTools {
   return {
     setpriv: firstExecutable(['/usr/bin/setpriv', '/bin/setpriv']),
     bash: firstExecutable(['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash']),
+    su: firstExecutable(['/bin/su', '/usr/bin/su']),
+    prlimit: firstExecutable(['/usr/bin/prlimit', '/bin/prlimit']),
   };
 }
 
@@ -55,7 +67,8 @@ export function firstExecutable(paths: readonly string[]): string | undefined {
  * What runs before the program, in the same process: notes in the kernel's audit trail who logs in (as PAM does; not
  * permitted in most containers), gives the terminal to the account, sets its modes, tells programs its name. Nothing
  * of it is worth refusing a login for. $1: user id or nothing; $2: owner of the terminal or nothing; $3: arguments
- * of stty or nothing; $4: `tty` when it runs on a terminal; $5: file by which a control group is joined, or nothing.
+ * of stty or nothing; $4: `tty` when it runs on a terminal; $5: file by which a control group is joined, or nothing;
+ * $6: umask or nothing; $7: `motd` when a person is to be shown the message of the day.
  */
 const PRELUDE = `{
   [ -z "$5" ] || printf 0 > "$5"
@@ -65,8 +78,12 @@ const PRELUDE = `{
     if [ -n "$2" ]; then chown "$2" "$SSH_TTY" && chmod 620 "$SSH_TTY"; fi
     [ -z "$3" ] || stty $3
   fi
+  [ -z "$6" ] || umask "$6"
+  if [ "$7" = motd ] && ! [ -e "$HOME/.hushlogin" ]; then
+    for file in /run/motd.dynamic /etc/motd; do [ ! -f "$file" ] || cat "$file"; done
+  fi
 } 2>/dev/null
-shift 5
+shift 7
 exec "$@"`;
 
 /**
@@ -77,9 +94,9 @@ exec "$@"`;
  * @throws `agent.no_setpriv` when another account is to be become and the tool for it is missing.
  */
 export function commandLine(options: LaunchOptions, tools: SystemTools): readonly [string, ...string[]] {
-  const { account, become, terminalSettings, joinPath } = options;
+  const { account, become, terminalSettings, joinPath, pam } = options;
   const program = programLine(options, tools);
-  const asAccount = [...setprivLine(options, tools), ...program];
+  const asAccount = [...limitsLine(options, tools), ...setprivLine(options, tools), ...program];
   if (!become && terminalSettings === undefined) return headed(asAccount);
   return [
     '/bin/sh',
@@ -91,8 +108,16 @@ export function commandLine(options: LaunchOptions, tools: SystemTools): readonl
     terminalSettings?.join(' ') ?? '',
     terminalSettings === undefined ? '' : 'tty',
     (become ? joinPath : undefined) ?? '',
+    become ? (pam?.umask ?? DEFAULT_UMASK) : '',
+    terminalSettings !== undefined && options.program.kind === 'login-shell' ? 'motd' : '',
     ...asAccount,
   ];
+}
+
+/** Limits can be raised as root alone, so they come before the account. */
+function limitsLine({ become, pam }: LaunchOptions, { prlimit }: SystemTools): string[] {
+  if (!become || prlimit === undefined || pam === undefined || pam.limits.length === 0) return [];
+  return [prlimit, ...pam.limits];
 }
 
 function setprivLine({ account, become }: LaunchOptions, tools: SystemTools): string[] {

@@ -91,6 +91,10 @@ class PtyProcess implements HostProcess {
     return this.#pty.pid;
   }
 
+  get terminal(): string {
+    return this.#terminal.path;
+  }
+
   write(chunk: Buffer): boolean {
     return this.#state === 'running' ? this.#terminal.socket.write(chunk) : true;
   }

@@ -12,8 +12,10 @@ import {
 import { bridgeStream } from '../../shared/ssh/stream-bridge.ts';
 import type { Leftovers } from '../leftovers/leftovers.ts';
 import { type Account, findAccount, isSuperuser, ownAccount } from '../shell/account.ts';
+import { ConnectionPam } from '../shell/connection-pam.ts';
 import type { SystemTools } from '../shell/launch.ts';
 import { isLoginName } from '../shell/login-name.ts';
+import type { LoginRecords } from '../shell/login-records.ts';
 import { Listeners } from './listeners.ts';
 import { serveSession } from './session-channel.ts';
 
@@ -40,6 +42,9 @@ export interface BuiltinServerOptions {
   readonly tools: SystemTools;
   readonly sftpServer: readonly [string, ...string[]];
   readonly leftovers: Leftovers;
+  /** Whether PAM is asked about accounts and opens their sessions, when this process is root. */
+  readonly pam: () => boolean;
+  readonly records: LoginRecords;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -59,6 +64,7 @@ export class BuiltinServer {
     let account: Account | undefined;
     let listeners: Listeners | undefined;
     const processes = this.#options.leftovers.begin();
+    const pam = new ConnectionPam(this.#options);
     const connection = serveSsh(stream, {
       hostKey,
       loginGraceMs: LOGIN_GRACE_MS,
@@ -68,7 +74,10 @@ export class BuiltinServer {
       onAuth: async (attempt) => {
         account = await this.#authenticate(attempt);
         if (account === undefined) attempt.reject();
-        else attempt.accept();
+        else {
+          pam.begin(account);
+          attempt.accept();
+        }
       },
       onSession: (open) => {
         if (account === undefined) return;
@@ -79,6 +88,7 @@ export class BuiltinServer {
           become: isSuperuser(),
           connection,
           processes,
+          pam: () => pam.session,
         });
       },
       onGlobalRequest: (request) => {
@@ -94,6 +104,7 @@ export class BuiltinServer {
       onClose: (reason, closed) => {
         this.#connections.delete(closed);
         void processes.end();
+        pam.close();
         log.debug({ reason }, 'a connection of the bastion ended');
       },
     });

@@ -12,9 +12,11 @@ import type { SshServerConnection } from '../../shared/ssh/server-connection.ts'
 import { MARK_VARIABLE } from '../leftovers/find-marked.ts';
 import type { ConnectionProcesses } from '../leftovers/leftovers.ts';
 import type { Account } from '../shell/account.ts';
-import { loginEnvironment, RequestedEnvironment } from '../shell/environment.ts';
+import { loginEnvironment, operatorOf, RequestedEnvironment } from '../shell/environment.ts';
 import type { HostProcess, ProcessEnd, ProcessListener } from '../shell/host-process.ts';
 import { commandLine, type Program, type SystemTools } from '../shell/launch.ts';
+import type { LoginRecords } from '../shell/login-records.ts';
+import type { PamSession } from '../shell/pam-session.ts';
 import { startPiped } from '../shell/piped-process.ts';
 import { startOnTerminal } from '../shell/pty-process.ts';
 import { startFolder } from '../shell/start-folder.ts';
@@ -32,6 +34,9 @@ export interface SessionOptions {
   /** The connection that the channel is in, and what it starts. */
   readonly connection: SshServerConnection;
   readonly processes: ConnectionProcesses;
+  /** What PAM has given the account, where it is asked. What it rejects with refuses the start. */
+  readonly pam: () => Promise<PamSession | undefined>;
+  readonly records: LoginRecords;
   /** Whether the operator's SSH agent may be used on this host. */
   readonly forwarding: boolean;
   readonly clock: Clock;
@@ -65,6 +70,7 @@ class SessionChannel implements ProcessListener {
   #starting = false;
   #process: HostProcess | undefined;
   #creditBytes = 0;
+  #endRecord: () => void = () => undefined;
 
   constructor(channel: SshChannel, options: SessionOptions) {
     this.#channel = channel;
@@ -87,6 +93,7 @@ class SessionChannel implements ProcessListener {
 
   onEnd(end: ProcessEnd): void {
     this.#closeAgent();
+    this.#endRecord();
     if (end.kind === 'exited') this.#channel.exit({ kind: 'exit-status', code: end.code });
     else this.#channel.exit({ kind: 'exit-signal', name: end.signal, coreDumped: false, message: '' });
     this.#channel.close();
@@ -130,6 +137,7 @@ class SessionChannel implements ProcessListener {
       this.#options.processes.starting(launched);
       const process = await launched;
       this.#process = process;
+      this.#record(process);
       // It may be over, and so may the channel, by the time it has been started.
       if (this.#channel.signal.aborted) {
         process.hangUp();
@@ -142,6 +150,20 @@ class SessionChannel implements ProcessListener {
       this.#channel.whenDecided(() => this.#fail(messageOf(error)));
       return true;
     }
+  }
+
+  /** For `who` and `last`, which know logins on terminals. */
+  #record({ pid, terminal }: HostProcess): void {
+    if (terminal === undefined || !this.#options.become) return;
+    const { operator, address } = operatorOf(this.#environment);
+    const user = this.#options.account.name;
+    const host = operator === undefined ? address : `${operator}@${address}`;
+    const end = this.#options.records.begin({ pid, terminal, user, host, address });
+    this.#endRecord = () => {
+      this.#endRecord = () => undefined;
+      end();
+    };
+    this.#channel.signal.addEventListener('abort', () => this.#endRecord(), { once: true });
   }
 
   #closeAgent(): void {
@@ -173,11 +195,13 @@ class SessionChannel implements ProcessListener {
   async #launch(program: Program): Promise<HostProcess> {
     const { account, become, tools, clock, processes } = this.#options;
     const terminal = this.#terminal;
+    const pam = await this.#options.pam();
     const line = commandLine(
       {
         account,
         program,
         become,
+        ...(pam === undefined ? {} : { pam }),
         ...(processes.joinPath === undefined ? {} : { joinPath: processes.joinPath }),
         ...(terminal === undefined ? {} : { terminalSettings: sttyArguments(terminal.modes) }),
       },
@@ -186,6 +210,7 @@ class SessionChannel implements ProcessListener {
     const owner = become && account.uid !== 0 ? account.uid : undefined;
     if (this.#wantsAgent) this.#agent = await openAgentSocket(this.#options.connection, owner, clock);
     const env = {
+      ...pam?.env,
       ...loginEnvironment(account, this.#environment, process.env, terminal?.term),
       ...(this.#agent === undefined ? {} : { SSH_AUTH_SOCK: this.#agent.path }),
       [MARK_VARIABLE]: processes.mark,

@@ -10,6 +10,7 @@ const ALLOWED_NAME = /^(?:LANG|LANGUAGE|LC_[A-Z0-9_]{1,32}|TERM|COLORTERM|NO_COL
 
 /** Tells programs on the host who is at work; set by the bastion, never by the operator. */
 const OPERATOR_VARIABLE = 'DRAWBRIDGE_OPERATOR';
+const SOURCE_VARIABLE = 'DRAWBRIDGE_SOURCE';
 
 /** By this an operator says why they come; it goes to the customer and not to the host. */
 export const REASON_VARIABLE = 'DRAWBRIDGE_REASON';
@@ -38,10 +39,12 @@ export class ChannelEnvironment {
     return true;
   }
 
-  /** Sends all to the host, and the operator's name with them. Hosts may ignore what they like. */
-  sendTo(channel: SshChannel, operator: string): void {
+  /** Sends all to the host, and with them who the operator is and where they come from. Hosts may ignore what they like. */
+  sendTo(channel: SshChannel, from: { readonly operator: string; readonly source?: string }): void {
     for (const request of this.#variables.values()) channel.notify(request);
-    channel.notify({ kind: 'env', name: OPERATOR_VARIABLE, value: Buffer.from(operator) });
+    channel.notify({ kind: 'env', name: OPERATOR_VARIABLE, value: Buffer.from(from.operator) });
+    if (from.source !== undefined)
+      channel.notify({ kind: 'env', name: SOURCE_VARIABLE, value: Buffer.from(from.source) });
   }
 
   /** For the recording's header. */

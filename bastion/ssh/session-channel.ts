@@ -297,7 +297,7 @@ export class SessionChannel {
       this.#context.agentForwarding = true;
       host.notify({ kind: 'agent-forward' });
     }
-    this.#environment.sendTo(host, this.#context.session.identity.operator);
+    this.#environment.sendTo(host, this.#context.session.identity);
     const started = host.request(start);
     if (terminal !== undefined && !(await terminal)) {
       this.#say(`The host ${this.#context.session.identity.host} gave no terminal.`);

@@ -1,6 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { Leftovers } from '../../agent/leftovers/leftovers.ts';
 import { findSystemTools } from '../../agent/shell/launch.ts';
+import { LoginRecords } from '../../agent/shell/login-records.ts';
 import { BuiltinServer, type BuiltinServerOptions } from '../../agent/ssh/builtin-server.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { silentLogger } from '../../shared/log.ts';
@@ -28,6 +29,8 @@ export async function startBuiltinHost(
     sftpServer: ['/bin/false'],
     leftovers: new Leftovers({ owner: 'test', ends: () => true, clock: systemClock, log: silentLogger() }),
     clock: systemClock,
+    pam: () => false,
+    records: new LoginRecords(systemClock, silentLogger(), { present: [], past: [] }),
     log: silentLogger(),
     ...overrides,
   });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { Leftovers } from '../../../agent/leftovers/leftovers.ts';
 import { type Account, findAccount, isSuperuser, parsePasswdLine } from '../../../agent/shell/account.ts';
 import { commandLine, findSystemTools } from '../../../agent/shell/launch.ts';
+import { LoginRecords } from '../../../agent/shell/login-records.ts';
 import { serveSession } from '../../../agent/ssh/session-channel.ts';
 import { systemClock } from '../../../shared/clock.ts';
 import { silentLogger } from '../../../shared/log.ts';
@@ -17,7 +18,12 @@ import { waitFor } from '../../support/wait-for.ts';
 const account: Account = { name: 'deploy', uid: 4321, gid: 4322, home: '/home/deploy', shell: '/bin/zsh' };
 
 describe('the command line of a session', () => {
-  const tools = { setpriv: '/usr/bin/setpriv', bash: '/bin/bash' };
+  const tools = {
+    setpriv: '/usr/bin/setpriv',
+    bash: '/bin/bash',
+    su: '/bin/su',
+    prlimit: '/usr/bin/prlimit',
+  };
 
   it('never starts anything as root in the place of an account', () => {
     const program = { kind: 'command', command: 'id' } as const;
@@ -87,6 +93,8 @@ describe.runIf(isSuperuser())('an agent that is root', () => {
         serveSession(open.accept(), {
           connection,
           processes: leftovers.begin(),
+          pam: async () => undefined,
+          records: new LoginRecords(systemClock, silentLogger(), { present: [], past: [] }),
           forwarding: true,
           account: nobody,
           become: true,

@@ -69,9 +69,8 @@ export class CastFile {
     this.#committedBytes = this.#writtenBytes;
   }
 
-  /** Cuts the file back to the last commit. */
+  /** Cuts the file back to the last commit: also what a write that failed may have left without telling. */
   rollback(): void {
-    if (this.#writtenBytes === this.#committedBytes) return;
     fs.ftruncateSync(this.#fd, this.#committedBytes);
     this.#writtenBytes = this.#committedBytes;
   }

@@ -132,8 +132,6 @@ export class OperatorConnection {
   };
 
   async #authenticate(attempt: SshAuthAttempt): Promise<void> {
-    // Between the cut and the last words, what the client has sent already still comes in.
-    if (this.#isCut) return;
     const decision = this.#decideLogin(attempt.username);
     if (!decision.allow) {
       await this.#refuseLogin(attempt.username, decision);
@@ -175,7 +173,8 @@ export class OperatorConnection {
 
   /** Begins the way to the host, once per login: the client may not change its mind about whom it signs in as. */
   #startLink(login: string, decision: AllowedLogin): HostLink | undefined {
-    if (this.#phase.kind !== 'proving') return undefined;
+    // Between the cut and the last words, what the client has sent already still comes in.
+    if (this.#phase.kind !== 'proving' || this.#isCut) return undefined;
     if (this.#phase.link !== undefined)
       return this.#phase.link.login === login ? this.#phase.link : undefined;
     const { services, hostKeys, keys } = this.#options;

@@ -1,3 +1,4 @@
+import { PasswordHasher } from '../shared/accounts/password-hasher.ts';
 import { enterBeside } from '../shared/audit/enter-beside.ts';
 import type { Actor, AuditEvent, AuditQuery, AuditSink, AuditSource } from '../shared/audit/event.ts';
 import { AuditLog } from '../shared/audit/log.ts';
@@ -11,7 +12,6 @@ import { type Logger, silentLogger } from '../shared/log.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { DeviceAdministration } from './accounts/device-administration.ts';
 import { FactorAdministration } from './accounts/factor-administration.ts';
-import { PasswordHasher } from './accounts/password.ts';
 import { UserAdministration } from './accounts/user-administration.ts';
 import type { ProxyConfig } from './config.ts';
 import { type Directory, MemoryDirectory } from './store/directory.ts';

@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PasswordHasher } from '../shared/accounts/password-hasher.ts';
+import { SignInLimit } from '../shared/accounts/sign-in-limit.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import type { Clock } from '../shared/clock.ts';
 import { LiveConfig, type Reloaded } from '../shared/config/live-config.ts';
@@ -25,11 +27,10 @@ import { Devices } from './accounts/devices.ts';
 import { Logins } from './accounts/logins.ts';
 import { OperatorTokens } from './accounts/operator-tokens.ts';
 import { Operators } from './accounts/operators.ts';
-import { PasswordHasher } from './accounts/password.ts';
 import { Refusals } from './accounts/refusals.ts';
 import { SecurityKeys } from './accounts/security-keys.ts';
 import { SignIn } from './accounts/sign-in.ts';
-import { SignInLimit } from './accounts/sign-in-limit.ts';
+import { OPERATOR_SIGN_IN_RATES } from './accounts/sign-in-rates.ts';
 import { ProxyAdministration } from './administration.ts';
 import { UserCertificates } from './certificates/user-certificates.ts';
 import type { ProxyConfig } from './config.ts';
@@ -115,7 +116,7 @@ async function start(
   const operators = new Operators(store, clock, config.logins.lifetime, certificates);
   const refusals = new Refusals(audit, clock);
   const { accounts, factors } = store;
-  const limit = new SignInLimit(clock);
+  const limit = new SignInLimit(clock, OPERATOR_SIGN_IN_RATES);
   const signIn = new SignIn({ accounts, factors, passwords, limit, clock });
   const devices = new Devices({ store, refusals, audit, audience: identity.id, clock });
   const logins = new Logins({

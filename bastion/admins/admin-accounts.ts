@@ -1,4 +1,6 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
+import { generatePassword, PasswordHasher } from '../../shared/accounts/password-hasher.ts';
+import { type AttemptVerdict, SignInLimit } from '../../shared/accounts/sign-in-limit.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -7,13 +9,11 @@ import type { Database } from '../../shared/store/database.ts';
 import { checkNewAccount } from './account-rules.ts';
 import { AdminAdministration } from './administration.ts';
 import { type ApiTokenInfo, ApiTokens } from './api-tokens.ts';
-import type { AttemptVerdict } from './attempt-limiter.ts';
 import { LateEvents } from './late-events.ts';
 import { codeStep, createTotpSecret, totpUri } from './one-time-code.ts';
-import { generatePassword, PasswordHasher } from './password-hasher.ts';
 import type { AdminRole } from './role.ts';
 import { type KeyVerdict, SecurityKeys } from './security-keys.ts';
-import { SignInLimit } from './sign-in-limit.ts';
+import { ADMIN_HASHING, ADMIN_SIGN_IN_RATES } from './sign-in-rates.ts';
 import { WebSessions } from './web-sessions.ts';
 
 /** What is kept of the id of a credential to count attempts with it. */
@@ -65,7 +65,7 @@ export class AdminAccounts {
   readonly #audit: AuditSink;
   readonly #clock: Clock;
   readonly #issuer: string;
-  readonly #passwords = new PasswordHasher();
+  readonly #passwords = new PasswordHasher(ADMIN_HASHING);
   readonly #limit: SignInLimit;
   /** Stands in for an unknown account's secret, so that checking its code takes as long. */
   readonly #decoySecret = createTotpSecret();
@@ -91,7 +91,7 @@ export class AdminAccounts {
     });
     this.sessions = new WebSessions(options.database, options.clock);
     this.tokens = new ApiTokens(options.database, options.clock);
-    this.#limit = new SignInLimit(options.clock);
+    this.#limit = new SignInLimit(options.clock, ADMIN_SIGN_IN_RATES);
     this.securityKeys = new SecurityKeys(options);
     const { publicUrl, database, audit, clock } = options;
     const parts = { database, audit, clock, publicUrl, issuer: this.#issuer, passwords: this.#passwords };
@@ -141,7 +141,7 @@ export class AdminAccounts {
    */
   async verify(username: string, password: string, code: string, address: string): Promise<Admin> {
     const name = username.trim().toLowerCase();
-    const verdict = this.#limit.take(name, address);
+    const verdict = this.#limit.begin(name, address);
     if (!verdict.allowed) await this.#refuseFlood(verdict, name, address);
     const row = await this.#row(name);
     const passwordIsRight = await this.#passwords.verify(password, row?.password_hash);
@@ -161,7 +161,7 @@ export class AdminAccounts {
    */
   async verifyKey(response: AuthenticationResponseJSON, address: string): Promise<Admin> {
     const counted = `security key ${response.id.slice(0, COUNTED_CHARACTERS)}`;
-    const verdict = this.#limit.take(counted, address);
+    const verdict = this.#limit.begin(counted, address);
     if (!verdict.allowed) await this.#refuseFlood(verdict, counted, address);
     const found = await this.securityKeys.verify(response);
     if ('refused' in found) return this.#refuse(found.refused, found.username, address);

@@ -1,3 +1,4 @@
+import { generatePassword, type PasswordHasher } from '../../shared/accounts/password-hasher.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -5,7 +6,6 @@ import type { Database } from '../../shared/store/database.ts';
 import { checkNewAccount, checkPassword } from './account-rules.ts';
 import { createBearerSecret, hashBearerSecret } from './bearer-secret.ts';
 import { codeStep, createTotpSecret, totpUri } from './one-time-code.ts';
-import { generatePassword, type PasswordHasher } from './password-hasher.ts';
 import type { AdminRole } from './role.ts';
 
 /** How long a set-up link is good. */

@@ -1,10 +1,10 @@
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
+import { AttemptLimit, type AttemptRate } from '../../shared/accounts/attempt-limit.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { networkOf } from '../../shared/network.ts';
 import type { Login } from '../store/store.ts';
-import { AttemptLimit, type AttemptRate } from './attempt-limit.ts';
 import { tooManyTries } from './login-refusals.ts';
 import { type CheckedOperator, type LoginKey, type Logins, requireLoginKey } from './logins.ts';
 import type { Refusals } from './refusals.ts';

@@ -1,7 +1,7 @@
+import { AttemptLimit, type AttemptRate } from '../../shared/accounts/attempt-limit.ts';
 import type { Actor, AuditEventInput, AuditSink, Json } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { networkOf } from '../../shared/network.ts';
-import { AttemptLimit, type AttemptRate } from './attempt-limit.ts';
 
 /**
  * How many refusals of one address become events of their own. Anyone on the Internet can be refused, and each

@@ -1,7 +1,7 @@
+import { PASSWORD_LIMIT_BYTES, PASSWORD_MIN_LENGTH } from '../../shared/accounts/password-hasher.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Account } from '../store/account.ts';
 import type { AccountStore } from '../store/store.ts';
-import { PASSWORD_LIMIT_BYTES, PASSWORD_MIN_LENGTH } from './password.ts';
 
 /** Policies make UNIX logins of user names, so only what is safe in those is allowed. */
 const USERNAME_PATTERN = /^[a-z0-9][a-z0-9._@-]{0,63}$/;

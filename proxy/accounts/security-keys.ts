@@ -7,6 +7,7 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
+import type { SignInLimit } from '../../shared/accounts/sign-in-limit.ts';
 import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -17,7 +18,6 @@ import { tooManyTries } from './login-refusals.ts';
 import type { CheckedOperator } from './logins.ts';
 import type { Refusals } from './refusals.ts';
 import { RegistrationChallenges } from './registration-challenges.ts';
-import type { SignInLimit } from './sign-in-limit.ts';
 
 /** Security keys that one operator may have. */
 export const SECURITY_KEYS_PER_OPERATOR_LIMIT = 20;
@@ -150,10 +150,10 @@ export class SecurityKeys {
     source: string,
   ): Promise<CheckedOperator> {
     const counted = `security-key ${response.id.slice(0, 128)}`;
-    const waitMs = this.#limit.begin(counted, source);
-    if (waitMs > 0) {
+    const verdict = this.#limit.begin(counted, source);
+    if (!verdict.allowed) {
       await this.#refuse('limited', source);
-      throw tooManyTries(waitMs);
+      throw tooManyTries(verdict.retryAfterMs);
     }
     const key = await this.#store.factors.findSecurityKey(response.id);
     if (!key) throw await this.#refuse('unknown_security_key', source);

@@ -1,10 +1,10 @@
+import type { PasswordHasher } from '../../shared/accounts/password-hasher.ts';
+import type { SignInLimit } from '../../shared/accounts/sign-in-limit.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Account } from '../store/account.ts';
 import type { FactorStore } from '../store/factor-store.ts';
 import type { AccountStore } from '../store/store.ts';
 import { spendCode } from './one-time-code.ts';
-import type { PasswordHasher } from './password.ts';
-import type { SignInLimit } from './sign-in-limit.ts';
 
 /** Why somebody was not signed in; for the audit log, since most of it is nobody's business outside. */
 export type SignInRefusal =
@@ -61,8 +61,8 @@ export class SignIn {
   }): Promise<SignInResult> {
     const { username, address } = attempt;
     const counted = { name: `password ${username}`, address };
-    const waitMs = this.#limit.begin(counted.name, address);
-    if (waitMs > 0) return { ok: false, reason: 'limited', waitMs };
+    const verdict = this.#limit.begin(counted.name, address);
+    if (!verdict.allowed) return { ok: false, reason: 'limited', waitMs: verdict.retryAfterMs };
     const account = await this.#accounts.findAccount(username);
     const right = await this.#passwords.verify(attempt.password, account?.passwordHash);
     if (!account) return { ok: false, reason: 'unknown_user' };
@@ -79,8 +79,8 @@ export class SignIn {
     const { username, address } = attempt;
     // Counted apart from passwords: strangers can fail with those, but here only holders of the key.
     const counted = { name: `key ${username}`, address };
-    const waitMs = this.#limit.begin(counted.name, address);
-    if (waitMs > 0) return { ok: false, reason: 'limited', waitMs };
+    const verdict = this.#limit.begin(counted.name, address);
+    if (!verdict.allowed) return { ok: false, reason: 'limited', waitMs: verdict.retryAfterMs };
     const account = await this.#accounts.findAccount(username);
     if (!account) return { ok: false, reason: 'unknown_user' };
     return this.#finish(account, attempt.code, counted);

@@ -1,3 +1,4 @@
+import { generatePassword, type PasswordHasher } from '../../shared/accounts/password-hasher.ts';
 import { enterBeside } from '../../shared/audit/enter-beside.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
@@ -6,7 +7,6 @@ import { parsePublicLine } from '../../shared/ssh/keys.ts';
 import type { RegisteredKey, Store } from '../store/store.ts';
 import type { Relays } from '../tunnels/relays.ts';
 import { createTotpSecret, totpUriOf } from './one-time-code.ts';
-import { generatePassword, type PasswordHasher } from './password.ts';
 import { createRecoveryCodes, recoveryCodeHash } from './recovery-codes.ts';
 import { requireAccount, requireGroups, requirePassword, requireUsername } from './rules.ts';
 

@@ -1,3 +1,4 @@
+import { AttemptLimit, type AttemptRate } from '../../shared/accounts/attempt-limit.ts';
 import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
@@ -10,7 +11,6 @@ import {
 import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
 import { refusalReasonOf } from '../../shared/identity/refusal.ts';
 import { networkOf } from '../../shared/network.ts';
-import { AttemptLimit, type AttemptRate } from '../accounts/attempt-limit.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { EnrolmentStore, StoredJoinToken } from '../store/store.ts';
 

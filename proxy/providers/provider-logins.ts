@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { AttemptLimit, type AttemptRate } from '../../shared/accounts/attempt-limit.ts';
+import { generatePassword, type PasswordHasher } from '../../shared/accounts/password-hasher.ts';
 import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
@@ -14,11 +16,9 @@ import { type KeyCommitment, nonceOf } from '../../shared/identity/provider/key-
 import { IdTokenRefused } from '../../shared/identity/provider/refusal.ts';
 import { networkOf } from '../../shared/network.ts';
 import { MAX_PREFACE_BYTES } from '../../shared/tunnel/limits.ts';
-import { AttemptLimit, type AttemptRate } from '../accounts/attempt-limit.ts';
 import { tooManyTries } from '../accounts/login-refusals.ts';
 import { LOGIN_LIFETIME_MIN_MS, type LoginKey, type Logins } from '../accounts/logins.ts';
 import { createTotpSecret } from '../accounts/one-time-code.ts';
-import { generatePassword, type PasswordHasher } from '../accounts/password.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { LinkedAccount } from '../store/identity-store.ts';
 import type { Login, Store } from '../store/store.ts';

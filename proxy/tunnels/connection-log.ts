@@ -1,8 +1,8 @@
+import { AttemptLimit, type AttemptRate } from '../../shared/accounts/attempt-limit.ts';
 import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { TunnelPeer } from '../../shared/tunnel/acceptor.ts';
 import type { TunnelClosed } from '../../shared/tunnel/tunnel.ts';
-import { AttemptLimit, type AttemptRate } from '../accounts/attempt-limit.ts';
 
 /** Tunnels of one bastion that are entered one by one. */
 export const CONNECTION_EVENT_RATE: AttemptRate = { burst: 60, refillMs: 30_000 };

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { PASSWORD_LIMIT_BYTES } from '../../shared/accounts/password-hasher.ts';
 import type { Json } from '../../shared/audit/event.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { publicJwkSchema } from '../../shared/identity/keys.ts';
 import type { RoleMetrics } from '../../shared/metrics/role-metrics.ts';
-import { PASSWORD_LIMIT_BYTES } from '../accounts/password.ts';
 import type { ProxyApi } from './api.ts';
 import { parseWith } from './parse-body.ts';
 import { addProviderRoutes } from './provider-routes.ts';

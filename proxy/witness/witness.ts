@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AttemptLimit, type AttemptRate } from '../../shared/accounts/attempt-limit.ts';
 import { type Checkpoint, openCheckpoint } from '../../shared/audit/checkpoint-note.ts';
 import { isConsistent, PROOF_LIMIT_HASHES } from '../../shared/audit/consistency.ts';
 import { cosign } from '../../shared/audit/cosignature.ts';
@@ -15,7 +16,6 @@ import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
 import type { Logger } from '../../shared/log.ts';
 import { Turns } from '../../shared/store/turns.ts';
 import type { IncomingStream } from '../../shared/tunnel/tunnel.ts';
-import { AttemptLimit, type AttemptRate } from '../accounts/attempt-limit.ts';
 
 /** Kind of the stream on which a bastion hands over a checkpoint. */
 export const WITNESS_KIND = 'witness';

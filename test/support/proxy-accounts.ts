@@ -3,13 +3,14 @@ import { Devices } from '../../proxy/accounts/devices.ts';
 import { Logins } from '../../proxy/accounts/logins.ts';
 import { createTotpSecret } from '../../proxy/accounts/one-time-code.ts';
 import { Operators } from '../../proxy/accounts/operators.ts';
-import { PasswordHasher } from '../../proxy/accounts/password.ts';
 import { Refusals } from '../../proxy/accounts/refusals.ts';
 import { SignIn } from '../../proxy/accounts/sign-in.ts';
-import { SignInLimit } from '../../proxy/accounts/sign-in-limit.ts';
+import { OPERATOR_SIGN_IN_RATES } from '../../proxy/accounts/sign-in-rates.ts';
 import type { UserCertificates } from '../../proxy/certificates/user-certificates.ts';
 import type { Store } from '../../proxy/store/store.ts';
 import { Relays } from '../../proxy/tunnels/relays.ts';
+import { PasswordHasher } from '../../shared/accounts/password-hasher.ts';
+import { SignInLimit } from '../../shared/accounts/sign-in-limit.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { generateSshKey } from '../../shared/ssh/keys.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -35,7 +36,13 @@ export async function accountsWith<C extends Clock>(
   const refusals = new Refusals(audit, clock);
   const { accounts, factors } = store;
   const relays = new Relays();
-  const signIn = new SignIn({ accounts, factors, passwords, limit: new SignInLimit(clock), clock });
+  const signIn = new SignIn({
+    accounts,
+    factors,
+    passwords,
+    limit: new SignInLimit(clock, OPERATOR_SIGN_IN_RATES),
+    clock,
+  });
   const devices = new Devices({ store, refusals, audit, audience: 'p-test', clock });
   const lifetimeMs = options.lifetimeMs ?? 8 * 3_600_000;
   const logins = new Logins({ store, signIn, devices, relays, refusals, audit, clock, lifetimeMs });

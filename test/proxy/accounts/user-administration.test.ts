@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { FactorAdministration } from '../../../proxy/accounts/factor-administration.ts';
-import { PasswordHasher } from '../../../proxy/accounts/password.ts';
 import { UserAdministration } from '../../../proxy/accounts/user-administration.ts';
+import { PasswordHasher } from '../../../shared/accounts/password-hasher.ts';
 import { generateSshKey, parsePublicLine } from '../../../shared/ssh/keys.ts';
 import { proxyAccounts } from '../../support/proxy-accounts.ts';
 

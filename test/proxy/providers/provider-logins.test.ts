@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { PasswordHasher } from '../../../proxy/accounts/password.ts';
 import { ProviderLogins } from '../../../proxy/providers/provider-logins.ts';
+import { PasswordHasher } from '../../../shared/accounts/password-hasher.ts';
 import { publicJwkOf } from '../../../shared/identity/keys.ts';
 import { commitToKey } from '../../../shared/identity/provider/key-commitment.ts';
 import { proxyAccounts } from '../../support/proxy-accounts.ts';

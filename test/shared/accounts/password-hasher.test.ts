@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { generatePassword, PasswordHasher } from '../../../proxy/accounts/password.ts';
+import { generatePassword, PasswordHasher } from '../../../shared/accounts/password-hasher.ts';
 
 describe('passwords', () => {
   it('are right when they are the same, and wrong when anything differs', async () => {
@@ -20,6 +20,23 @@ describe('passwords', () => {
   it('are checked with the costs that are stored with them', async () => {
     const cheap = '$scrypt$ln=4,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA$xpyhX/2XfYuZkbfhZEUaJ0e3w8PhVINxvCd5DsfYLfM';
     expect(await new PasswordHasher().verify('anything', cheap)).toBe(false);
+  });
+
+  it('that bastions stored before are still right, and no others of that form', async () => {
+    const hasher = new PasswordHasher();
+    const earlier = 'scrypt$32768$8$3$MDEyMzQ1Njc4OWFiY2RlZg$vCTD0HTZVbl5z9OUdRJAf9pM--jYQZf8h0knbCH3ZfA';
+    expect(await hasher.verify('an earlier password', earlier)).toBe(true);
+    expect(await hasher.verify('another password', earlier)).toBe(false);
+    await expect(hasher.verify('x', earlier.replace('32768', '65536'))).rejects.toMatchObject({
+      code: 'store.unreadable',
+    });
+  });
+
+  it('are dearer where that is asked for', async () => {
+    const hasher = new PasswordHasher({ parallelism: 3, atOnce: 1, waiting: 32 });
+    const stored = await hasher.hash('correct horse battery');
+    expect(stored).toMatch(/^\$scrypt\$ln=15,r=8,p=3\$/);
+    expect(await new PasswordHasher().verify('correct horse battery', stored)).toBe(true);
   });
 
   it('take as long for an account that does not exist', async () => {

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AttemptLimit } from '../../../proxy/accounts/attempt-limit.ts';
+import { AttemptLimit } from '../../../shared/accounts/attempt-limit.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 describe('a limit of attempts', () => {
@@ -49,5 +50,33 @@ describe('a limit of attempts', () => {
     for (let number = 0; number < 10_000; number++) limit.take(`name ${number}`);
     expect(limit.take('name 9999')).toBe(false);
     expect(limit.take('first')).toBe(true);
+  });
+
+  it('tells the first refusal of a row, and begins anew behind one that was let through', () => {
+    const clock = new FakeClock();
+    const limit = new AttemptLimit({ burst: 1, refillMs: 1_000 }, clock);
+    limit.take('a');
+    expect([limit.noteRefusal('a'), limit.noteRefusal('a')]).toEqual([true, false]);
+    clock.advance(1_000);
+    limit.take('a');
+    expect(limit.noteRefusal('a')).toBe(true);
+  });
+
+  it('never allows more than burst and refill together', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 3_000 }), { maxLength: 60 }), (pausesMs) => {
+        const clock = new FakeClock();
+        const rate = { burst: 3, refillMs: 1_000 };
+        const limit = new AttemptLimit(rate, clock);
+        let allowed = 0;
+        let elapsedMs = 0;
+        for (const pauseMs of pausesMs) {
+          clock.advance(pauseMs);
+          elapsedMs += pauseMs;
+          if (limit.take('a')) allowed += 1;
+        }
+        expect(allowed).toBeLessThanOrEqual(rate.burst + Math.floor(elapsedMs / rate.refillMs) + 1e-9);
+      }),
+    );
   });
 });

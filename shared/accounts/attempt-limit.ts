@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/clock.ts';
+import type { Clock } from '../clock.ts';
 
 /** How many attempts at once, and how fast they come back. */
 export interface AttemptRate {
@@ -13,6 +13,8 @@ const REMEMBERED_LIMIT = 10_000;
 interface Bucket {
   left: number;
   updatedMs: number;
+  /** Whether it has been said that there is none left. */
+  refused: boolean;
 }
 
 /**
@@ -47,12 +49,25 @@ export class AttemptLimit {
     const bucket = this.#find(name) ?? {
       left: this.#rate.burst,
       updatedMs: this.#clock.monotonicMs(),
+      refused: false,
     };
     this.#refill(bucket);
     const taken = bucket.left >= 1;
-    if (taken) bucket.left -= 1;
+    if (taken) {
+      bucket.left -= 1;
+      bucket.refused = false;
+    }
     this.#remember(name, bucket);
     return taken;
+  }
+
+  /** True for the first refusal of a row, so that a flood makes one audit event and not a million. */
+  noteRefusal(name: string): boolean {
+    const bucket = this.#find(name);
+    if (bucket === undefined) return true;
+    const first = !bucket.refused;
+    bucket.refused = true;
+    return first;
   }
 
   /** Gives one attempt back: it turned out to be good. */

@@ -1,20 +1,27 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { DrawbridgeError } from '../../shared/errors.ts';
+import { DrawbridgeError } from '../errors.ts';
 
 /** scrypt's costs for new hashes (RFC 7914): 2^15 × 8 × 128 bytes = 32 MiB and about 60 ms of one core. */
 const LOG2_N = 15;
 const BLOCK_SIZE = 8;
-const PARALLELISM = 1;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
 /** A stored hash that asks for more than this was not written by us. */
 const LOG2_N_LIMIT = 20;
 
-/** Hashes that are computed at once: each takes 32 MiB and a thread of Node's pool of four. */
-const RUNNING_LIMIT = 2;
-/** Sign-ins that may wait for their turn (about 3 s of work); more are told to come back. */
-const WAITING_LIMIT = 64;
+/** How dear a hash is, and how many may be computed. Each takes 32 MiB and a thread of Node's pool of four. */
+export interface HashingEffort {
+  /** scrypt's p: how often the work is done. */
+  readonly parallelism: number;
+  /** Hashes that are computed at once. */
+  readonly atOnce: number;
+  /** Sign-ins that may wait for their turn; more are told to come back. */
+  readonly waiting: number;
+}
+
+/** Some 60 ms of one core each, and at most about 3 s of work that waits. */
+const USUAL_EFFORT: HashingEffort = { parallelism: 1, atOnce: 2, waiting: 64 };
 
 /** Shortest password that an administrator may choose. */
 export const PASSWORD_MIN_LENGTH = 12;
@@ -31,14 +38,21 @@ interface ScryptHash {
 
 /** Hashes and checks passwords with scrypt, a bounded number at a time. */
 export class PasswordHasher {
+  readonly #effort: HashingEffort;
   readonly #waiting: (() => void)[] = [];
-  readonly #dummy = encode(parametersFor(randomBytes(SALT_BYTES), randomBytes(HASH_BYTES)));
+  /** Stands in for the hash of an account that does not exist. */
+  readonly #dummy: ScryptHash;
   #running = 0;
 
-  /** The password's hash as a PHC string, `$scrypt$ln=15,r=8,p=1$salt$hash`. @throws `login.busy`. */
+  constructor(effort: HashingEffort = USUAL_EFFORT) {
+    this.#effort = effort;
+    this.#dummy = parametersFor(effort, randomBytes(SALT_BYTES), randomBytes(HASH_BYTES));
+  }
+
+  /** The password's hash as a PHC string, such as `$scrypt$ln=15,r=8,p=1$salt$hash`. @throws `login.busy`. */
   async hash(password: string): Promise<string> {
     const salt = randomBytes(SALT_BYTES);
-    const parameters = parametersFor(salt, Buffer.alloc(HASH_BYTES));
+    const parameters = parametersFor(this.#effort, salt, Buffer.alloc(HASH_BYTES));
     return encode({ ...parameters, hash: await this.#derive(password, parameters) });
   }
 
@@ -48,7 +62,7 @@ export class PasswordHasher {
    * @throws `login.busy` when too many wait, `store.unreadable` when `stored` is no hash of ours.
    */
   async verify(password: string, stored: string | undefined): Promise<boolean> {
-    const expected = decode(stored ?? this.#dummy);
+    const expected = stored === undefined ? this.#dummy : decode(stored);
     const actual = await this.#derive(password, expected);
     return timingSafeEqual(actual, expected.hash) && stored !== undefined;
   }
@@ -63,11 +77,11 @@ export class PasswordHasher {
   }
 
   #enter(): Promise<void> {
-    if (this.#running < RUNNING_LIMIT) {
+    if (this.#running < this.#effort.atOnce) {
       this.#running += 1;
       return Promise.resolve();
     }
-    if (this.#waiting.length >= WAITING_LIMIT) {
+    if (this.#waiting.length >= this.#effort.waiting) {
       throw new DrawbridgeError('login.busy', 'Too many people are signing in just now.', {
         hint: 'Try again in a few seconds.',
       });
@@ -95,8 +109,8 @@ export function generatePassword(): string {
   return (characters.join('').match(/.{5}/g) ?? []).join('-');
 }
 
-function parametersFor(salt: Buffer, hash: Buffer): ScryptHash {
-  return { log2N: LOG2_N, blockSize: BLOCK_SIZE, parallelism: PARALLELISM, salt, hash };
+function parametersFor({ parallelism }: HashingEffort, salt: Buffer, hash: Buffer): ScryptHash {
+  return { log2N: LOG2_N, blockSize: BLOCK_SIZE, parallelism, salt, hash };
 }
 
 function derive(password: string, parameters: ScryptHash): Promise<Buffer> {
@@ -122,14 +136,17 @@ function encode(value: ScryptHash): string {
   return `$scrypt$${costs}$${unpadded(value.salt)}$${unpadded(value.hash)}`;
 }
 
+const PHC = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/]{16,88})\$([\w+/]{22,88})$/;
+/** What bastions up to 0.1 wrote for their administrators: base64url, and N itself instead of its logarithm. */
+const EARLIER = /^scrypt\$32768\$(8)\$(3)\$([\w-]{22})\$([\w-]{43})$/;
+
 function decode(text: string): ScryptHash {
-  const match = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/]{16,88})\$([\w+/]{22,88})$/.exec(
-    text,
-  );
-  const [, log2N, blockSize, parallelism, salt, hash] = match ?? [];
+  const earlier = EARLIER.exec(text);
+  const [, log2N, blockSize, parallelism, salt, hash] =
+    earlier === null ? (PHC.exec(text) ?? []) : ['', String(LOG2_N), ...earlier.slice(1)];
   if (!log2N || !blockSize || !parallelism || !salt || !hash || Number(log2N) > LOG2_N_LIMIT) {
     throw new DrawbridgeError('store.unreadable', 'A stored password hash cannot be read.', {
-      hint: 'Restore proxy.db from a backup.',
+      hint: 'Restore the database of this role from a backup.',
     });
   }
   return {

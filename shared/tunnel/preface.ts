@@ -55,29 +55,43 @@ export interface ReadPreface {
   readonly rest: Buffer;
 }
 
-/** Reads one preface from bytes in any chunks. Holds at most {@link MAX_PREFACE_BYTES} and one length. */
+/**
+ * Reads one preface from bytes in any chunks. What waits for more is copied, each byte once: a few bytes must not keep the
+ * whole message in memory that they came in, and to send them one by one must cost the reader no more than the sender.
+ */
 export class PrefaceReader {
-  #held: Buffer = Buffer.alloc(0);
+  /** The length, and once it is known the text behind it as well. */
+  #own = Buffer.alloc(LENGTH_BYTES);
+  #ownBytes = 0;
+  #lengthIsKnown = false;
 
   /**
    * Takes the next bytes. Gives back the preface once it is whole, else undefined.
    * @throws `preface.malformed`; then the reader must not be used any more.
    */
   push(piece: Buffer): ReadPreface | undefined {
-    const held = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
-    if (held.length < LENGTH_BYTES) return this.#hold(held, piece);
-    const length = held.readUInt32BE(0);
-    if (length === 0) throw malformed('is empty');
-    if (length > MAX_PREFACE_BYTES) throw malformed(`is over ${MAX_PREFACE_BYTES} bytes`);
-    if (held.length < LENGTH_BYTES + length) return this.#hold(held, piece);
-    const json = held.subarray(LENGTH_BYTES, LENGTH_BYTES + length);
-    const rest = held.subarray(LENGTH_BYTES + length);
-    return { value: parseJson(json), rest };
+    let taken = this.#take(piece, 0);
+    if (!this.#lengthIsKnown && this.#ownBytes === LENGTH_BYTES) {
+      this.#makeRoom(this.#own.readUInt32BE(0));
+      taken += this.#take(piece, taken);
+    }
+    if (!this.#lengthIsKnown || this.#ownBytes < this.#own.length) return undefined;
+    return { value: parseJson(this.#own.subarray(LENGTH_BYTES)), rest: piece.subarray(taken) };
   }
 
-  /** What waits for more is our own: a few bytes must not keep the whole message in memory that they came in. */
-  #hold(held: Buffer, piece: Buffer): undefined {
-    this.#held = held === piece ? Buffer.from(piece) : held;
+  #take(piece: Buffer, from: number): number {
+    const taken = piece.copy(this.#own, this.#ownBytes, from);
+    this.#ownBytes += taken;
+    return taken;
+  }
+
+  #makeRoom(length: number): void {
+    if (length === 0) throw malformed('is empty');
+    if (length > MAX_PREFACE_BYTES) throw malformed(`is over ${MAX_PREFACE_BYTES} bytes`);
+    const room = Buffer.allocUnsafe(LENGTH_BYTES + length);
+    this.#own.copy(room);
+    this.#own = room;
+    this.#lengthIsKnown = true;
   }
 }
 

@@ -1,6 +1,7 @@
 import { connectHost } from '../operator/connect.ts';
 import { openHome } from '../operator/home.ts';
 import { systemClock } from '../shared/clock.ts';
+import { optimiseEarly } from '../shared/early-optimising.ts';
 import { keepHeapRoom } from '../shared/heap-room.ts';
 import { createTerminal, exitCodeOf, writeError } from './terminal.ts';
 
@@ -24,6 +25,7 @@ export function readPlainConnect(args: readonly string[]): PlainConnect | undefi
 
 /** Joins this process's input and output to the host until the connection ends. @throws as `connectHost` */
 export function connectProcess({ host, home }: PlainConnect, env: NodeJS.ProcessEnv): Promise<void> {
+  optimiseEarly();
   keepHeapRoom(systemClock);
   return connectHost({ home: openHome(home, env), env, host, input: process.stdin, output: process.stdout });
 }

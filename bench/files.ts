@@ -21,14 +21,14 @@ interface Load {
 }
 
 /** One large file and many small ones, up, by scp (sftp protocol) and rsync; every file audited. */
-export function runFilesBench(): Promise<Row[]> {
+export function runFilesBench(rounds = ROUNDS): Promise<Row[]> {
   return withContest(async ({ jump, sshd, openssh, folder }) => {
     const loads = makeLoads(folder);
     const target = join(folder, 'target');
     const samples = new Samples();
     const contenders = [jump, sshd, openssh];
     for (const contender of contenders) await runOver(contender, 'true');
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       for (const load of loads) {
         for (const program of PROGRAMS) {
           for (const contender of contenders) {

@@ -4,13 +4,21 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { createTerminal } from '../cli/terminal.ts';
 import { isMet, printRows, type Row } from './table.ts';
 
+/** What can be said about a part on the command line. */
+interface PartOptions {
+  /** How long `small-vm` goes on. */
+  readonly minutes?: number;
+  /** How often `files` copies everything by every way. */
+  readonly rounds?: number;
+}
+
 /** Every part starts what it needs, measures ours and the rival's in turns, and stops it again. */
-const PARTS: Readonly<Record<string, (options: { readonly minutes?: number }) => Promise<readonly Row[]>>> = {
+const PARTS: Readonly<Record<string, (options: PartOptions) => Promise<readonly Row[]>>> = {
   start: async () => (await import('./start.ts')).runStartBench(),
   bulk: async () => (await import('./bulk.ts')).runBulkBench(),
   'bulk-wss': async () => (await import('./bulk.ts')).runBulkWssBench(),
   many: async () => (await import('./bulk.ts')).runManyBench(),
-  files: async () => (await import('./files.ts')).runFilesBench(),
+  files: async ({ rounds }) => (await import('./files.ts')).runFilesBench(rounds),
   echo: async () => (await import('./echo.ts')).runEchoBench(),
   'echo-bulk': async () => (await import('./echo.ts')).runEchoBulkBench(),
   tunnel: async () => (await import('./tunnel.ts')).runTunnelBench(),
@@ -33,7 +41,11 @@ const terminal = createTerminal(process.stdout, process.stderr, process.env);
 const words = process.argv.slice(2);
 const json = words.includes('--json');
 const file = words.find((word) => word.startsWith('--out='))?.slice('--out='.length);
-const minutes = Number(words.find((word) => word.startsWith('--minutes='))?.slice('--minutes='.length));
+const numberOf = (option: string): number =>
+  Number(words.find((word) => word.startsWith(option))?.slice(option.length));
+const minutes = numberOf('--minutes=');
+const rounds = numberOf('--rounds=');
+const options: PartOptions = { ...(minutes > 0 ? { minutes } : {}), ...(rounds > 0 ? { rounds } : {}) };
 const names = words.filter((word) => !word.startsWith('-')).flatMap((word) => GROUPS[word] ?? [word]);
 const unknown = names.filter((name) => PARTS[name] === undefined);
 if (unknown.length > 0) {
@@ -47,7 +59,7 @@ if (unknown.length > 0) {
   for (const [name, run] of Object.entries(PARTS)) {
     if (names.length > 0 && !names.includes(name)) continue;
     terminal.note(`measuring ${name} …`);
-    rows.push(...(await run(minutes > 0 ? { minutes } : {})));
+    rows.push(...(await run(options)));
   }
   const report = { ...machine(), rows: rows.map((row) => ({ ...row, met: isMet(row) })) };
   if (file !== undefined) writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);

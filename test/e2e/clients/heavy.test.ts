@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClientMatrix, TARGETS } from '../../support/client-matrix.ts';
@@ -84,6 +84,29 @@ describe.skipIf(!wanted).each(TARGETS)('Ansible to the $target', ({ index }) => 
 });
 
 describe.skipIf(!wanted).each(TARGETS)('OpenSSH to the $target', ({ index }) => {
+  it('256 MiB both ways, with flat memory in every role', { timeout: LIMIT_MS }, async () => {
+    const { proxy, bastion, agents } = matrix.demo.document;
+    const pids = [proxy.pid, bastion.pid, ...agents.map(({ pid }) => pid)];
+    const residentKb = (): number[] =>
+      pids.map((pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0));
+    const move = async (megabytes: number): Promise<void> => {
+      const up = `head -c ${megabytes}M /dev/zero | $SSH ${matrix.host(index)} 'wc -c'`;
+      expect((await matrix.local(up)).stdout).toBe(`${megabytes * 1024 * 1024}\n`);
+      const file = join(matrix.folder, `flat-${index}`);
+      writeFileSync(file, '');
+      truncateSync(file, megabytes * 1024 * 1024);
+      const config = matrix.demo.document.sshConfig;
+      const get = `get ${file} /dev/null\n`;
+      const down = await matrix.local(`sftp -q -F ${config} -b - ${matrix.host(index)}`, get);
+      expect(down.status, down.stderr).toBe(0);
+    };
+    await move(32);
+    const before = residentKb();
+    await move(256);
+    // Eight times as much may take what a heap grows by, and not a part of what was moved.
+    for (const [at, kb] of residentKb().entries()) expect(kb - (before[at] ?? 0)).toBeLessThan(64 * 1024);
+  });
+
   it('300 sessions one after the other', { timeout: 900_000 }, async () => {
     for (let number = 0; number < 300; number++) {
       const run = await matrix.ssh([matrix.host(index), `echo ${number}; exit ${number % 250}`]);

@@ -6,14 +6,16 @@ import { createTestKey, runProgram } from '../../support/ssh-client.ts';
 import { startTestServer, type TestServer } from '../../support/ssh-test-server.ts';
 
 let dir: string;
-let server: TestServer;
+let servers: readonly TestServer[];
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'drawbridge-audit-'));
-  server = await startTestServer(await createTestKey(dir));
+  const key = await createTestKey(dir);
+  // The proxy's name for itself, and the bastion's.
+  servers = [await startTestServer(key), await startTestServer(key, { software: 'OpenSSH_Drawbridge' })];
 });
 afterAll(async () => {
-  await server.listener.close('The test is over.');
+  for (const server of servers) await server.listener.close('The test is over.');
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -21,8 +23,11 @@ afterAll(async () => {
 const NEWER_THAN_AUDIT = ['mlkem768x25519-sha256', 'kex-strict-s-v00@openssh.com'];
 
 describe('what our servers offer', () => {
-  it('has no failure and no warning of ssh-audit', async () => {
-    const run = await runProgram('ssh-audit', ['-n', '-b', `127.0.0.1:${server.port}`]);
+  it.each([
+    ['proxy', 0],
+    ['bastion', 1],
+  ])('has no failure and no warning of ssh-audit at the %s', async (_role, index) => {
+    const run = await runProgram('ssh-audit', ['-n', '-b', `127.0.0.1:${servers[index]?.port}`]);
     const findings = run.stdout
       .split('\n')
       .filter((line) => /\[(?:fail|warn)\]/.test(line))

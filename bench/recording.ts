@@ -2,6 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generateAgeKeyPair } from '../recordings/encryption/age-identity.ts';
+import { type AgeRecipient, parseAgeRecipient } from '../recordings/encryption/age-recipient.ts';
+import { CAST_SUFFIX, ENCRYPTED_CAST_SUFFIX } from '../recordings/format.ts';
 import { Recorder } from '../recordings/recorder.ts';
 import { recoverRecordings } from '../recordings/recover.ts';
 import { systemClock } from '../shared/clock.ts';
@@ -22,6 +25,7 @@ const SUSTAINED_MIB = 1024;
 const ROUNDS = 3;
 const MIB = 1024 ** 2;
 const INTERRUPTED_RECORDINGS = 1000;
+const BEGUN = 100;
 
 /** Less than the last line of a recording. */
 const TORN_BYTES = 10;
@@ -51,6 +55,7 @@ export async function runRecordingBench(): Promise<Row[]> {
       await sustained(folder, log),
       await perChunk(folder, 'recording, one keystroke echoed', Buffer.from('x')),
       await perChunk(folder, 'recording, a line of 200 bytes', Buffer.alloc(200, 'ls -la; ')),
+      ...(await encrypted(folder, log)),
       await recovery(folder),
       await recoveryRow(folder),
     ];
@@ -65,10 +70,11 @@ async function throughput(
   pty: boolean,
   chunk: Buffer,
   goal: number,
+  encryptTo?: AgeRecipient,
 ): Promise<Row> {
   let best = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const recorder = startRecording(folder, pty);
+    const recorder = startRecording(folder, pty, encryptTo);
     const chunks = (RECORDING_MIB * MIB) / chunk.length;
     const startMs = performance.now();
     for (let n = 0; n < chunks; n++) recorder.output(chunk);
@@ -93,8 +99,26 @@ async function sustained(folder: string, chunk: Buffer): Promise<Row> {
   return { figure: 'recording, log lines until the digest is known', ours: Math.round(ours), unit: 'MiB/s' };
 }
 
-async function perChunk(folder: string, figure: string, chunk: Buffer): Promise<Row> {
-  const recorder = startRecording(folder, true);
+/** The same to a key of the customer, and what beginning such a recording takes. */
+async function encrypted(folder: string, log: Buffer): Promise<Row[]> {
+  const recipient = parseAgeRecipient((await generateAgeKeyPair()).recipient);
+  const startMs = performance.now();
+  for (let n = 0; n < BEGUN; n++) await finish(startRecording(folder, false, recipient));
+  const begunMs = (performance.now() - startMs) / BEGUN;
+  return [
+    await throughput(folder, 'recording, 32 KiB of log lines, encrypted', false, log, 300, recipient),
+    await perChunk(folder, 'recording, one keystroke echoed, encrypted', Buffer.from('x'), recipient),
+    { figure: 'beginning and closing an encrypted recording', ours: begunMs, unit: 'ms' },
+  ];
+}
+
+async function perChunk(
+  folder: string,
+  figure: string,
+  chunk: Buffer,
+  encryptTo?: AgeRecipient,
+): Promise<Row> {
+  const recorder = startRecording(folder, true, encryptTo);
   const chunks = 100_000;
   const startMs = performance.now();
   for (let n = 0; n < chunks; n++) recorder.output(chunk);
@@ -118,9 +142,9 @@ async function recovery(folder: string): Promise<Row> {
   return { figure: `closing ${INTERRUPTED_RECORDINGS} interrupted recordings`, ours, unit: 's', goal: 5 };
 }
 
-function startRecording(folder: string, pty: boolean): Recorder {
+function startRecording(folder: string, pty: boolean, encryptTo?: AgeRecipient): Recorder {
   return Recorder.create(
-    join(folder, `${randomUUID()}.cast`),
+    join(folder, `${randomUUID()}${encryptTo === undefined ? CAST_SUFFIX : ENCRYPTED_CAST_SUFFIX}`),
     {
       width: 80,
       height: 24,
@@ -135,7 +159,7 @@ function startRecording(folder: string, pty: boolean): Recorder {
         kind: 'shell',
       },
     },
-    { clock: systemClock, pty },
+    { clock: systemClock, pty, ...(encryptTo === undefined ? {} : { encryptTo: [encryptTo] }) },
   );
 }
 

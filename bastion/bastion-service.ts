@@ -70,14 +70,16 @@ export class LocalBastionService implements BastionService {
     const { identity, version, startedAt, gate, registry, sessions, hosts, evidence, audit, uplinks } =
       this.#parts;
     const all = hosts.all();
-    const [head, checkpoint, recordingsBytes, diskFreeBytes, problem, diskWarning] = await Promise.all([
-      audit.head(),
-      audit.lastCheckpoint(),
-      sessions.recordingsBytes(),
-      evidence.diskFreeBytes(),
-      evidence.problem(),
-      evidence.warning(),
-    ]);
+    const [head, checkpoint, recordingsBytes, oldestRecordingAt, diskFreeBytes, problem, diskWarning] =
+      await Promise.all([
+        audit.head(),
+        audit.lastCheckpoint(),
+        sessions.recordingsBytes(),
+        sessions.oldestRecordingAt(),
+        evidence.diskFreeBytes(),
+        evidence.problem(),
+        evidence.warning(),
+      ]);
     const warning = diskWarning ?? this.#parts.keepingWarning();
     return {
       name: identity.name,
@@ -95,6 +97,7 @@ export class LocalBastionService implements BastionService {
         witness: this.#parts.witness(),
         shipping: this.#parts.shipping(),
         recordingsBytes,
+        ...(oldestRecordingAt === undefined ? {} : { oldestRecordingAt }),
         diskFreeBytes,
         ...(problem === undefined ? {} : { problem }),
         ...(warning === undefined ? {} : { warning }),

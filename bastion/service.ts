@@ -153,6 +153,8 @@ export interface BastionStatus {
     /** Where the audit log is shipped to, and how far. */
     readonly shipping: readonly ShipSummary[];
     readonly recordingsBytes: number;
+    /** ISO time. */
+    readonly oldestRecordingAt?: string;
     readonly diskFreeBytes: number;
     /** A sentence when evidence can't be written: then no session is admitted. */
     readonly problem?: string;

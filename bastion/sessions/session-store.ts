@@ -220,6 +220,14 @@ export class SessionStore {
     return row?.total ?? 0;
   }
 
+  /** When the oldest recording that is still there was begun. */
+  async oldestRecordingAt(): Promise<string | undefined> {
+    const row = await this.#database.get<{ oldest: string | null }>(
+      'SELECT MIN(started_at) AS oldest FROM recordings WHERE deleted_at IS NULL',
+    );
+    return row?.oldest ?? undefined;
+  }
+
   async #withRecordings(rows: readonly SessionRow[]): Promise<SessionSummary[]> {
     const recordings = await this.#database.all<RecordingRow>(
       `SELECT * FROM recordings WHERE session IN (SELECT value FROM json_each(?)) ORDER BY session, channel`,

@@ -73,6 +73,8 @@ test.each(looks)('every view fits $width px in $colorScheme', async ({ width, co
     ['policy-history', '/policy/history?from=1', 'The text is the same'],
     ['policy-edit', '/policy/edit', 'Policy as YAML'],
     ['account', '/account', 'This one'],
+    ['settings', '/settings', 'syslog, siem.acme.example:6514'],
+    ['sessions-empty', '/sessions?operator=nobody', 'No session fits'],
   ];
   for (const [view, path, ready] of views) {
     await page.goto(web.url + path);

@@ -1,27 +1,32 @@
 import { createHash } from 'node:crypto';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { EvidenceFault, verifyRecording } from '../../bastion/page/src/data/verify-recording.ts';
 import type { AuditEntry, AuditProof } from '../../bastion/web/api.ts';
 import { AuditLog } from '../../shared/audit/log.ts';
 import { createNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { silentLogger } from '../../shared/log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { createTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const CAST = '{"version":2,"width":80,"height":24}\n[0.1,"o","hello"]\n';
 const digestText = (text: string) => createHash('sha256').update(text).digest('hex');
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 async function sealed(before: number, after: number) {
-  const identity = await createNodeIdentity(temporaryDirectory(), 'bastion', 'acme');
-  const log = await AuditLog.open(temporaryDirectory(), {
+  const { path: dir, remove } = createTemporaryDirectory();
+  const identity = await createNodeIdentity(join(dir, 'bastion'), 'bastion', 'acme');
+  const log = await AuditLog.open(join(dir, 'bastion'), {
     identity,
     clock: new FakeClock(),
     log: silentLogger(),
   });
-  onTestFinished(() => log.close());
   const fill = async (count: number) => {
-    for (let n = 0; n < count; n++) await log.append({ type: 'exec.started', actor: 'operator:alice', n });
+    await Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        log.append({ type: 'exec.started', actor: 'operator:alice', n }),
+      ),
+    );
   };
   await fill(before);
   const closed = await log.append({
@@ -39,6 +44,8 @@ async function sealed(before: number, after: number) {
     path: path.map((hash) => hash.toString('base64')),
     key: identity.publicJwk.x,
   };
+  await log.close();
+  remove();
   return { closed: JSON.parse(JSON.stringify(closed)) as AuditEntry, proof, size };
 }
 
@@ -63,7 +70,7 @@ describe('a recording, verified by the browser', () => {
 
   describe('is not, when anything was changed:', () => {
     let whole: Awaited<ReturnType<typeof sealed>>;
-    beforeEach(async () => {
+    beforeAll(async () => {
       whole = await sealed(4, 6);
     });
     const another = Buffer.alloc(32, 7);

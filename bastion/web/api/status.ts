@@ -79,6 +79,7 @@ export const statusSchema = z.object({
     witness: witnessSchema,
     shipping: z.array(shippingSchema).readonly(),
     recordingsBytes: z.number(),
+    oldestRecordingAt: isoTime.optional(),
     diskFreeBytes: z.number(),
     problem: z.string().optional().describe('Why evidence can not be written; no session is admitted then'),
     warning: z.string().optional().describe('What to see to before it comes to that'),

@@ -28,6 +28,9 @@ export function EvidenceCard({ status: { evidence } }: { status: Status }) {
           shippingWords(target),
         ]),
         ['Recordings', sizeWords(evidence.recordingsBytes)],
+        ...(evidence.oldestRecordingAt === undefined
+          ? []
+          : [['Oldest one', <Moment at={evidence.oldestRecordingAt} />] as [string, ComponentChildren]]),
         ['Free space', sizeWords(evidence.diskFreeBytes)],
       ]}
     />

@@ -1,3 +1,4 @@
+import { useId, useState } from 'preact/hooks';
 import type { SessionNames } from '../../../web/api.ts';
 import { useResource } from '../data/use-resource.ts';
 import { useLocation } from '../router.tsx';
@@ -17,6 +18,8 @@ const KINDS = [
 ] as const;
 
 const FILTER_NAMES = ['q', 'live', 'operator', 'host', 'login', 'kind', 'from', 'to'] as const;
+
+const MORE_NAMES = ['operator', 'host', 'login', 'kind', 'from', 'to'] as const;
 
 /** What the address says is to be shown; an empty text is no condition. */
 export type SessionFilter = Readonly<Record<(typeof FILTER_NAMES)[number], string>>;
@@ -58,6 +61,9 @@ export function momentsOf({ from, to }: Pick<SessionFilter, 'from' | 'to'>): { f
 /** The filters of the list of sessions. */
 export function SessionFilters() {
   const { filter, change, clear, isSet } = useSessionFilter();
+  const moreId = useId();
+  // Only a phone hides them; what is set is shown there as well.
+  const [isOpen, setOpen] = useState(MORE_NAMES.some((name) => filter[name] !== ''));
   const names = useResource<SessionNames>('/api/sessions/names', ({ type }) => type === 'session.started');
   return (
     <>
@@ -74,6 +80,15 @@ export function SessionFilters() {
             </button>
           ))}
         </fieldset>
+        <button
+          type="button"
+          class="filter-toggle"
+          aria-expanded={isOpen}
+          aria-controls={moreId}
+          onClick={() => setOpen(!isOpen)}
+        >
+          Filters
+        </button>
         <TypedField
           label="Find sessions"
           look="search"
@@ -82,7 +97,7 @@ export function SessionFilters() {
           onChange={(value) => change('q', value)}
         />
       </div>
-      <div class="filters">
+      <div id={moreId} class={`filters more-filters ${isOpen ? 'is-open' : ''}`}>
         {(['operator', 'host', 'login'] as const).map((name) => (
           <TypedField
             key={name}

@@ -5,7 +5,7 @@ import { mayControl, usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
 import { Link } from '../router.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
-import { countWords, durationWords, sizeWords } from '../ui/format.ts';
+import { durationWords, sizeWords } from '../ui/format.ts';
 import { NoteField, withNote } from '../ui/note-field.tsx';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
 import { Elapsed, Moment } from '../ui/time.tsx';
@@ -129,10 +129,6 @@ function SessionFacts({ session }: { session: Session }) {
       <div>
         <dt>Sent by the host</dt>
         <dd>{sizeWords(session.bytesOut)}</dd>
-      </div>
-      <div>
-        <dt>Evidence</dt>
-        <dd>{countWords(session.recordings.length, 'recording')}</dd>
       </div>
       <div>
         <dt>Id</dt>

@@ -8,6 +8,9 @@ import { fillBastion, signInAtPage } from '../support/page-fixture.ts';
 
 const AXE_SOURCE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** A dozen views, each read by axe-core: half a minute on a busy machine. */
+const LOOK_TIMEOUT_MS = 180_000;
+
 let browser: Browser;
 let web: BastionWeb;
 let ids: Awaited<ReturnType<typeof fillBastion>>;
@@ -50,48 +53,52 @@ async function accessibilityFaults(page: Page, view: string): Promise<readonly s
   return found.map((fault) => `${view}: ${fault}`);
 }
 
-test.each(looks)('every view fits $width px in $colorScheme', async ({ width, colorScheme }) => {
-  const window = await openWindow(browser, { width, height: width < 500 ? 844 : 900, colorScheme });
-  const { page } = window;
-  const faults: string[] = [];
-  const name = (view: string) => `${view}-${width}-${colorScheme}`;
-  const username = `look-${width}-${colorScheme}`;
-  const admin = { username, ...(await web.addAdmin(username, 'admin')) };
-  await page.goto(web.url);
-  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-  await screenshot(page, name('sign-in'));
-  await signInAtPage(page, web.url, admin);
-  const views: [view: string, path: string, ready: string][] = [
-    ['overview', '/', 'Recording and audit log work'],
-    ['approvals', '/approvals', 'Upgrade to 4.2'],
-    ['sessions', '/sessions', 'systemctl restart nginx'],
-    ['session', `/sessions/${ids.shell}`, 'SHA-256'],
-    ['audit', '/audit', 'operator.refused'],
-    ['hosts', '/hosts', 'legacy-nas'],
-    ['policy', '/policy', 'groups: [ops]'],
-    ['policy-explain', '/policy/explain', 'now when empty'],
-    ['policy-history', '/policy/history?from=1', 'The text is the same'],
-    ['policy-edit', '/policy/edit', 'Policy as YAML'],
-    ['account', '/account', 'This one'],
-    ['settings', '/settings', 'syslog, siem.acme.example:6514'],
-    ['sessions-empty', '/sessions?operator=nobody', 'No session fits'],
-  ];
-  for (const [view, path, ready] of views) {
-    await page.goto(web.url + path);
-    await page.getByText(ready).locator('visible=true').first().waitFor();
+test.each(looks)(
+  'every view fits $width px in $colorScheme',
+  { timeout: LOOK_TIMEOUT_MS },
+  async ({ width, colorScheme }) => {
+    const window = await openWindow(browser, { width, height: width < 500 ? 844 : 900, colorScheme });
+    const { page } = window;
+    const faults: string[] = [];
+    const name = (view: string) => `${view}-${width}-${colorScheme}`;
+    const username = `look-${width}-${colorScheme}`;
+    const admin = { username, ...(await web.addAdmin(username, 'admin')) };
+    await page.goto(web.url);
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await screenshot(page, name('sign-in'));
+    await signInAtPage(page, web.url, admin);
+    const views: [view: string, path: string, ready: string][] = [
+      ['overview', '/', 'Recording and audit log work'],
+      ['approvals', '/approvals', 'Upgrade to 4.2'],
+      ['sessions', '/sessions', 'systemctl restart nginx'],
+      ['session', `/sessions/${ids.shell}`, 'SHA-256'],
+      ['audit', '/audit', 'operator.refused'],
+      ['hosts', '/hosts', 'legacy-nas'],
+      ['policy', '/policy', 'groups: [ops]'],
+      ['policy-explain', '/policy/explain', 'now when empty'],
+      ['policy-history', '/policy/history?from=1', 'The text is the same'],
+      ['policy-edit', '/policy/edit', 'Policy as YAML'],
+      ['account', '/account', 'This one'],
+      ['settings', '/settings', 'syslog, siem.acme.example:6514'],
+      ['sessions-empty', '/sessions?operator=nobody', 'No session fits'],
+    ];
+    for (const [view, path, ready] of views) {
+      await page.goto(web.url + path);
+      await page.getByText(ready).locator('visible=true').first().waitFor();
+      await expectNoSidewaysScroll(page);
+      if (width !== 360) faults.push(...(await accessibilityFaults(page, view)));
+      await screenshot(page, name(view));
+    }
+    await page.goto(`${web.url}/sessions/${ids.shell}?t=1.5`);
+    await page.locator('.ap-player').getByText('clip 4711 done').waitFor();
+    await screenshot(page, name('replay'));
     await expectNoSidewaysScroll(page);
-    if (width !== 360) faults.push(...(await accessibilityFaults(page, view)));
-    await screenshot(page, name(view));
-  }
-  await page.goto(`${web.url}/sessions/${ids.shell}?t=1.5`);
-  await page.locator('.ap-player').getByText('clip 4711 done').waitFor();
-  await screenshot(page, name('replay'));
-  await expectNoSidewaysScroll(page);
-  await page.goto(web.url);
-  await page.getByRole('button', { name: 'Turn off…' }).click();
-  await page.getByRole('dialog').waitFor();
-  faults.push(...(await accessibilityFaults(page, 'turn-off')));
-  await screenshot(page, name('turn-off'));
-  await window.close();
-  expect(faults).toEqual([]);
-});
+    await page.goto(web.url);
+    await page.getByRole('button', { name: 'Turn off…' }).click();
+    await page.getByRole('dialog').waitFor();
+    faults.push(...(await accessibilityFaults(page, 'turn-off')));
+    await screenshot(page, name('turn-off'));
+    await window.close();
+    expect(faults).toEqual([]);
+  },
+);

@@ -74,6 +74,8 @@ class ClientConnection implements SshClientConnection {
   readonly #failed: (error: unknown) => void;
   #problem: DrawbridgeError | undefined;
   #hostKeyRefused = false;
+  /** The key that was verified. */
+  #hostKey: Buffer | undefined;
   #established = false;
 
   constructor(
@@ -117,7 +119,15 @@ class ClientConnection implements SshClientConnection {
       readyTimeout: 0,
       keepaliveInterval: 0,
       hostVerifier: (blob: Buffer, verify: (valid: boolean) => void) => {
+        // Keys are renewed with data on its way. ssh2 would let what is sent while it waits for an answer overtake what
+        // it has queued, so the answer is there at once: the key of this connection can not change.
+        if (this.#hostKey !== undefined) {
+          this.#hostKeyRefused = !this.#hostKey.equals(blob);
+          verify(!this.#hostKeyRefused);
+          return;
+        }
         void this.#verifyHostKey(blob, options).then((valid) => {
+          if (valid) this.#hostKey = Buffer.from(blob);
           // The answer may come when the connection is gone, and ssh2 would throw where nobody can catch it.
           if (!this.#protocol.port.ended) verify(valid);
         });

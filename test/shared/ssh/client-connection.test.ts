@@ -51,6 +51,44 @@ describe('an SSH client connection', () => {
     connection.end();
   });
 
+  it('keeps the order of what it sends while keys are renewed, and asks about the host key once', async () => {
+    server = await startTestServer(key);
+    let asked = 0;
+    const connection = await client({
+      rekeyBytes: 256 * 1024,
+      verifyHostKey: async () => {
+        asked += 1;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return true;
+      },
+    });
+    const channel = await connection.openSession();
+    const numbers = Buffer.alloc(4 * 1024 * 1024);
+    for (let at = 0; at < numbers.length; at += 4) numbers.writeUInt32BE(at, at);
+    const echoed: Buffer[] = [];
+    let echoedBytes = 0;
+    let drained = (): void => undefined;
+    channel.attach({
+      onData(chunk) {
+        echoed.push(Buffer.from(chunk));
+        echoedBytes += chunk.length;
+        channel.consumed(chunk.length);
+      },
+      onDrain: () => drained(),
+    });
+    expect(await channel.request({ kind: 'exec', command: Buffer.from('cat') })).toBe(true);
+    for (let at = 0; at < numbers.length; at += 16 * 1024) {
+      const room = new Promise<void>((resolve) => {
+        drained = resolve;
+      });
+      if (!channel.write(numbers.subarray(at, at + 16 * 1024))) await room;
+    }
+    await waitFor(() => echoedBytes === numbers.length);
+    expect(Buffer.concat(echoed).equals(numbers)).toBe(true);
+    expect(asked).toBe(1);
+    connection.destroy();
+  });
+
   it.each([true, false])(
     'takes a verdict on the host key (%s) that comes when it is gone',
     async (verdict) => {

@@ -69,12 +69,12 @@ export async function startRole<Config extends CommonConfig>(
   const heapRoom = keepHeapRoom(systemClock);
   const reload = new Reload(() => role.load(configPath), log);
   const asked = AbortSignal.any([interrupted, inputClosed]);
+  // A role that starts or waits for its peer may hold nothing but timers that keep no process alive.
+  const alive = setInterval(() => {}, KEEP_ALIVE_MS);
   const running = await orInterrupted(
     role.start(config, { clock: systemClock, log, reload: () => reload.run() }),
     asked,
   );
-  // A role that waits for its peer may hold nothing but timers that keep no process alive.
-  const alive = setInterval(() => {}, KEEP_ALIVE_MS);
   reload.isUp(running);
   // On a terminal it says that the terminal has gone, and ends the process as it does with any program.
   if (!process.stdin.isTTY) process.on('SIGHUP', () => void reload.onSignal());

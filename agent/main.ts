@@ -3,17 +3,18 @@ import type { Clock } from '../shared/clock.ts';
 import { LiveConfig } from '../shared/config/live-config.ts';
 import { createEgress } from '../shared/egress/egress.ts';
 import { messageOf } from '../shared/errors.ts';
-import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
+import { loadNodeIdentity, type NodeIdentity } from '../shared/identity/node-identity.ts';
+import { signSshKey, verifySshKey } from '../shared/identity/ssh-key-statement.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ReloadableRole } from '../shared/role.ts';
-import { loadSshKeyFile, parsePublicLine } from '../shared/ssh/keys.ts';
+import { loadSshKeyFile, type SshKeyFile } from '../shared/ssh/keys.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import type { IncomingStream, Tunnel } from '../shared/tunnel/tunnel.ts';
 import { Uplink } from '../shared/tunnel/uplink.ts';
 import { readVersion } from '../shared/version.ts';
 import type { AgentConfig } from './config.ts';
 import { Leftovers } from './leftovers/leftovers.ts';
-import { loadEnrolment, pinnedBastion } from './setup/enrolment-file.ts';
+import { loadEnrolment, PinnedBastion } from './setup/enrolment-file.ts';
 import { sftpServerLine } from './sftp/server-line.ts';
 import { findSystemTools } from './shell/launch.ts';
 import { LoginRecords } from './shell/login-records.ts';
@@ -64,18 +65,21 @@ async function startLocked(
   const { clock, log } = deps;
   const identity = await loadNodeIdentity(config.dataDir);
   const enrolment = await loadEnrolment(config.dataDir);
-  const { issuer, url, sshClientKey } = enrolment;
+  const { issuer, url } = enrolment;
+  const bastion = new PinnedBastion(config.dataDir, enrolment, log);
+  const hostKey = await loadSshKeyFile(join(config.dataDir, 'ssh_host_ed25519_key'));
   const live = new LiveConfig(config, LIVE_KEYS);
-  const server = await streamServer(live, identity.id, sshClientKey, deps);
+  const server = await streamServer(live, { id: identity.id, bastion, hostKey }, deps);
   const egress = createEgress(config.egress, { extraCa: issuer.ca === undefined ? [] : [issuer.ca] });
   const uplink = new Uplink({
     url,
     identity,
-    peer: pinnedBastion(config.dataDir, enrolment, log),
+    peer: bastion,
     egress,
     tunnels: config.tunnels,
     onTunnel: (tunnel) => {
-      sayHello(tunnel, live.now, deps.version ?? readVersion()).catch((error: unknown) => {
+      const about = { version: deps.version ?? readVersion(), identity, hostKey: hostKey.publicLine, clock };
+      sayHello(tunnel, live.now, bastion, about).catch((error: unknown) => {
         log.warn({ err: error }, `the bastion did not take the hello of this host: ${messageOf(error)}`);
       });
     },
@@ -122,18 +126,16 @@ async function startLocked(
 
 async function streamServer(
   live: LiveConfig<AgentConfig>,
-  id: string,
-  sshClientKey: string,
+  { id, bastion, hostKey }: { id: string; bastion: PinnedBastion; hostKey: SshKeyFile },
   { clock, log }: AgentDependencies,
 ): Promise<StreamServer> {
   const config = live.now;
   if (config.target === 'sshd') return new SshdRelay(config.sshd, clock);
-  const hostKey = await loadSshKeyFile(join(config.dataDir, 'ssh_host_ed25519_key'));
   const leftovers = new Leftovers({ owner: id, ends: () => live.now.afterSession === 'end', clock, log });
   await leftovers.endThoseBefore();
   const builtin = new BuiltinServer({
     hostKey: hostKey.privateKey,
-    bastionKey: parsePublicLine(sshClientKey).fingerprint,
+    bastionKey: () => bastion.clientKey,
     logins: () => live.now.logins,
     forwarding: () => live.now.forwarding,
     tools: findSystemTools(),
@@ -150,18 +152,29 @@ async function streamServer(
   };
 }
 
-async function sayHello(tunnel: Tunnel, config: AgentConfig, version: string): Promise<void> {
+async function sayHello(
+  tunnel: Tunnel,
+  config: AgentConfig,
+  bastion: PinnedBastion,
+  about: { version: string; identity: NodeIdentity; hostKey: string; clock: Clock },
+): Promise<void> {
+  const { version, identity, hostKey, clock } = about;
   const { stream, reply } = tunnel.open({
     v: 1,
     kind: 'hello',
     version,
     platform: `${process.platform} ${process.arch}`,
     target: config.target,
+    hostKey: await signSshKey(identity, { audience: bastion.id, use: 'host', key: hostKey }, clock),
     ...(config.logins === undefined ? {} : { logins: config.logins }),
   });
   // The stream is only its preface; how it ends says nothing that the reply does not.
   stream.on('error', () => undefined);
   stream.resume();
   stream.end();
-  await reply;
+  const { clientKey } = await reply;
+  // A bastion of an older version says nothing of its key.
+  if (typeof clientKey !== 'string') return;
+  const expected = { issuer: bastion, audience: identity.id, use: 'client', clock } as const;
+  await bastion.pinClientKey(await verifySshKey(clientKey, expected));
 }

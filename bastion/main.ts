@@ -227,6 +227,7 @@ async function start(
           deps,
           identity,
           proxy,
+          sshHostKey: hostKey.publicLine,
           audit,
           admission: () => admission,
           operatorsCut: () => operators.allCut(),
@@ -271,6 +272,7 @@ async function start(
     directory: hosts,
     presence: new PresenceLog(audit, clock),
     refusals,
+    sshKeys: { identity, clientKey: clientKey.publicLine, clock },
     log,
   });
   const acceptor = new TunnelAcceptor({

@@ -44,6 +44,7 @@ import { openSqliteStore } from './store/sqlite-store.ts';
 import { Teardown } from './teardown.ts';
 import { Admission } from './tunnels/admission.ts';
 import { BastionTunnels } from './tunnels/bastion-tunnels.ts';
+import { HostKeyChanges } from './tunnels/host-key-change.ts';
 import { Relays } from './tunnels/relays.ts';
 import { ProxyApi } from './web/api.ts';
 import { addProxyFigures } from './web/metrics.ts';
@@ -153,6 +154,7 @@ async function start(
     refusals,
     audit,
     witness,
+    hostKeys: new HostKeyChanges({ enrolments: enrolmentStore, audit, audience: identity.id, clock, log }),
     clock,
     log,
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { type PinnedIssuer, parsePinnedIssuer } from '../../shared/identity/issuer-document.ts';
-import { thumbprintOf } from '../../shared/identity/keys.ts';
+import { type PublicJwk, thumbprintOf } from '../../shared/identity/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import { parsePublicLine } from '../../shared/ssh/keys.ts';
 import { writeWholeFile } from '../../shared/store/whole-file.ts';
@@ -63,22 +63,50 @@ export async function loadEnrolment(dataDir: string): Promise<AgentEnrolment> {
   }
 }
 
-/** The bastion as this agent has pinned it, which follows when the bastion gets a new key. */
-export function pinnedBastion(dataDir: string, enrolment: AgentEnrolment, log: Logger): PinnedPeer {
-  let { issuer } = enrolment;
-  return {
-    id: issuer.id,
-    get publicJwk() {
-      return issuer.publicJwk;
-    },
-    async succeed(to) {
-      const next = { ...issuer, publicJwk: to };
-      await saveEnrolment(dataDir, { ...enrolment, issuer: next });
-      log.warn(
-        { from: thumbprintOf(issuer.publicJwk), to: thumbprintOf(to) },
-        `${issuer.name} has a new key`,
-      );
-      issuer = next;
-    },
-  };
+/** The bastion as this agent has pinned it, which follows when the bastion gets new keys. */
+export class PinnedBastion implements PinnedPeer {
+  readonly #dataDir: string;
+  readonly #log: Logger;
+  #enrolment: AgentEnrolment;
+
+  constructor(dataDir: string, enrolment: AgentEnrolment, log: Logger) {
+    this.#dataDir = dataDir;
+    this.#enrolment = enrolment;
+    this.#log = log;
+  }
+
+  get id(): string {
+    return this.#enrolment.issuer.id;
+  }
+
+  get publicJwk(): PublicJwk {
+    return this.#enrolment.issuer.publicJwk;
+  }
+
+  /** Fingerprint of the only key that may sign in. */
+  get clientKey(): string {
+    return parsePublicLine(this.#enrolment.sshClientKey).fingerprint;
+  }
+
+  async succeed(to: PublicJwk): Promise<void> {
+    const { issuer } = this.#enrolment;
+    await this.#pin({ ...this.#enrolment, issuer: { ...issuer, publicJwk: to } });
+    this.#log.warn(
+      { from: thumbprintOf(issuer.publicJwk), to: thumbprintOf(to) },
+      `${issuer.name} has a new key`,
+    );
+  }
+
+  /** Lets the bastion sign in by this key, and by no other. It was checked to be the bastion's. */
+  async pinClientKey(sshClientKey: string): Promise<void> {
+    const [from, to] = [this.clientKey, parsePublicLine(sshClientKey).fingerprint];
+    if (from === to) return;
+    await this.#pin({ ...this.#enrolment, sshClientKey });
+    this.#log.warn({ from, to }, `${this.#enrolment.issuer.name} signs in by a new key`);
+  }
+
+  async #pin(next: AgentEnrolment): Promise<void> {
+    await saveEnrolment(this.#dataDir, next);
+    this.#enrolment = next;
+  }
 }

@@ -35,7 +35,7 @@ export interface BuiltinServerOptions {
   /** The host's SSH key in OpenSSH format. */
   readonly hostKey: string;
   /** Fingerprint of the only key that may sign in: the bastion's. */
-  readonly bastionKey: string;
+  readonly bastionKey: () => string;
   /** Accounts that may be used; undefined: the agent's own, or any when it is root. */
   readonly logins: () => readonly string[] | undefined;
   readonly forwarding: () => boolean;
@@ -129,7 +129,7 @@ export class BuiltinServer {
   /** The account that this attempt may use; undefined: refused. */
   async #authenticate(attempt: SshAuthAttempt): Promise<Account | undefined> {
     const { bastionKey, log } = this.#options;
-    if (attempt.key?.fingerprint !== bastionKey) return undefined;
+    if (attempt.key?.fingerprint !== bastionKey()) return undefined;
     const login = attempt.username;
     if (!isLoginName(login) || !this.#isAllowed(login)) {
       log.warn(

@@ -1,7 +1,11 @@
 import { z } from 'zod';
+import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { type PublicJwk, thumbprintOf } from '../../shared/identity/keys.ts';
+import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
+import { signSshKey, verifySshKey } from '../../shared/identity/ssh-key-statement.ts';
 import type { Logger } from '../../shared/log.ts';
+import { parsePublicLine } from '../../shared/ssh/keys.ts';
 import type { Duplicate } from '../../shared/tunnel/duplicate-watch.ts';
 import type { IncomingStream, Tunnel } from '../../shared/tunnel/tunnel.ts';
 import type { RefusalLog } from '../admission/refusal-log.ts';
@@ -14,7 +18,17 @@ const helloSchema = z.object({
   version: z.string().max(64).optional(),
   platform: z.string().max(128).optional(),
   target: z.enum(['builtin', 'sshd']).optional(),
+  /** The key of its SSH server, signed with its identity key. */
+  hostKey: z.string().max(16_384).optional(),
 });
+
+/** How bastion and agents tell each other of their SSH keys. */
+export interface SshKeyTalk {
+  readonly identity: NodeIdentity;
+  /** The key by which the bastion signs in on hosts, one line. */
+  readonly clientKey: string;
+  readonly clock: Clock;
+}
 
 /** The agents' side of the tunnels: who may come, who is there, what they say about themselves. */
 export class AgentConnections {
@@ -22,6 +36,7 @@ export class AgentConnections {
   readonly #directory: HostDirectory;
   readonly #presence: PresenceLog;
   readonly #refusals: RefusalLog;
+  readonly #sshKeys: SshKeyTalk | undefined;
   readonly #log: Logger;
   /** Tunnels on which an agent has said hello, or is about to: once is enough, and each costs a write to the disk. */
   readonly #greeted = new WeakSet<Tunnel>();
@@ -31,12 +46,15 @@ export class AgentConnections {
     directory: HostDirectory;
     presence: PresenceLog;
     refusals: RefusalLog;
+    /** How SSH keys are stated to each other; without it they stay as they were enrolled. */
+    sshKeys?: SshKeyTalk;
     log: Logger;
   }) {
     this.#store = options.store;
     this.#directory = options.directory;
     this.#presence = options.presence;
     this.#refusals = options.refusals;
+    this.#sshKeys = options.sshKeys;
     this.#log = options.log;
   }
 
@@ -115,6 +133,7 @@ export class AgentConnections {
     }
     this.#greeted.add(tunnel);
     try {
+      await this.#pinHostKey(peer, hello.data.hostKey);
       await this.#note(peer.id, hello.data);
     } catch (error) {
       this.#log.error({ err: error, host: peer.name }, 'what an agent says of itself could not be stored');
@@ -122,9 +141,10 @@ export class AgentConnections {
       tunnel.close('store.unavailable', 'The bastion could not store what this agent says of itself.');
       return;
     }
+    const stated = await this.#statedClientKey(peer.id);
     this.#directory.greeted(peer.id, tunnel);
     if (incoming.signal.aborted) return;
-    const stream = incoming.accept();
+    const stream = incoming.accept(stated);
     stream.on('error', () => undefined);
     stream.resume();
     stream.end();
@@ -154,6 +174,25 @@ export class AgentConnections {
     } catch (error) {
       this.#log.error({ err: error, host }, 'a copied agent key could not be audited');
     }
+  }
+
+  /** Follows an agent whose SSH host key was renewed. @throws `identity.refused`, `audit.unavailable`, `store.*` */
+  async #pinHostKey(peer: { id: string; name: string }, statement: string | undefined): Promise<void> {
+    const agent = await this.#store.findById(peer.id);
+    if (statement === undefined || this.#sshKeys === undefined || agent === undefined) return;
+    const { identity, clock } = this.#sshKeys;
+    const expected = { issuer: agent, audience: identity.id, use: 'host', clock } as const;
+    const key = await verifySshKey(statement, expected);
+    const [from, to] = [parsePublicLine(agent.sshHostKey).fingerprint, parsePublicLine(key).fingerprint];
+    if (from === to) return;
+    await this.#presence.hostKeyRotated(peer, { from, to });
+    await this.#store.pinHostKey(peer.id, key);
+  }
+
+  async #statedClientKey(audience: string): Promise<Record<string, string>> {
+    if (this.#sshKeys === undefined) return {};
+    const { identity, clientKey, clock } = this.#sshKeys;
+    return { clientKey: await signSshKey(identity, { audience, use: 'client', key: clientKey }, clock) };
   }
 
   async #note(id: string, hello: z.infer<typeof helloSchema>): Promise<void> {

@@ -92,6 +92,14 @@ export class AgentStore {
     return changes === 1;
   }
 
+  /** Pins another key of the SSH server in the agent. */
+  async pinHostKey(id: string, sshHostKey: string): Promise<void> {
+    await this.#database.run('UPDATE agents SET ssh_host_key = ? WHERE id = ? AND revoked_at IS NULL', [
+      sshHostKey,
+      id,
+    ]);
+  }
+
   /** False when nobody by that name was enrolled. */
   async revoke(name: string): Promise<boolean> {
     const { changes } = await this.#database.run(

@@ -55,6 +55,15 @@ export class PresenceLog {
     await this.#audit.append({ type: 'agent.key_rotated', ...who, ...keys });
   }
 
+  /** Not limited in number either: each goes with a change of the pin. @throws `audit.unavailable` */
+  async hostKeyRotated(
+    agent: { readonly id: string; readonly name: string },
+    keys: { readonly from: string; readonly to: string },
+  ): Promise<void> {
+    const who = { actor: `agent:${agent.name}`, host: agent.name, agent: agent.id } as const;
+    await this.#audit.append({ type: 'agent.host_key_rotated', ...who, ...keys });
+  }
+
   #bucket(agentId: string): TokenBucket {
     const known = this.#buckets.get(agentId);
     if (known !== undefined) return known;

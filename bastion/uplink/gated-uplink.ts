@@ -2,6 +2,7 @@ import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Egress } from '../../shared/egress/egress.ts';
 import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
+import { signSshKey } from '../../shared/identity/ssh-key-statement.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { StreamHandler, Tunnel } from '../../shared/tunnel/tunnel.ts';
 import { Uplink } from '../../shared/tunnel/uplink.ts';
@@ -16,6 +17,8 @@ export interface GatedUplinkOptions {
   readonly identity: NodeIdentity;
   readonly proxy: PinnedProxy;
   readonly egress: Egress;
+  /** The key of this bastion's SSH server, one line: the proxy is told. */
+  readonly sshHostKey: string;
   readonly tunnels: number;
   /** True: tunnels stay while the gate is closed, and each stream in them is refused. */
   readonly keepWhenOff: boolean;
@@ -47,6 +50,7 @@ export class GatedUplink {
       tunnels,
       onTunnel: (tunnel) => {
         this.#onTunnel(tunnel);
+        void this.#tellHostKey(tunnel);
         options.onConnected();
       },
       onStream,
@@ -114,6 +118,26 @@ export class GatedUplink {
       this.#enter({ type: 'tunnel.disconnected', ...event, reason: closingText(tunnel.signal.reason) });
     if (tunnel.signal.aborted) ended();
     else tunnel.signal.addEventListener('abort', ended, { once: true });
+  }
+
+  /** Operators learn this bastion's host key from the proxy: it must have the one of now, not the one of enrolment. */
+  async #tellHostKey(tunnel: Tunnel): Promise<void> {
+    const { identity, proxy, sshHostKey, clock, log } = this.#options;
+    const said = { audience: proxy.issuer.id, use: 'host', key: sshHostKey } as const;
+    try {
+      const { stream, reply } = tunnel.open({
+        v: 1,
+        kind: 'host-key',
+        statement: await signSshKey(identity, said, clock),
+      });
+      stream.on('error', () => undefined);
+      stream.resume();
+      stream.end();
+      await reply;
+    } catch (error) {
+      // A proxy of an older version refuses the kind; it has the key of the enrolment.
+      log.debug({ err: error }, 'the proxy did not take the SSH host key');
+    }
   }
 
   /** A tunnel alone lets nobody in: when its event can't be stored, the streams in it will be refused for that. */

@@ -14,6 +14,7 @@ export function openUplink(parts: {
   deps: { readonly clock: Clock; readonly log: Logger };
   identity: NodeIdentity;
   proxy: PinnedProxy;
+  sshHostKey: string;
   audit: EvidenceHealth;
   admission: () => Admission;
   operatorsCut: () => Promise<void>;
@@ -24,6 +25,7 @@ export function openUplink(parts: {
   return new GatedUplink({
     identity,
     proxy,
+    sshHostKey: parts.sshHostKey,
     egress: createEgress(config.egress, ca === undefined ? {} : { extraCa: [ca] }),
     tunnels: config.proxy.tunnels,
     keepWhenOff: config.keepTunnelWhenOff,

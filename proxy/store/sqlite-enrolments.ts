@@ -103,6 +103,13 @@ export class SqliteEnrolments implements EnrolmentStore {
     return changes === 1;
   }
 
+  async pinHostKey(id: string, sshHostKey: string): Promise<void> {
+    await this.#db.run('UPDATE bastions SET ssh_host_key = ? WHERE id = ? AND revoked_at_ms IS NULL', [
+      sshHostKey,
+      id,
+    ]);
+  }
+
   async revokeBastion(id: string, nowMs: number): Promise<boolean> {
     const { changes } = await this.#db.run(
       'UPDATE bastions SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL',

@@ -112,6 +112,8 @@ export interface EnrolmentStore {
   listBastions(): Promise<readonly EnrolledBastion[]>;
   /** Pins the bastion's new key in place of the old one. False when another one is pinned, or it was revoked. */
   succeedBastion(id: string, keys: { readonly from: PublicJwk; readonly to: PublicJwk }): Promise<boolean>;
+  /** Pins another SSH host key of a bastion. */
+  pinHostKey(id: string, sshHostKey: string): Promise<void>;
   /** False when it was revoked already, or never enrolled. */
   revokeBastion(id: string, nowMs: number): Promise<boolean>;
 }

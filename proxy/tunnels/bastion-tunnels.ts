@@ -12,6 +12,7 @@ import type { Directory } from '../store/directory.ts';
 import type { EnrolmentStore } from '../store/store.ts';
 import { WITNESS_KIND, type Witness } from '../witness/witness.ts';
 import { ConnectionLog } from './connection-log.ts';
+import { HOST_KEY_KIND, type HostKeyChanges } from './host-key-change.ts';
 
 /** What the tunnels of bastions do when they come and go: enter the directory and the audit log. */
 export class BastionTunnels {
@@ -20,6 +21,7 @@ export class BastionTunnels {
   readonly #refusals: Refusals;
   readonly #audit: AuditSink;
   readonly #witness: Pick<Witness, 'handle'>;
+  readonly #hostKeys: Pick<HostKeyChanges, 'handle'>;
   readonly #connections: ConnectionLog;
   readonly #log: Logger;
   /** Appends that are on their way, so that the log is not closed under them. */
@@ -31,6 +33,7 @@ export class BastionTunnels {
     readonly refusals: Refusals;
     readonly audit: AuditSink;
     readonly witness: Pick<Witness, 'handle'>;
+    readonly hostKeys: Pick<HostKeyChanges, 'handle'>;
     readonly clock: Clock;
     readonly log: Logger;
   }) {
@@ -39,6 +42,7 @@ export class BastionTunnels {
     this.#refusals = parts.refusals;
     this.#audit = parts.audit;
     this.#witness = parts.witness;
+    this.#hostKeys = parts.hostKeys;
     this.#connections = new ConnectionLog(parts.audit, parts.clock);
     this.#log = parts.log;
   }
@@ -130,10 +134,12 @@ export class BastionTunnels {
     );
   }
 
-  /** A bastion asks the proxy for something: to counter-sign a checkpoint is all there is. */
+  /** A bastion asks the proxy for something: to counter-sign a checkpoint, or to pin its new host key. */
   async incoming(stream: IncomingStream, peerId: string): Promise<void> {
     const peer = await this.findPeer(peerId);
     if (stream.request.kind === WITNESS_KIND && peer !== undefined) await this.#witness.handle(stream, peer);
+    else if (stream.request.kind === HOST_KEY_KIND && peer !== undefined)
+      await this.#hostKeys.handle(stream, peer.id);
     else stream.refuse('stream.unknown_kind', 'This proxy offers nothing of this kind.');
   }
 

@@ -38,6 +38,8 @@ export const AUDIT_EVENT_TYPES = [
   'host.key_pinned',
   'key.rotated',
   'agent.key_rotated',
+  'agent.host_key_rotated',
+  'bastion.host_key_rotated',
   'bastion.key_rotated',
   'proxy.key_rotated',
   'admin.signed_in',

@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isAlive, runDrawbridge, TestDemo } from '../support/demo.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -6,6 +9,8 @@ type Role = 'proxy' | 'bastion' | 'agent';
 
 describe('rotating the keys of an installation', () => {
   let demo: TestDemo;
+  /** Ids of the processes that took the place of the demo's own. */
+  const started = new Map<Role, number>();
   beforeAll(async () => {
     demo = await TestDemo.start();
   }, 120_000);
@@ -19,18 +24,28 @@ describe('rotating the keys of an installation', () => {
     return place;
   }
 
-  async function rotate(role: Role) {
-    const run = await runDrawbridge([role, 'rotate-key', '--json', '--config', placeOf(role).config]);
+  async function rotate(role: Role, of = 'identity') {
+    const run = await runDrawbridge([
+      role,
+      'rotate-key',
+      '--of',
+      of,
+      '--json',
+      '--config',
+      placeOf(role).config,
+    ]);
     expect(run.stderr).toBe('');
     return JSON.parse(run.stdout) as { id: string; from: string; to: string };
   }
 
   /** As after a power cut: what was not on the disk is lost. */
   async function killAndStart(role: Role): Promise<void> {
-    const { pid, config } = placeOf(role);
+    const { pid: firstPid, config } = placeOf(role);
+    const pid = started.get(role) ?? firstPid;
     process.kill(pid, 'SIGKILL');
     await waitFor(() => !isAlive(pid), { what: `the ${role} to end` });
-    await demo.startByHand(role, config);
+    const { child } = await demo.startByHand(role, config);
+    if (child.pid !== undefined) started.set(role, child.pid);
   }
 
   it('needs no visit to the other ends, and every session works behind it', {
@@ -66,6 +81,67 @@ describe('rotating the keys of an installation', () => {
       expect(verified.stdout).toContain(rotated[role]?.to);
     }
   });
+
+  it('renews SSH keys in the same way: the other ends believe the word that the identity signs', {
+    timeout: 120_000,
+  }, async () => {
+    const [host = ''] = demo.document.hosts;
+    const works = async () =>
+      expect(await demo.ssh([host, 'echo on'])).toMatchObject({ status: 0, stdout: 'on\n' });
+    const host1 = await rotate('agent', 'ssh-host');
+    // Until it is started again, the running agent has its old key.
+    await works();
+    await killAndStart('agent');
+    await demo.connected();
+    await works();
+    expect(await demo.auditEvent(({ type }) => type === 'agent.host_key_rotated')).toMatchObject({
+      host: 'web-1',
+      from: host1.from,
+      to: host1.to,
+    });
+
+    await rotate('bastion', 'ssh-client');
+    const host2 = await rotate('bastion', 'ssh-host');
+    await killAndStart('bastion');
+    await demo.connected();
+    const seen = await demo.auditEvent(({ type }) => type === 'bastion.host_key_rotated', 'proxy');
+    expect(seen).toMatchObject({ bastion: 'acme', from: host2.from, to: host2.to });
+    // What an operator has pinned is not changed under them: a login brings the new key.
+    const before = await demo.ssh([host, 'true']);
+    expect(before.status).toBe(255);
+    expect(before.stderr).toMatch(/HOST IDENTIFICATION HAS CHANGED|Host key verification failed/);
+    const known = readFileSync(demo.document.knownHosts, 'utf8');
+    const keys = spawnSync('ssh-keygen', ['-l', '-f', demo.document.knownHosts], { encoding: 'utf8' });
+    expect(keys.stdout).toContain(host2.from);
+    expect(known).not.toBe('');
+    await signInAgain();
+    await works();
+
+    const proxyKey = await rotate('proxy', 'ssh-host');
+    await killAndStart('proxy');
+    await signInAgain();
+    const after = spawnSync('ssh-keygen', ['-l', '-f', demo.document.knownHosts], { encoding: 'utf8' });
+    expect(after.stdout).toContain(proxyKey.to);
+    await demo.connected();
+    await works();
+  });
+
+  /** A fresh login with the operator's next one-time code. */
+  async function signInAgain(): Promise<void> {
+    const { proxy, operator } = demo.document;
+    await waitFor(
+      async () => {
+        const args = ['login', proxy.url, '--ca', proxy.ca, '--username', operator.username];
+        const login = await runDrawbridge(
+          [...args, '--home', join(demo.demo.dir, 'operator'), '--code', demo.codeAt()],
+          { DRAWBRIDGE_PASSWORD: operator.password },
+        );
+        return login.status === 0;
+      },
+      // The code of this half minute may be spent.
+      { what: 'the login', timeoutMs: 70_000, periodMs: 1_000 },
+    );
+  }
 
   it('says which role a configuration is for', async () => {
     const run = await runDrawbridge(['agent', 'rotate-key', '--config', placeOf('bastion').config]);

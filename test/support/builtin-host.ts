@@ -22,7 +22,7 @@ export async function startBuiltinHost(
 ): Promise<BuiltinHost> {
   const server = new BuiltinServer({
     hostKey: generateSshKey('test host').privateKey,
-    bastionKey: key.fingerprint,
+    bastionKey: () => key.fingerprint,
     logins: () => undefined,
     forwarding: () => true,
     tools: findSystemTools(),

@@ -79,6 +79,16 @@ const EVENTS: Readonly<Record<AuditEventType, readonly [where: string, meaning: 
     "Two processes dial with one agent's key: a copied machine, or a stolen key.",
     '`sign`, `sources`',
   ],
+  'agent.host_key_rotated': [
+    BASTION,
+    'An agent has stated a new SSH host key, signed with its identity key.',
+    '`from`, `to`',
+  ],
+  'bastion.host_key_rotated': [
+    PROXY,
+    'A bastion has stated a new SSH host key, signed with its identity key.',
+    '`from`, `to`',
+  ],
   'agent.key_rotated': [BASTION, 'An agent has proved a new key.', '`from`, `to`'],
   'bastion.joined': [PROXY, 'A bastion was enrolled.', '`bastion`, `bastionId`, `sshHostKey`'],
   'bastion.refused': [PROXY, 'Somebody who wanted to be a bastion was refused.', '`reason`'],

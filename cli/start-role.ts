@@ -69,11 +69,8 @@ export async function startRole<Config extends CommonConfig>(
   const heapRoom = keepHeapRoom(systemClock);
   const reload = new Reload(() => role.load(configPath), log);
   const asked = AbortSignal.any([interrupted, inputClosed]);
-  // A role that starts or waits for its peer may hold nothing but timers that keep no process alive.
-  const alive = setInterval(() => {}, KEEP_ALIVE_MS);
-  const running = await orInterrupted(
-    role.start(config, { clock: systemClock, log, reload: () => reload.run() }),
-    asked,
+  const running = await keepingAlive(() =>
+    orInterrupted(role.start(config, { clock: systemClock, log, reload: () => reload.run() }), asked),
   );
   reload.isUp(running);
   // On a terminal it says that the terminal has gone, and ends the process as it does with any program.
@@ -81,8 +78,7 @@ export async function startRole<Config extends CommonConfig>(
   const supervisor = connectSupervisor(cli.env);
   supervisor.ready();
   cli.terminal.line(readyLine(role.role, config.name, running));
-  const endedAlone = await Promise.race([running.stopped, aborted(asked)]);
-  clearInterval(alive);
+  const endedAlone = await keepingAlive(() => Promise.race([running.stopped, aborted(asked)]));
   heapRoom.cancel();
   if (endedAlone !== undefined) {
     throw new DrawbridgeError('role.ended', `The ${role.role} has ended: ${endedAlone}.`);
@@ -100,6 +96,16 @@ export async function startRole<Config extends CommonConfig>(
   cli.terminal.line(`drawbridge ${role.role}: stopped`);
   // Whatever a library still holds must not keep a stopped role alive.
   process.exit(0);
+}
+
+/** A role that starts or waits for its peer may hold nothing but timers that keep no process alive. */
+async function keepingAlive<T>(wait: () => Promise<T>): Promise<T> {
+  const alive = setInterval(() => {}, KEEP_ALIVE_MS);
+  try {
+    return await wait();
+  } finally {
+    clearInterval(alive);
+  }
 }
 
 /**

@@ -1,8 +1,10 @@
 import { wholeLinesSize } from '../recordings/cast-reader.ts';
 import { type KeyframeAt, liveRecording } from '../recordings/live.ts';
+import { openCheckpoint } from '../shared/audit/checkpoint-note.ts';
 import { enterBeside } from '../shared/audit/enter-beside.ts';
 import type { Actor, AuditEvent, AuditQuery, AuditSearchResult, AuditSource } from '../shared/audit/event.ts';
 import type { AuditLog } from '../shared/audit/log.ts';
+import type { VerifyReport } from '../shared/audit/verify.ts';
 import type { Clock } from '../shared/clock.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import type { NodeIdentity } from '../shared/identity/node-identity.ts';
@@ -12,6 +14,7 @@ import type { AgentEnrolment } from './hosts/agent-enrolment.ts';
 import type { AgentStore } from './hosts/agent-store.ts';
 import type { HostDirectory } from './hosts/host-directory.ts';
 import { assertNotDeleted } from './retention/deleted.ts';
+import type { LogVerification, VerifyProgress } from './sealing/log-verification.ts';
 import type {
   AccessChange,
   AccessStatus,
@@ -22,6 +25,7 @@ import type {
   HostSummary,
   LiveRecordingEvent,
   RecordingSummary,
+  RecordingUse,
   SessionNames,
   SessionQuery,
   SessionSummary,
@@ -30,6 +34,7 @@ import type {
 import type { SessionRegistry } from './sessions/session-registry.ts';
 import type { SessionStore } from './sessions/session-store.ts';
 import type { ShipSummary } from './shipping/shipper.ts';
+import type { Cosigned } from './witness/open-witness.ts';
 import type { WitnessSummary } from './witness/witness-client.ts';
 
 /** Longest message to an operator whose session is ended. */
@@ -48,10 +53,13 @@ export interface BastionServiceParts {
   /** Appends go through it, so that it knows whether evidence can be written. */
   readonly evidence: EvidenceHealth;
   readonly audit: AuditSource & Pick<AuditLog, 'lastCheckpoint' | 'search' | 'inclusionProof'>;
+  readonly verification: LogVerification;
   readonly uplinks: () => readonly UplinkSummary[];
   /** One sentence when recordings can't be kept or deleted as configured. */
   readonly keepingWarning: () => string | undefined;
   readonly witness: () => WitnessSummary;
+  /** Who counter-signs checkpoints, and the last one that they did. */
+  readonly cosigned: () => Cosigned | undefined;
   readonly shipping: () => readonly ShipSummary[];
   /** Where who joins a long session late may begin. */
   readonly keyframeAt: (session: string, channel: number, offsetBytes: number) => ReturnType<KeyframeAt>;
@@ -143,9 +151,10 @@ export class LocalBastionService implements BastionService {
     actor: Actor,
     sessionId: string,
     channel = 1,
+    use: RecordingUse = 'replay',
   ): Promise<{ path: string; sizeBytes: number }> {
     const { session, recording } = await this.#findRecording(sessionId, channel);
-    await this.#viewed(actor, session, recording, 'replay');
+    await this.#viewed(actor, session, recording, use);
     return { path: recording.path, sizeBytes: await wholeLinesSize(recording.path) };
   }
 
@@ -188,7 +197,10 @@ export class LocalBastionService implements BastionService {
 
   async auditProof(seq: number): Promise<AuditProof> {
     const { audit, identity } = this.#parts;
-    const checkpoint = await audit.lastCheckpoint();
+    const last = await audit.lastCheckpoint();
+    const { witness, checkpoint: cosigned } = this.#parts.cosigned() ?? {};
+    const isWitnessed = cosigned !== undefined && seq <= cosigned.size && cosigned.size <= (last?.size ?? 0);
+    const checkpoint = isWitnessed && isSignedBy(identity, cosigned.note) ? cosigned : last;
     if (checkpoint === undefined || seq < 1 || seq > checkpoint.size) {
       throw new DrawbridgeError('audit.not_sealed', `No checkpoint covers event ${seq} yet.`, {
         hint: 'One is signed at the end of each session and every few minutes: try again then.',
@@ -199,7 +211,14 @@ export class LocalBastionService implements BastionService {
       note: checkpoint.note,
       path: path.map((hash) => hash.toString('base64')),
       key: identity.publicJwk.x,
+      ...(witness === undefined
+        ? {}
+        : { witness: { id: witness.id, name: witness.name, key: witness.publicJwk.x } }),
     };
+  }
+
+  verifyAudit(onProgress: (progress: VerifyProgress) => void, signal: AbortSignal): Promise<VerifyReport> {
+    return this.#parts.verification.run(onProgress, signal);
   }
 
   async exportAudit(actor: Actor): Promise<AsyncIterable<AuditEvent>> {
@@ -259,7 +278,7 @@ export class LocalBastionService implements BastionService {
     actor: Actor,
     session: SessionSummary,
     recording: RecordingSummary,
-    how: 'replay' | 'live',
+    how: RecordingUse | 'live',
   ): Promise<void> {
     await this.#parts.evidence.append({
       type: 'recording.viewed',
@@ -271,5 +290,15 @@ export class LocalBastionService implements BastionService {
       channel: recording.channel,
       how,
     });
+  }
+}
+
+/** False for a checkpoint of before the bastion got another key, which nobody can check who has the new one alone. */
+function isSignedBy({ publicJwk, id }: NodeIdentity, note: string): boolean {
+  try {
+    openCheckpoint(note, publicJwk, id);
+    return true;
+  } catch {
+    return false;
   }
 }

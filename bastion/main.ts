@@ -42,6 +42,7 @@ import { PolicyAdministration } from './policy/policy-administration.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import { reloadOf } from './reload.ts';
 import { runningRole } from './running-role.ts';
+import { LogVerification } from './sealing/log-verification.ts';
 import { Sealing } from './sealing/sealing.ts';
 import { openRecordingLibrary } from './search/open-library.ts';
 import { enterStart } from './sessions/enter-start.ts';
@@ -307,6 +308,8 @@ async function start(
     uplinks: () => uplink?.summaries ?? [],
     keepingWarning: () => recordings.retention.warning,
     witness: () => witness.summary(),
+    cosigned: () => witness.cosigned(),
+    verification: new LogVerification({ identity, audit: auditLog, witnessed: () => witness.notes(), clock }),
     shipping,
     keyframeAt: (...place) => recordings.library.keyframeAt(...place),
     clock,

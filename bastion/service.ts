@@ -1,4 +1,6 @@
 import type { Actor, AuditEvent, AuditQuery, AuditSearchResult } from '../shared/audit/event.ts';
+import type { VerifyReport } from '../shared/audit/verify.ts';
+import type { VerifyProgress } from './sealing/log-verification.ts';
 import type { ShipSummary } from './shipping/shipper.ts';
 import type { WitnessSummary } from './witness/witness-client.ts';
 
@@ -171,7 +173,12 @@ export interface AuditProof {
   readonly path: readonly string[];
   /** Public key of the bastion as it is now: Ed25519, base64url. */
   readonly key: string;
+  /** The vendor's proxy as it is pinned, which counter-signs; the note has its signature once it has got to the event. */
+  readonly witness?: { readonly id: string; readonly name: string; readonly key: string };
 }
+
+/** What somebody does with a recording that is handed out. */
+export type RecordingUse = 'replay' | 'verify';
 
 /** A join token as it is shown, once. */
 export interface CreatedToken {
@@ -204,6 +211,7 @@ export interface BastionService {
     actor: Actor,
     sessionId: string,
     channel?: number,
+    use?: RecordingUse,
   ): Promise<{ path: string; sizeBytes: number }>;
   /** A live recording from its start, then as it grows; ends with the recording or with `signal`. Audited. */
   watchSession(actor: Actor, id: string, signal: AbortSignal): Promise<AsyncIterable<LiveRecordingEvent>>;
@@ -216,6 +224,11 @@ export interface BastionService {
    * @throws `audit.not_sealed` while no checkpoint covers it.
    */
   auditProof(seq: number): Promise<AuditProof>;
+  /**
+   * Verifies the whole log, without the recordings, as `audit verify` does.
+   * @throws `audit.verifying` while another one runs; the signal's reason when it aborts.
+   */
+  verifyAudit(onProgress: (progress: VerifyProgress) => void, signal: AbortSignal): Promise<VerifyReport>;
   /** The whole log. Audited as `audit.exported`. */
   exportAudit(actor: Actor): Promise<AsyncIterable<AuditEvent>>;
   /** Called after each stored event. Returns how to stop. */

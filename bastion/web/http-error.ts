@@ -45,6 +45,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   'policy.changed_meanwhile': 409,
   'access.not_stored': 503,
   'audit.not_sealed': 409,
+  'audit.verifying': 409,
   'audit.unavailable': 503,
   'enrolment.refused': 403,
   'page.not_built': 503,

@@ -86,6 +86,11 @@ export class WitnessClient {
     return client;
   }
 
+  /** The last checkpoint that was counter-signed. */
+  get latest(): WitnessedCheckpoint | undefined {
+    return this.#latest;
+  }
+
   get summary(): WitnessSummary {
     const problem = this.#problem;
     const accused = problem !== undefined && ACCUSATIONS.has(problem.code);

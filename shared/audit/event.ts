@@ -146,6 +146,9 @@ export interface AuditQuery {
   readonly session?: string;
   readonly operator?: string;
   readonly host?: string;
+  /** Only events of this time or later, and of this or earlier: ISO 8601 in UTC with milliseconds, as events have it. */
+  readonly from?: string;
+  readonly to?: string;
   /** Newest first instead of oldest first. */
   readonly newestFirst?: boolean;
   /** 1 to 1000. */

@@ -226,7 +226,7 @@ describe('signed in', () => {
       .waitFor();
   });
 
-  test('the audit log is searched for a text anywhere in an event', async () => {
+  test('the audit log is searched for a text and by days, and verified by the bastion, as the page says', async () => {
     const { page } = window;
     await page.goto(`${web.url}/audit`);
     await page.getByLabel('Contains').fill('RESTART nginx');
@@ -234,6 +234,31 @@ describe('signed in', () => {
     await page.locator('summary').filter({ hasText: 'systemctl restart nginx' }).waitFor();
     await page.getByLabel('Contains').fill('nowhere');
     await page.getByText('No events').waitFor();
+    await page.getByLabel('Contains').fill('');
+    await page.getByLabel('From', { exact: true }).fill('2020-01-01');
+    await page.locator('summary').filter({ hasText: 'operator.refused' }).waitFor();
+    await page.getByLabel('to', { exact: true }).fill('2020-01-02');
+    await page.getByText('No events').waitFor();
+    expect(new URL(page.url()).search).toBe('?from=2020-01-01&to=2020-01-02');
+    await page.getByRole('button', { name: 'Verify' }).click();
+    await page.getByText('The log is whole.').waitFor();
+    await page.getByText(/Computed by the bastion itself/).waitFor();
+  });
+
+  test('a session with thousands of events has all of them, and goes on with those that arrive', async () => {
+    const { page } = window;
+    const { id } = await web.service.addSession({ durationMs: 3_600_000 });
+    const about = { actor: 'operator:alice', session: id } as const;
+    for (let n = 0; n < 2_100; n++) await web.service.append({ type: 'file.read', ...about, n });
+    await web.service.append({ type: 'file.removed', ...about, path: '/the/last/one' });
+    await page.goto(`${web.url}/sessions/${id}`);
+    await page.getByRole('complementary').getByText('/the/last/one').waitFor();
+    const rows = page.locator('.events summary');
+    expect(await rows.count()).toBe(300);
+    await page.getByRole('button', { name: /Show more of 2,10\d events/ }).click();
+    await waitFor(async () => (await rows.count()) === 600, { what: 'more rows' });
+    await web.service.append({ type: 'file.removed', ...about, path: '/one/more' });
+    await page.getByRole('complementary').getByText('/one/more').waitFor();
   });
 
   test('a host gets a line to paste, and the page sees it join; another one is revoked', async () => {

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { EvidenceFault, verifyRecording } from '../../bastion/page/src/data/verify-recording.ts';
 import type { AuditEntry, AuditProof } from '../../bastion/web/api.ts';
+import { cosign } from '../../shared/audit/cosignature.ts';
 import { AuditLog } from '../../shared/audit/log.ts';
+import { thumbprintOf } from '../../shared/identity/keys.ts';
 import { createNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { silentLogger } from '../../shared/log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { createTemporaryDirectory } from '../support/temporary-directory.ts';
+import { createTemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
 
 const CAST = '{"version":2,"width":80,"height":24}\n[0.1,"o","hello"]\n';
 const digestText = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -46,7 +48,12 @@ async function sealed(before: number, after: number) {
   };
   await log.close();
   remove();
-  return { closed: JSON.parse(JSON.stringify(closed)) as AuditEntry, proof, size };
+  return {
+    closed: JSON.parse(JSON.stringify(closed)) as AuditEntry,
+    proof,
+    size,
+    fingerprint: thumbprintOf(identity.publicJwk),
+  };
 }
 
 describe('a recording, verified by the browser', () => {
@@ -59,12 +66,57 @@ describe('a recording, verified by the browser', () => {
     [255, 300],
     [300, 17],
   ])('is what was recorded, with %i events before and %i behind', async (before, after) => {
-    const { closed, proof, size } = await sealed(before, after);
+    const { closed, proof, size, fingerprint } = await sealed(before, after);
     expect(await verifyRecording(bytes(CAST), closed, proof)).toEqual({
       sha256: digestText(CAST),
       seq: before + 1,
       size,
-      key: proof.key,
+      key: { x: proof.key, fingerprint },
+      awaitsWitness: false,
+    });
+  });
+
+  test('tells who has counter-signed, when, and by which key; and that nobody has yet', async () => {
+    const { closed, proof } = await sealed(3, 4);
+    const witness = await createNodeIdentity(temporaryDirectory(), 'proxy', 'vendor');
+    const pinned = { id: witness.id, name: 'vendor', key: witness.publicJwk.x };
+    const signedTwice = cosign(cosign(proof.note, witness, 5_000), witness, 9_000);
+    expect(
+      await verifyRecording(bytes(CAST), closed, { ...proof, note: signedTwice, witness: pinned }),
+    ).toMatchObject({
+      awaitsWitness: false,
+      witness: {
+        name: 'vendor',
+        x: witness.publicJwk.x,
+        fingerprint: thumbprintOf(witness.publicJwk),
+        atMs: 9_000,
+      },
+    });
+    const early = await verifyRecording(bytes(CAST), closed, { ...proof, witness: pinned });
+    expect(early.awaitsWitness).toBe(true);
+    expect(early).not.toHaveProperty('witness');
+  });
+
+  test('is refused when the counter-signature is of another key, time or text', async () => {
+    const { closed, proof } = await sealed(3, 4);
+    const witness = await createNodeIdentity(temporaryDirectory(), 'proxy', 'vendor');
+    const other = await createNodeIdentity(temporaryDirectory(), 'proxy', 'vendor');
+    const pinned = { id: witness.id, name: 'vendor', key: witness.publicJwk.x };
+    const refused = (changed: Partial<AuditProof>) =>
+      expect(verifyRecording(bytes(CAST), closed, { ...proof, witness: pinned, ...changed })).rejects.toThrow(
+        "The witness's counter-signature does not fit its key.",
+      );
+    const note = cosign(proof.note, witness, 5_000);
+    await refused({ note, witness: { ...pinned, key: other.publicJwk.x } });
+    const stamp = Buffer.from(note.trimEnd().split(' ').at(-1) ?? '', 'base64');
+    const line = (bytesOfIt: Buffer) =>
+      `${proof.note}\u2014 drawbridge/${witness.id} ${bytesOfIt.toString('base64')}\n`;
+    await refused({ note: line(stamp.fill(1, 4, 12)) });
+    await refused({ note: line(stamp.subarray(0, 20)) });
+    await refused({ note: line(stamp.subarray(0, 3)) });
+    const another = await sealed(5, 1);
+    await refused({
+      note: `${proof.note}${cosign(another.proof.note, witness, 5_000).split('\n').at(-2)}\n`,
     });
   });
 

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { VerifyProgress } from '../../bastion/sealing/log-verification.ts';
 import type {
   AuditProof,
   BastionService,
@@ -9,6 +10,7 @@ import type {
   HostSummary,
   LiveRecordingEvent,
   RecordingSummary,
+  RecordingUse,
   SessionQuery,
   SessionSummary,
 } from '../../bastion/service.ts';
@@ -254,11 +256,11 @@ export class FakeBastionService implements BastionService, AuditSink {
     await this.#end(actor, session, message ?? 'ended by an administrator');
   }
 
-  async openRecording(actor: Actor, sessionId: string, channel = 1) {
+  async openRecording(actor: Actor, sessionId: string, channel = 1, use: RecordingUse = 'replay') {
     const recording = this.#session(sessionId).recordings.find((one) => one.channel === channel);
     if (recording === undefined)
       throw new DrawbridgeError('recording.not_found', 'There is no such recording.');
-    await this.append({ type: 'recording.viewed', actor, session: sessionId, channel });
+    await this.append({ type: 'recording.viewed', actor, session: sessionId, channel, how: use });
     return { path: recording.path, sizeBytes: recording.sizeBytes };
   }
 
@@ -278,7 +280,9 @@ export class FakeBastionService implements BastionService, AuditSink {
         (query.type === undefined || event.type === query.type) &&
         (query.session === undefined || event.session === query.session) &&
         (query.operator === undefined || event.operator === query.operator) &&
-        (query.host === undefined || event.host === query.host),
+        (query.host === undefined || event.host === query.host) &&
+        (query.from === undefined || event.time >= query.from) &&
+        (query.to === undefined || event.time <= query.to),
     );
     return (query.newestFirst === true ? found.reverse() : found).slice(0, query.limit);
   }
@@ -291,6 +295,13 @@ export class FakeBastionService implements BastionService, AuditSink {
 
   async auditProof(seq: number): Promise<AuditProof> {
     throw new DrawbridgeError('audit.not_sealed', `No checkpoint covers event ${seq} yet.`);
+  }
+
+  async verifyAudit(onProgress: (progress: VerifyProgress) => void) {
+    const of = this.events.length;
+    onProgress({ events: Math.ceil(of / 2), of });
+    const lines = [{ ok: true, text: `${of} events fit together.` }];
+    return { ok: true, events: of, head: GENESIS, checkpoints: 3, recordings: 0, lines };
   }
 
   async exportAudit(actor: Actor) {

@@ -8,6 +8,7 @@ import { type BastionConfig, bastionPaths, loadBastionConfig } from '../../basti
 import { type BastionDeps, startBastion } from '../../bastion/main.ts';
 import { writeProxyEnrolment } from '../../bastion/setup/enrolment-file.ts';
 import { initBastion } from '../../bastion/setup/init.ts';
+import { cosign } from '../../shared/audit/cosignature.ts';
 import type { AuditEvent, Json } from '../../shared/audit/event.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { ControlClient } from '../../shared/control/client.ts';
@@ -175,7 +176,13 @@ async function startStandInProxy(bastion: NodeIdentity, operatorKey: TestKey): P
       tunnels.add(tunnel);
       tunnel.signal.addEventListener('abort', () => tunnels.delete(tunnel), { once: true });
     },
-    onStream: (incoming) => incoming.refuse('stream.unknown_kind', 'Bastions open no streams.'),
+    // As a witness it believes everything; the real one is in proxy/witness.
+    onStream: (incoming) => {
+      const { kind, note } = incoming.request;
+      if (kind === 'witness' && typeof note === 'string') {
+        incoming.accept({ outcome: 'cosigned', note: cosign(note, identity, systemClock.nowMs()) }).end();
+      } else incoming.refuse('stream.unknown_kind', 'Bastions open no other streams.');
+    },
     onRefused: () => undefined,
     clock: systemClock,
     log,

@@ -1,13 +1,22 @@
 import { render } from 'preact';
 import { App } from './app.tsx';
 import { createApiClient } from './data/api-client.ts';
+import { drawPlainTextOnly } from './ui/draw-plain-text.ts';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/shell.css';
 import './styles/controls.css';
-import './styles/views.css';
+import './styles/layout.css';
+import './styles/filters.css';
+import './styles/rows.css';
+import './styles/overview.css';
+import './styles/events.css';
+import './styles/recording.css';
+import './styles/settings.css';
+import './styles/sign-in.css';
 import './styles/approvals.css';
 import './styles/policy.css';
 
+drawPlainTextOnly();
 const root = document.getElementById('page');
 if (root !== null) render(<App api={createApiClient()} />, root);

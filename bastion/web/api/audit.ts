@@ -17,6 +17,8 @@ export const auditEventSchema = z.looseObject({
   hash: z.string(),
 });
 
+const moment = z.iso.datetime({ offset: true });
+
 export const auditQuerySchema = z.object({
   after: z.coerce
     .number()
@@ -29,6 +31,8 @@ export const auditQuerySchema = z.object({
   session: z.string().max(100).optional(),
   operator: z.string().max(200).optional(),
   host: z.string().max(253).optional(),
+  from: moment.optional().describe('Only events of this time or later'),
+  to: moment.optional().describe('Only events of this time or earlier'),
   text: z
     .string()
     .trim()
@@ -43,7 +47,7 @@ export const auditListSchema = z.object({
   searchedTo: z
     .number()
     .optional()
-    .describe('With text: the search stopped behind this event; go on from it for more'),
+    .describe('With text, from or to: the search stopped behind this event; go on from it for more'),
 });
 
 export const auditSeqSchema = z.object({ seq: z.coerce.number().int().min(1) });
@@ -55,8 +59,33 @@ export const auditProofSchema = z.object({
     .readonly()
     .describe('Hashes from the event to the root, base64 (RFC 9162, 2.1.3.1)'),
   key: z.string().describe("The bastion's public key, Ed25519, base64url"),
+  witness: z
+    .object({
+      id: z.string(),
+      name: z.string(),
+      key: z.string().describe('Ed25519, base64url, as the bastion has pinned it'),
+    })
+    .optional()
+    .describe(
+      'Who counter-signs checkpoints (C2SP tlog-cosignature); the note has it when they have got that far',
+    ),
 });
 
+export const verifyProgressSchema = z.object({ events: z.number(), of: z.number() });
+
+export const verifyReportSchema = z.object({
+  ok: z.boolean(),
+  events: z.number(),
+  head: z.string().describe('Hash of the last event'),
+  checkpoints: z.number().describe('Number of checkpoints that fit'),
+  lines: z
+    .array(z.object({ ok: z.boolean(), text: z.string() }))
+    .readonly()
+    .describe('A line per check and per fault, for people'),
+});
+
+export type VerifyProgress = z.infer<typeof verifyProgressSchema>;
+export type VerifyReport = z.infer<typeof verifyReportSchema>;
 export type AuditProof = z.infer<typeof auditProofSchema>;
 export type AuditEntry = z.infer<typeof auditEventSchema>;
 export type AuditList = z.infer<typeof auditListSchema>;

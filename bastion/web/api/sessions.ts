@@ -73,6 +73,13 @@ export const channelQuerySchema = z.object({
   channel: z.coerce.number().int().min(1).max(1_000_000).optional().describe('The first when left out'),
 });
 
+export const recordingFileQuerySchema = channelQuerySchema.extend({
+  for: z
+    .enum(['replay', 'verify'])
+    .default('replay')
+    .describe('What it is fetched for; goes into the audit log as `how`'),
+});
+
 export type Recording = z.infer<typeof recordingSchema>;
 export type Session = z.infer<typeof sessionSchema>;
 export type SessionNames = z.infer<typeof sessionNamesSchema>;

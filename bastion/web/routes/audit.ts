@@ -8,6 +8,8 @@ import {
   problemSchema,
 } from '../api.ts';
 import { BoundedFeed } from '../bounded-feed.ts';
+import type { ServerSentEvent } from '../event-streams.ts';
+import { refusalFor } from '../http-error.ts';
 import { onlySet } from '../only-set.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
@@ -30,10 +32,11 @@ export function auditRoutes(app: WebApp, context: RouteContext): void {
       },
     },
     async (request) => {
-      const { limit, text, ...rest } = request.query;
-      const query = { ...onlySet(rest), newestFirst: rest.after === undefined, limit };
-      if (text === undefined || text === '') return { events: await service.queryAudit(query) };
-      return service.searchAudit(text, query);
+      const { limit, text = '', from, to, ...rest } = request.query;
+      const times = { from: utcMoment(from), to: utcMoment(to) };
+      const query = { ...onlySet({ ...rest, ...times }), newestFirst: rest.after === undefined, limit };
+      const isSearch = text !== '' || from !== undefined || to !== undefined;
+      return isSearch ? service.searchAudit(text, query) : { events: await service.queryAudit(query) };
     },
   );
 
@@ -49,6 +52,31 @@ export function auditRoutes(app: WebApp, context: RouteContext): void {
       },
     },
     (request) => service.auditProof(request.params.seq),
+  );
+
+  app.get(
+    '/api/audit/verify',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'The bastion verifies its whole log, recordings left out, as server-sent events',
+        description:
+          'Some named `progress` with `{events, of}`, and at the end one named `report`, or `problem`. Whoever does not trust the bastion exports the log and verifies it elsewhere.',
+        tags: ['audit'],
+      },
+    },
+    (request, reply) =>
+      streams.send(request, reply, (signal) => {
+        const feed = new BoundedFeed<ServerSentEvent>(PAGE_LAG_LIMIT);
+        service
+          .verifyAudit((data) => feed.push({ event: 'progress', data }), signal)
+          .then(
+            (data) => feed.push({ event: 'report', data }),
+            (error: unknown) => feed.push({ event: 'problem', data: refusalFor(error, context.log).body }),
+          )
+          .finally(() => feed.end());
+        return feed;
+      }),
   );
 
   app.get(
@@ -88,6 +116,11 @@ export function auditRoutes(app: WebApp, context: RouteContext): void {
         return named('audit', feed);
       }),
   );
+}
+
+/** A moment as events have it, so that it can be compared with theirs. */
+function utcMoment(moment: string | undefined): string | undefined {
+  return moment === undefined ? undefined : new Date(moment).toISOString();
 }
 
 async function* named(event: string, feed: AsyncIterable<AuditEvent>) {

@@ -3,10 +3,10 @@ import { castStream, isEncryptedCast } from '../../../recordings/stored-cast.ts'
 import { DrawbridgeError } from '../../../shared/errors.ts';
 import type { LiveRecordingEvent } from '../../service.ts';
 import {
-  channelQuerySchema,
   doneSchema,
   endSessionSchema,
   problemSchema,
+  recordingFileQuerySchema,
   sessionIdSchema,
   sessionListSchema,
   sessionNamesSchema,
@@ -103,13 +103,14 @@ export function sessionRoutes(app: WebApp, context: RouteContext): void {
           'Of an encrypted one it is the age file (`application/x-age`) with the asciicast in it: the bastion can not read it.',
         tags: ['sessions'],
         params: sessionIdSchema,
-        querystring: channelQuerySchema,
+        querystring: recordingFileQuerySchema,
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { channel } = request.query;
-      const { path, sizeBytes } = await service.openRecording(guard.callerOf(request).actor, id, channel);
+      const { channel, for: use } = request.query;
+      const { actor } = guard.callerOf(request);
+      const { path, sizeBytes } = await service.openRecording(actor, id, channel, use);
       const body = castStream(path, sizeBytes);
       const isEncrypted = isEncryptedCast(path);
       const suffix = isEncrypted ? ENCRYPTED_CAST_SUFFIX : CAST_SUFFIX;

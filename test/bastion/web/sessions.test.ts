@@ -74,7 +74,11 @@ describe('sessions', () => {
     expect(answer.text.split('\n')[0]).toContain('"version":2');
     expect(answer.text).toContain('hällo ✓');
     expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text));
-    expect(web.service.events.at(-1)).toMatchObject({ type: 'recording.viewed', session: id });
+    const entered = () => web.service.events.at(-1);
+    expect(entered()).toMatchObject({ type: 'recording.viewed', session: id, how: 'replay' });
+    await get(`/api/sessions/${id}/recording?for=verify`);
+    expect(entered()).toMatchObject({ type: 'recording.viewed', session: id, how: 'verify' });
+    expect((await get(`/api/sessions/${id}/recording?for=nothing`)).status).toBe(400);
     expect((await get(`/api/sessions/${id}/recording?channel=7`)).status).toBe(404);
   });
 
@@ -184,6 +188,17 @@ describe('the audit log', () => {
     );
     expect((await events('?before=3')).map(({ seq }) => seq)).toEqual([2, 1]);
     expect(tail[0]?.prev).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('is read by time, in whatever zone that is given', async () => {
+    const { time } = await web.service.append({ type: 'exec.started', actor: 'operator:zoe' });
+    const events = async (query: string) => await get(`/api/audit?type=exec.started&${query}`);
+    const after = new Date(Date.parse(time) + 1).toISOString();
+    const inZone = `${new Date(Date.parse(time) + 2 * 3_600_000).toISOString().slice(0, -1)}%2B02:00`;
+    expect((await events(`from=${time}&to=${time}`)).json).toMatchObject({ events: [{ time }] });
+    expect((await events(`from=${inZone}&to=${inZone}`)).json).toMatchObject({ events: [{ time }] });
+    expect((await events(`from=${after}`)).json).toEqual({ events: [] });
+    expect((await events('from=yesterday')).status).toBe(400);
   });
 
   test('keeps every field of an event', async () => {

@@ -170,6 +170,28 @@ describe('the audit log', () => {
     expect(await find('srv', { session: 's4' })).toEqual({ found: [5], searchedTo: undefined });
   });
 
+  it('finds events by their time, also those that a clock which was set back has put elsewhere', async () => {
+    const { log } = await openLog();
+    const atFirst = clock.nowMs();
+    onTestFinished(() => clock.jumpTo(atFirst));
+    let now = atFirst;
+    const times: string[] = [];
+    for (const stepMs of [0, 1_000, 1_000, -5_000, 1_000, 9_000]) {
+      now += stepMs;
+      clock.jumpTo(now);
+      times.push((await log.append(started('s1'))).time);
+    }
+    const [first, second, third, back] = times;
+    const find = async (query: object) =>
+      (await log.search('', { limit: 100, ...query })).events.map(({ seq }) => seq);
+    expect(await find({ from: second, to: third })).toEqual([2, 3]);
+    expect(await find({ from: second, newestFirst: true })).toEqual([6, 3, 2]);
+    expect(await find({ to: first })).toEqual([1, 4, 5]);
+    expect(await find({ to: back, session: 's1' })).toEqual([4]);
+    expect(await find({ to: back, session: 's2' })).toEqual([]);
+    expect(await find({ from: back, to: first })).toEqual([1, 4, 5]);
+  });
+
   it('looks at a stretch of the log in one search, and says where it stopped', async () => {
     const { log, directory } = await openLog();
     await log.append(started('needle'));

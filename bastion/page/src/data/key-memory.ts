@@ -1,14 +1,14 @@
-/** Whether this browser has seen the bastion's key before. */
+/** Whether this browser has seen a key before. */
 export type KeyMemory = 'first' | 'same' | 'changed';
 
-const STORED_NAME = 'drawbridge-key';
+const STORED_NAMES = { bastion: 'drawbridge-key', witness: 'drawbridge-witness-key' } as const;
 
-/** Remembers the bastion's key at first sight, as SSH does with a host's. */
-export function rememberKey(key: string): KeyMemory {
+/** Remembers a key at first sight, as SSH does with a host's. */
+export function rememberKey(whose: keyof typeof STORED_NAMES, key: string): KeyMemory {
   try {
-    const known = localStorage.getItem(STORED_NAME);
+    const known = localStorage.getItem(STORED_NAMES[whose]);
     if (known === null) {
-      localStorage.setItem(STORED_NAME, key);
+      localStorage.setItem(STORED_NAMES[whose], key);
       return 'first';
     }
     return known === key ? 'same' : 'changed';

@@ -7,8 +7,19 @@ export interface VerifiedRecording {
   /** Number of the event that names the digest, and of the events under the checkpoint that covers it. */
   readonly seq: number;
   readonly size: number;
-  /** The bastion's public key, base64url. */
-  readonly key: string;
+  readonly key: VerifiedKey;
+  /** Who has counter-signed the checkpoint; undefined when nobody is pinned who could, or has not yet. */
+  readonly witness?: VerifiedKey & { readonly name: string; readonly atMs: number };
+  /** A witness is pinned, and has not counter-signed this far. */
+  readonly awaitsWitness: boolean;
+}
+
+/** A public key that fits what it is said to have signed. */
+export interface VerifiedKey {
+  /** Ed25519, base64url. */
+  readonly x: string;
+  /** RFC 7638, SHA-256: what the settings and the command show. */
+  readonly fingerprint: string;
 }
 
 /** Something does not fit: the recording, or the log around it, is not what was recorded. */
@@ -17,11 +28,14 @@ export class EvidenceFault extends Error {}
 const LEAF = 0;
 const NODE = 1;
 const KEY_ID_BYTES = 4;
+const TIMESTAMP_BYTES = 8;
+/** What origins and names of keys begin with. */
+export const NAME_PREFIX = 'drawbridge/';
 
 /**
  * Checks, in the browser, that `bytes` are the recording that the audit log names: its SHA-256 is that of the event, the
  * event's hash is that of its own content, the event is under the root of a checkpoint (RFC 9162), and the checkpoint
- * is signed with the bastion's key.
+ * is signed with the bastion's key and, where the witness has got to it, counter-signed with the key pinned as the witness's.
  * @throws {@link EvidenceFault} with the first thing that does not fit.
  */
 export async function verifyRecording(
@@ -47,7 +61,33 @@ export async function verifyRecording(
   if (!(await isSigned(body, origin, signatures, proof.key))) {
     throw new EvidenceFault("The checkpoint is not signed with the bastion's key.");
   }
-  return { sha256, seq: closed.seq, size, key: proof.key };
+  const key = { x: proof.key, fingerprint: await fingerprintOf(proof.key) };
+  const witness = await witnessOf(body, signatures, proof.witness);
+  const awaitsWitness = proof.witness !== undefined && witness === undefined;
+  return { sha256, seq: closed.seq, size, key, awaitsWitness, ...(witness === undefined ? {} : { witness }) };
+}
+
+/** The witness's counter-signature (C2SP tlog-cosignature), the latest when there are several. */
+async function witnessOf(
+  body: string,
+  signatures: readonly string[],
+  pinned: AuditProof['witness'],
+): Promise<VerifiedRecording['witness']> {
+  if (pinned === undefined) return undefined;
+  const stamps = stampsOf(NAME_PREFIX + pinned.id, signatures);
+  if (stamps.length === 0) return undefined;
+  const publicKey = await publicKeyOf(pinned.key);
+  const times: number[] = [];
+  for (const stamp of stamps) {
+    if (stamp.length <= KEY_ID_BYTES + TIMESTAMP_BYTES) continue;
+    const atS = Number(new DataView(stamp.buffer).getBigUint64(KEY_ID_BYTES));
+    const signature = stamp.slice(KEY_ID_BYTES + TIMESTAMP_BYTES);
+    const said = utf8(`cosignature/v1\ntime ${atS}\n${body}`);
+    if (await crypto.subtle.verify({ name: 'Ed25519' }, publicKey, signature, said)) times.push(atS);
+  }
+  if (times.length === 0) throw new EvidenceFault("The witness's counter-signature does not fit its key.");
+  const fingerprint = await fingerprintOf(pinned.key);
+  return { name: pinned.name, x: pinned.key, fingerprint, atMs: Math.max(...times) * 1000 };
 }
 
 /** The root that an audit path leads to (RFC 9162, 2.1.3.2); undefined when the path has not the right length. */
@@ -82,15 +122,31 @@ async function isSigned(
   signatures: readonly string[],
   key: string,
 ): Promise<boolean> {
-  const raw = base64(key.replaceAll('-', '+').replaceAll('_', '/'));
-  const publicKey = await crypto.subtle.importKey('raw', raw, { name: 'Ed25519' }, false, ['verify']);
-  for (const line of signatures) {
-    const [, found, stamped = ''] = /^\u2014 (\S+) (\S+)$/.exec(line) ?? [];
-    if (found !== name) continue;
-    const signature = base64(stamped).slice(KEY_ID_BYTES);
+  const publicKey = await publicKeyOf(key);
+  for (const stamp of stampsOf(name, signatures)) {
+    const signature = stamp.slice(KEY_ID_BYTES);
     if (await crypto.subtle.verify({ name: 'Ed25519' }, publicKey, signature, utf8(body))) return true;
   }
   return false;
+}
+
+/** What stands in the signature lines of `name`: key id, and what its kind of signature has. */
+function stampsOf(name: string, signatures: readonly string[]): readonly Uint8Array<ArrayBuffer>[] {
+  return signatures.flatMap((line) => {
+    const [, found, stamped = ''] = /^\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})$/.exec(line) ?? [];
+    return found === name ? [base64(stamped)] : [];
+  });
+}
+
+function publicKeyOf(x: string) {
+  const raw = base64(x.replaceAll('-', '+').replaceAll('_', '/'));
+  return crypto.subtle.importKey('raw', raw, { name: 'Ed25519' }, false, ['verify']);
+}
+
+async function fingerprintOf(x: string): Promise<string> {
+  const canonical = `{"crv":"Ed25519","kty":"OKP","x":"${x}"}`;
+  const hash = toBase64(await digest(utf8(canonical)));
+  return hash.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {

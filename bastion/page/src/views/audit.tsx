@@ -4,28 +4,33 @@ import type { AuditEntry, AuditList } from '../../../web/api.ts';
 import { withQuery } from '../data/api-client.ts';
 import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
+import { useLogVerification } from '../data/use-log-verification.ts';
 import { type PageSource, usePages } from '../data/use-pages.ts';
 import { useLocation } from '../router.tsx';
+import { DayFields, momentsOfDays } from '../ui/day-range.tsx';
 import { Endless } from '../ui/endless.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
 import { TypedField } from '../ui/typed-field.tsx';
 import { EventRows } from './event-rows.tsx';
+import { LogVerification } from './log-verification.tsx';
 
 const PAGE = 100;
 
-type Filter = Readonly<Record<'type' | 'operator' | 'host' | 'session' | 'text', string>>;
+/** Stretches of the log that are searched for one page before a person is asked whether to go on. */
+const STRETCHES_AT_ONCE = 20;
+
+const FILTER_NAMES = ['type', 'operator', 'host', 'session', 'from', 'to', 'text'] as const;
+
+type Filter = Readonly<Record<(typeof FILTER_NAMES)[number], string>>;
 
 /** The audit log, newest first; new events arrive by themselves. */
 export function AuditView() {
   const { query, go } = useLocation();
-  const filter: Filter = {
-    type: query.get('type') ?? '',
-    operator: query.get('operator') ?? '',
-    host: query.get('host') ?? '',
-    session: query.get('session') ?? '',
-    text: query.get('text') ?? '',
-  };
+  const [verification, verify] = useLogVerification();
+  const filter = Object.fromEntries(
+    FILTER_NAMES.map((name) => [name, query.get(name) ?? '']),
+  ) as unknown as Filter;
   const change = (name: keyof Filter, value: string) =>
     go(withQuery('/audit', { ...filter, [name]: value.trim() }), { replace: true });
   return (
@@ -33,11 +38,16 @@ export function AuditView() {
       <div class="view-head">
         <h1>Audit log</h1>
         <span class="grow" />
+        <button type="button" disabled={verification.kind === 'running'} onClick={verify}>
+          <Icon name="shield" />
+          Verify
+        </button>
         <a class="button" href={withBase('/api/audit/export')} download>
           <Icon name="download" />
           Export all
         </a>
       </div>
+      <LogVerification state={verification} verify={verify} />
       <div class="filters">
         <label class="field">
           <span>Type</span>
@@ -59,6 +69,7 @@ export function AuditView() {
             onChange={(value) => change(name, value)}
           />
         ))}
+        <DayFields range={filter} label="From" onChange={change} />
         <TypedField
           label="Contains"
           placeholder="a path, an address, a reason…"
@@ -73,33 +84,39 @@ export function AuditView() {
 
 function AuditPages({ filter }: { filter: Filter }) {
   const { api, updates } = usePage();
-  const { type, operator, host, session, text } = filter;
+  const { type, operator, host, session, from, to, text } = filter;
+  const isSearch = text !== '' || from !== '' || to !== '';
   const source = useMemo<PageSource<AuditEntry>>(
     () => ({
       keyOf: ({ seq }) => String(seq),
       load: async (last, signal) => {
-        const before = last?.cursor ?? last?.item?.seq;
-        const path = withQuery('/api/audit', { type, operator, host, session, text, before, limit: PAGE });
-        const { events, searchedTo } = await api.get<AuditList>(path, { signal });
-        const more = searchedTo !== undefined || (text === '' && events.length === PAGE);
-        return { items: events, more, ...(searchedTo === undefined ? {} : { cursor: searchedTo }) };
+        const asked = { type, operator, host, session, text, ...momentsOfDays({ from, to }), limit: PAGE };
+        let before = last?.cursor ?? last?.item?.seq;
+        for (let stretches = 1; ; stretches++) {
+          const path = withQuery('/api/audit', { ...asked, before });
+          const { events, searchedTo } = await api.get<AuditList>(path, { signal });
+          if (searchedTo === undefined) return { items: events, more: !isSearch && events.length === PAGE };
+          if (events.length > 0 || stretches === STRETCHES_AT_ONCE)
+            return { items: events, more: true, cursor: searchedTo };
+          before = searchedTo;
+        }
       },
     }),
-    [api, type, operator, host, session, text],
+    [api, type, operator, host, session, from, to, text, isSearch],
   );
   const list = usePages(source);
   const { put, refresh } = list;
   useEffect(() => {
     const stops = [
       updates.onEvent((event) => {
-        if (matches(event, { type, operator, host, session, text })) put(event);
+        if (matches(event, { type, operator, host, session, from, to, text })) put(event);
       }),
       updates.onReconnect(refresh),
     ];
     return () => {
       for (const stop of stops) stop();
     };
-  }, [updates, put, refresh, type, operator, host, session, text]);
+  }, [updates, put, refresh, type, operator, host, session, from, to, text]);
   if (list.pages === undefined) {
     return list.error === undefined ? (
       <Loading rows={8} />
@@ -113,15 +130,18 @@ function AuditPages({ filter }: { filter: Filter }) {
   }
   return (
     <div class={isEmpty ? undefined : 'events'}>
-      <Endless list={list} more={text === '' ? 'Show older events' : 'Search further back'}>
+      <Endless list={list} more={isSearch ? 'Search further back' : 'Show older events'}>
         {(events) => <EventRows events={events} linkSessions={true} />}
       </Endless>
     </div>
   );
 }
 
-function matches(event: AuditEntry, { type, operator, host, session, text }: Filter): boolean {
+function matches(event: AuditEntry, { type, operator, host, session, from, to, text }: Filter): boolean {
+  const { from: start, to: end } = momentsOfDays({ from, to });
   return (
+    (start === undefined || event.time >= start) &&
+    (end === undefined || event.time <= end) &&
     (type === '' || event.type === type) &&
     (operator === '' || event.operator === operator) &&
     (host === '' || event.host === host) &&

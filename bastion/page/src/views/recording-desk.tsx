@@ -68,7 +68,7 @@ function OneRecording({ session, recording, events }: DeskProps & { recording: R
             Its digest stays in the audit log, which says by whom.
           </Empty>
         )}
-        {!isLive && isThere && <Verification sessionId={session.id} recording={recording} events={events} />}
+        {!isLive && isThere && <Verification sessionId={session.id} recording={recording} />}
       </div>
       {!isLive && isThere && (
         <RecordingPanel sessionId={session.id} recording={recording} events={events} onHits={setHits} />

@@ -2,6 +2,7 @@ import { useId, useState } from 'preact/hooks';
 import type { SessionNames } from '../../../web/api.ts';
 import { useResource } from '../data/use-resource.ts';
 import { useLocation } from '../router.tsx';
+import { DayFields } from '../ui/day-range.tsx';
 import { TypedField } from '../ui/typed-field.tsx';
 
 const STATES = [
@@ -45,17 +46,6 @@ export function useSessionFilter(): {
     },
     clear: () => go('/sessions', { replace: true }),
   };
-}
-
-/** The days of a filter as moments: from the first one's beginning to the last one's end, where the reader is. */
-export function momentsOf({ from, to }: Pick<SessionFilter, 'from' | 'to'>): { from?: string; to?: string } {
-  const moment = (day: string, time: string) => {
-    const date = new Date(`${day}T${time}`);
-    return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
-  };
-  const start = from === '' ? undefined : moment(from, '00:00:00.000');
-  const end = to === '' ? undefined : moment(to, '23:59:59.999');
-  return { ...(start === undefined ? {} : { from: start }), ...(end === undefined ? {} : { to: end }) };
 }
 
 /** The filters of the list of sessions. */
@@ -118,16 +108,7 @@ export function SessionFilters() {
             ))}
           </select>
         </label>
-        {(['from', 'to'] as const).map((name) => (
-          <label key={name} class="field">
-            <span>{name === 'from' ? 'Started from' : 'to'}</span>
-            <input
-              type="date"
-              value={filter[name]}
-              onChange={(event) => change(name, event.currentTarget.value)}
-            />
-          </label>
-        ))}
+        <DayFields range={filter} label="Started from" onChange={change} />
         {isSet && (
           <button type="button" class="quiet" onClick={clear}>
             Clear

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks';
-import type { AuditList, Session } from '../../../web/api.ts';
-import { ApiError, withQuery } from '../data/api-client.ts';
+import type { Session } from '../../../web/api.ts';
+import { ApiError } from '../data/api-client.ts';
 import { mayControl, usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
+import { useSessionEvents } from '../data/use-session-events.ts';
 import { Link } from '../router.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { durationWords, sizeWords } from '../ui/format.ts';
@@ -10,10 +11,8 @@ import { NoteField, withNote } from '../ui/note-field.tsx';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
 import { Elapsed, Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
-import { EventRows } from './event-rows.tsx';
 import { RecordingDesk } from './recording-desk.tsx';
-
-const EVENT_LIMIT = 1_000;
+import { SessionEventList } from './session-events.tsx';
 
 /** One session: what it was, what it looked like, what was done in it. */
 export function SessionView({ id }: { id: string }) {
@@ -21,10 +20,7 @@ export function SessionView({ id }: { id: string }) {
     `/api/sessions/${encodeURIComponent(id)}`,
     (event) => event.session === id,
   );
-  const events = useResource<AuditList>(
-    withQuery('/api/audit', { session: id, after: 0, limit: EVENT_LIMIT }),
-    (event) => event.session === id,
-  );
+  const events = useSessionEvents(id);
   if (session.data === undefined) {
     const missing = session.error instanceof ApiError && session.error.status === 404;
     return (
@@ -52,20 +48,8 @@ export function SessionView({ id }: { id: string }) {
       </div>
       {session.error !== undefined && <ErrorNote error={session.error} retry={session.reload} />}
       <SessionFacts session={data} />
-      <RecordingDesk session={data} events={events.data?.events ?? []} />
-      <section class="block" aria-labelledby="events-title">
-        <div class="block-head">
-          <h2 id="events-title">What happened</h2>
-          <Link href={withQuery('/audit', { session: id })}>In the audit log</Link>
-        </div>
-        {events.data === undefined && events.error === undefined && <Loading />}
-        {events.error !== undefined && <ErrorNote error={events.error} retry={events.reload} />}
-        {events.data !== undefined && (
-          <div class="events">
-            <EventRows events={events.data.events} linkSessions={false} />
-          </div>
-        )}
-      </section>
+      <RecordingDesk session={data} events={events.events ?? []} />
+      <SessionEventList id={id} known={events} />
     </section>
   );
 }

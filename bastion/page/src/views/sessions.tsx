@@ -5,11 +5,12 @@ import { usePage } from '../data/context.ts';
 import { type PageSource, usePages } from '../data/use-pages.ts';
 import { useResource } from '../data/use-resource.ts';
 import { Link } from '../router.tsx';
+import { momentsOfDays } from '../ui/day-range.tsx';
 import { Endless } from '../ui/endless.tsx';
 import { clockWords } from '../ui/format.ts';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';
-import { momentsOf, type SessionFilter, SessionFilters, useSessionFilter } from './session-filters.tsx';
+import { type SessionFilter, SessionFilters, useSessionFilter } from './session-filters.tsx';
 import { SessionList as Rows, SessionRowsFrame } from './session-rows.tsx';
 
 const PAGE = 50;
@@ -33,7 +34,7 @@ function useSessionPages(filter: SessionFilter) {
   const { api, updates } = usePage();
   const { live, operator, host, login, kind, from, to } = filter;
   const source = useMemo<PageSource<Session>>(() => {
-    const range = momentsOf({ from, to });
+    const range = momentsOfDays({ from, to });
     return {
       keyOf: ({ id }) => id,
       load: async (last, signal) => {
@@ -97,7 +98,7 @@ function NoSessions({ live, isFiltered }: { live: boolean; isFiltered: boolean }
 function Found({ filter }: { filter: SessionFilter }) {
   const { q, live, operator, host, login, kind } = filter;
   const found = useResource<SearchResult>(
-    withQuery('/api/search', { q, operator, host, ...momentsOf(filter), limit: SEARCH_LIMIT }),
+    withQuery('/api/search', { q, operator, host, ...momentsOfDays(filter), limit: SEARCH_LIMIT }),
     () => false,
   );
   if (found.data === undefined) {

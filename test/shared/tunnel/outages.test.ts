@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { SILENCE_TIMEOUT_MS } from '../../../shared/tunnel/limits.ts';
 import type { Uplink } from '../../../shared/tunnel/uplink.ts';
 import type { LivenessTimes } from '../../../shared/tunnel/yamux/liveness.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -113,6 +114,26 @@ describe('an uplink whose peer is a process of its own', () => {
 });
 
 describe('an uplink over a path that fails', () => {
+  test('knows at both ends within the 25 s of the protocol that the path has fallen silent', {
+    timeout: 90_000,
+  }, async () => {
+    const who = await acquaint();
+    const meeting = await meet(who);
+    const relay = await startTcpRelay(meeting.port);
+    const uplink = uplinkTo(who, relay.port);
+    uplink.start();
+    const theirs = await waitFor(() => [...meeting.acceptor.tunnels][0]);
+    const ours = await waitFor(() => uplink.pick());
+    relay.mute();
+    const startMs = performance.now();
+    await waitFor(() => ours.signal.aborted && theirs.signal.aborted, {
+      what: 'both ends to know',
+      timeoutMs: 2 * SILENCE_TIMEOUT_MS,
+    });
+    expect(performance.now() - startMs).toBeLessThan(SILENCE_TIMEOUT_MS + SLACK_MS);
+    expect(ours.signal.reason).toMatchObject({ code: 'tunnel.silent' });
+  });
+
   test('gives up a tunnel on a path that has fallen silent, and is back when the path is', async () => {
     const who = await acquaint();
     const meeting = await meet(who);

@@ -87,7 +87,10 @@ export class CastFile {
     return buffer.subarray(0, length);
   }
 
-  /** Puts `content` in the place of everything: at each moment, and after a power cut, one of the two is there. */
+  /**
+   * Puts `content` in the place of everything: at each moment one of the two is there. When this has thrown, nothing has
+   * changed. After it, the folder is to be synchronised ({@link syncFolder}), so that a power cut leaves it there.
+   */
   async replace(content: Buffer): Promise<void> {
     const unfinished = `${this.path}${UNFINISHED_SUFFIX}`;
     fs.rmSync(unfinished, { force: true });
@@ -101,11 +104,15 @@ export class CastFile {
       fs.rmSync(unfinished, { force: true });
       throw error;
     }
-    fs.closeSync(this.#fd);
+    const replaced = this.#fd;
     this.#fd = fd;
     this.#writtenBytes = content.length;
     this.#committedBytes = content.length;
-    await syncFolder(path.dirname(this.path));
+    try {
+      fs.closeSync(replaced);
+    } catch {
+      // That file has no name any more: whether it was closed well does not matter.
+    }
   }
 
   close(): void {

@@ -346,6 +346,7 @@ export class Recorder {
       if (this.#failure !== undefined) throw this.#failure;
       if (await this.#body.replaceSmall(line)) {
         this.#digest = new GrowingDigest();
+        await this.#syncReplaced();
         return;
       }
     }
@@ -355,6 +356,14 @@ export class Recorder {
       throw this.#fail(error);
     }
     this.#commit();
+  }
+
+  async #syncReplaced(): Promise<void> {
+    try {
+      await syncFolder(path.dirname(this.path));
+    } catch (error) {
+      throw this.#fail(error);
+    }
   }
 
   #assertOpen(): void {

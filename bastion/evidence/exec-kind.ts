@@ -87,7 +87,7 @@ function programName(program: string): string | undefined {
 
 /** Whether an `scp -t` was told that its path is a folder (`-d`). */
 export function scpIntoFolder(command: string): boolean {
-  return /^\S+(?: -[vrpqtf]+)* -[vrpqtf]*d/.test(command);
+  return /^ *\S+(?: +-[vrpqtf]+)* +-[vrpqtf]*d/.test(command);
 }
 
 /** `scp [-v] [-r] [-p] [-d] -t|-f [--] path`: what OpenSSH's scp runs at the other end (its source says the same). */

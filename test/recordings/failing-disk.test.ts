@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { rawOutput } from '../../recordings/cast-reader.ts';
 import { digestFile } from '../../recordings/digest.ts';
+import { AgeCast } from '../../recordings/encryption/age-cast.ts';
+import { fileKeyFrom, generateAgeKeyPair } from '../../recordings/encryption/age-identity.ts';
+import { parseAgeRecipient } from '../../recordings/encryption/age-recipient.ts';
 import { Recorder } from '../../recordings/recorder.ts';
 import type { DrawbridgeError } from '../../shared/errors.ts';
 import { castHeader } from '../support/cast-header.ts';
@@ -11,7 +14,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** Which calls fail from now on, as they do on a disk that is dying or was remounted read-only. */
-const faults = vi.hoisted(() => ({ write: '', sync: '' }));
+const faults = vi.hoisted(() => ({ write: '', sync: '', folder: '' }));
 
 vi.mock('node:fs', async (importOriginal) => {
   const real = await importOriginal<typeof import('node:fs')>();
@@ -26,12 +29,18 @@ vi.mock('node:fs', async (importOriginal) => {
     if (faults.sync === '') real.fdatasync(fd, done);
     else done(fault(faults.sync));
   }) as typeof real.fdatasync;
-  return { ...real, default: { ...real, writeSync, fdatasync } };
+  const openPromised = ((path: string, ...rest: [string?, number?]) =>
+    faults.folder === ''
+      ? real.promises.open(path, ...rest)
+      : Promise.reject(fault(faults.folder))) as typeof real.promises.open;
+  const promises = { ...real.promises, open: openPromised };
+  return { ...real, default: { ...real, writeSync, fdatasync, promises } };
 });
 
 beforeEach(() => {
   faults.write = '';
   faults.sync = '';
+  faults.folder = '';
 });
 
 function start() {
@@ -84,6 +93,19 @@ describe('A recording on a disk that fails', () => {
     expect(failures).toMatchObject([{ code: 'recording.failed' }]);
     expect(() => recorder.output(Buffer.from('more\n'))).toThrow();
     expect(await recorder.close()).toMatchObject({ complete: false });
+  });
+
+  it('is told as it is when it was encrypted and put in its own place, and the folder can not be synchronised', async () => {
+    const { identity, recipient } = await generateAgeKeyPair();
+    const path = join(temporaryDirectory(), 'a.cast.age');
+    const encryptTo = [parseAgeRecipient(recipient)];
+    const recorder = Recorder.create(path, castHeader(), { clock: new FakeClock(), pty: false, encryptTo });
+    recorder.output(Buffer.from('shown\n'));
+    faults.folder = 'EIO';
+    expect(await recorder.close()).toMatchObject({ complete: false, ...(await digestFile(path)) });
+    const opened = await AgeCast.open(path, fileKeyFrom([identity]));
+    expect(opened.isComplete).toBe(true);
+    await opened.close();
   });
 
   it('is not begun when its header can not be written', () => {

@@ -52,13 +52,13 @@ const EVENTS: Readonly<Record<AuditEventType, readonly [where: string, meaning: 
   'shell.ended': [BASTION, 'It has ended.', '`code` or `signal`, byte counts and digests, `problem`'],
   'file.read': [
     BASTION,
-    'A file or folder was read by SFTP.',
-    '`action`, `path`, `result`, `bytes`, `sha256`, `sequential`',
+    'A file or folder was read by SFTP, or by `scp -O`.',
+    '`action`, `path`, `sentAs`, `result`, `bytes`, `sha256`, `sequential`',
   ],
   'file.written': [
     BASTION,
-    'A file was written or changed by SFTP.',
-    '`action`, `path`, `result`, `bytes`, `sha256`, `sequential`',
+    'A file was written or changed by SFTP, or by `scp -O`: then `sentAs` is the name that its sender gave.',
+    '`action`, `path`, `sentAs`, `result`, `bytes`, `sha256`, `sequential`',
   ],
   'file.removed': [BASTION, 'A file or folder was removed by SFTP.', '`action`, `path`, `result`'],
   'file.renamed': [BASTION, 'A file was renamed by SFTP.', '`path`, `other`, `result`'],

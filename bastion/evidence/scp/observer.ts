@@ -27,9 +27,16 @@ export interface ScpObserverOptions {
   readonly onGaveUp: (reason: string) => void;
 }
 
+/** A file as the command and the sender name it; one character per byte: names are bytes, whatever they look like. */
+interface FileName {
+  readonly path: string;
+  /** Given where the path alone does not tell which file it is. */
+  readonly sentAs?: string;
+}
+
 /** A file whose contents are on their way. */
 interface OpenFile {
-  readonly path: string;
+  readonly name: FileName;
   readonly sizeBytes: number;
   readonly transfer: Transfer;
   /** What the sender said behind the contents. */
@@ -142,7 +149,7 @@ export class ScpObserver {
   }
 
   #fileBegins(sizeBytes: number, name: string): void {
-    const file = { path: this.#pathOf(name), sizeBytes, transfer: new Transfer(), failed: false };
+    const file = { name: this.#nameOf(name), sizeBytes, transfer: new Transfer(), failed: false };
     this.#state = sizeBytes === 0 ? { kind: 'end', file } : { kind: 'contents', file };
     this.#expect({ kind: 'file', file });
   }
@@ -197,23 +204,30 @@ export class ScpObserver {
     this.#tell(file, 'failed');
   }
 
-  /** One character per byte: names are bytes, whatever they look like. */
-  #pathOf(name: string): string {
+  #nameOf(name: string): FileName {
     const { direction, path, intoFolder } = this.#options;
     const inner = [...this.#folders, name];
+    const sentAs = inner.join('/');
     const own = Buffer.from(path).toString('latin1');
-    if (direction === 'download') return posix.join(posix.dirname(own), ...inner);
+    if (direction === 'download') {
+      // A command with more than one path does not say to which of them a name belongs.
+      return own.includes(' ') ? { path: own, sentAs } : { path: posix.join(posix.dirname(own), ...inner) };
+    }
     // Without -d the path is the new file itself, or its folder when there is one of that name: only the host knows.
     const isFolder = intoFolder || own.endsWith('/');
-    return isFolder ? posix.join(own, ...inner) : posix.join(own, ...inner.slice(1));
+    return isFolder
+      ? { path: posix.join(own, ...inner) }
+      : { path: posix.join(own, ...inner.slice(1)), sentAs };
   }
 
   #tell(file: OpenFile, result: SftpResult): void {
     const isUpload = this.#options.direction === 'upload';
+    const { path, sentAs } = file.name;
     this.#options.onFile({
       type: isUpload ? 'file.written' : 'file.read',
       action: isUpload ? 'write' : 'read',
-      ...describePath(Buffer.from(file.path, 'latin1')),
+      ...describePath(Buffer.from(path, 'latin1')),
+      ...(sentAs === undefined ? {} : { sentAs: describePath(Buffer.from(sentAs, 'latin1')).path }),
       result,
       ...file.transfer.result(),
     });

@@ -28,6 +28,11 @@ export interface SftpTransferEvent extends SftpPath {
   readonly sha256?: string;
   /** Where in the file the contents began: not 0 when a transfer was resumed. */
   readonly startOffset: number;
+  /**
+   * Of scp, the names that its sender gave, where only the host knows what became of them: `path` is the file, or the
+   * folder that it is in, or all that the command asked for.
+   */
+  readonly sentAs?: string;
   /** Opened to append: each piece went to the end of the file, and `startOffset` is what the client took that for. */
   readonly append?: boolean;
 }

@@ -40,6 +40,20 @@ type Request =
 
 const OTHER: Request = { kind: 'other' };
 
+/** What the server has given a handle for. */
+interface Opened {
+  readonly file: OpenFile;
+  readonly folder: boolean;
+  /** The client has asked to close it: from then on the server may give the same handle to another file. */
+  closing: boolean;
+}
+
+/**
+ * Servers number their handles, so that a client could use one before it has it, or after it gave it back: what it then
+ * writes would go into a file that nobody here knows.
+ */
+const STRANGE_HANDLE = 'the client changes a file by a handle that it does not have at that moment';
+
 /**
  * Follows an SFTP connection (version 3, with OpenSSH's extensions) beside its way and tells which files were read,
  * written, removed and renamed, with counts and hashes of their contents.
@@ -58,7 +72,7 @@ export class SftpObserver {
   readonly #client: PacketStream;
   readonly #server: PacketStream;
   readonly #requests = new Map<number, Request>();
-  readonly #handles = new Map<string, { readonly file: OpenFile; readonly folder: boolean }>();
+  readonly #handles = new Map<string, Opened>();
   #namedRequests = 0;
   #clientContents: Transfer | undefined;
   #serverContents: Transfer | undefined;
@@ -156,7 +170,7 @@ export class SftpObserver {
       case PACKET.opendir:
         return { kind: 'list', file: new OpenFile(describePath(fields.string()), 0) };
       case PACKET.close:
-        return { kind: 'close', handle: handleKey(fields.string()) };
+        return this.#readClose(handleKey(fields.string()));
       case PACKET.read: {
         const file = this.#fileOf(fields.string());
         if (file === undefined) return OTHER;
@@ -166,7 +180,7 @@ export class SftpObserver {
       case PACKET.write:
         return this.#readWrite(fields, bodyLength);
       default: {
-        const change = readChange(type, fields, (handle) => this.#handles.get(handleKey(handle))?.file.path);
+        const change = readChange(type, fields, (handle) => this.#changedBy(handle)?.file.path);
         if (change?.action === 'copy') this.#spoilCopied(change);
         return change === undefined ? OTHER : { kind: 'change', change };
       }
@@ -174,11 +188,12 @@ export class SftpObserver {
   }
 
   #readWrite(fields: FieldReader, bodyLength: number): Request | undefined {
-    const file = this.#fileOf(fields.string());
+    const handle = fields.string();
     const offset = fields.uint64();
     const length = fields.uint32();
-    if (length !== bodyLength) return undefined;
-    if (file === undefined) return OTHER;
+    if (fields.short || length !== bodyLength) return undefined;
+    const file = this.#changedBy(handle)?.file;
+    if (file === undefined) return undefined;
     const endBytes = file.appends ? file.writes().bytes + length : offset + BigInt(length);
     this.#heed(sizeRefusal(this.#rules(), endBytes), file.path);
     file.writeSent();
@@ -195,9 +210,27 @@ export class SftpObserver {
     }
   }
 
+  #readClose(handle: string): Request {
+    const opened = this.#handles.get(handle);
+    if (opened !== undefined) opened.closing = true;
+    return { kind: 'close', handle };
+  }
+
   #fileOf(handle: Buffer): OpenFile | undefined {
-    const entry = this.#handles.get(handleKey(handle));
-    return entry?.folder === false ? entry.file : undefined;
+    const opened = this.#opened(handle);
+    return opened?.folder === false ? opened.file : undefined;
+  }
+
+  /** What a request is about that changes what is behind `handle`; one that is about nothing is not passed on. */
+  #changedBy(handle: Buffer): Opened | undefined {
+    const opened = this.#opened(handle);
+    if (opened === undefined) this.#giveUp(STRANGE_HANDLE);
+    return opened;
+  }
+
+  #opened(handle: Buffer): Opened | undefined {
+    const opened = this.#handles.get(handleKey(handle));
+    return opened?.closing === true ? undefined : opened;
   }
 
   #reply(type: number, payloadLength: number, fields: FieldReader): void {
@@ -229,7 +262,7 @@ export class SftpObserver {
       return;
     }
     const folder = request.kind === 'list';
-    this.#handles.set(handle, { file: request.file, folder });
+    this.#handles.set(handle, { file: request.file, folder, closing: false });
     if (folder) this.#onEvent({ type: 'file.read', action: 'list', ...request.file.path, result: 'ok' });
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classifyExec } from '../../../bastion/evidence/exec-kind.ts';
+import { classifyExec, scpIntoFolder } from '../../../bastion/evidence/exec-kind.ts';
 
 describe('classifyExec', () => {
   it.each([
@@ -94,5 +94,17 @@ describe('classifyExec', () => {
         classifyExec(command);
       }),
     );
+  });
+});
+
+describe('scpIntoFolder', () => {
+  it.each([
+    ['scp -d -t /x', true],
+    ['scp  -t  -d /x', true],
+    [' scp -rpdt /x', true],
+    ['scp -t /x', false],
+    ['scp -t -- -d', false],
+  ])('of %s is %s', (command, isFolder) => {
+    expect(scpIntoFolder(command)).toBe(isFolder);
   });
 });

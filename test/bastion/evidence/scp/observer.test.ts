@@ -57,6 +57,7 @@ describe('what went by the old protocol of scp', () => {
         type: 'file.written',
         action: 'write',
         path: '/srv/new',
+        sentAs: 'old',
         result: 'ok',
         bytes: 4,
         sequential: true,
@@ -88,6 +89,20 @@ describe('what went by the old protocol of scp', () => {
     expect(paths('upload', '/srv/is', true)).toEqual(['/srv/is/top/a', '/srv/is/top/sub/b', '/srv/is/top/c']);
     expect(paths('download', '/srv/top')).toEqual(['/srv/top/a', '/srv/top/sub/b', '/srv/top/c']);
     expect(paths('download', 'top')).toEqual(['top/a', 'top/sub/b', 'top/c']);
+  });
+
+  it('is told by the name that the sender gave where the path may be a folder, or one of several', () => {
+    const named = (direction: 'upload' | 'download', path: string, intoFolder = false) =>
+      follow(direction, [ok, ...file('authorized_keys', Buffer.from('k'))], { path, intoFolder }).files.map(
+        (event) => [event.path, event.sentAs],
+      );
+    expect(named('upload', '/root/.ssh')).toEqual([['/root/.ssh', 'authorized_keys']]);
+    expect(named('upload', '/root/.ssh/')).toEqual([['/root/.ssh/authorized_keys', undefined]]);
+    expect(named('upload', '/root/.ssh', true)).toEqual([['/root/.ssh/authorized_keys', undefined]]);
+    expect(named('download', '/a/authorized_keys')).toEqual([['/a/authorized_keys', undefined]]);
+    expect(named('download', '/a/authorized_keys /b/x')).toEqual([
+      ['/a/authorized_keys /b/x', 'authorized_keys'],
+    ]);
   });
 
   it('is said however the bytes are cut, with any contents', () => {

@@ -64,6 +64,9 @@ const write = (id: number, value: string, offset: number, bytes: string) =>
   packet(PACKET.write, u32(id), text(value), u64(offset), text(bytes));
 const close = (id: number, value: string) => packet(PACKET.close, u32(id), text(value));
 const status = (id: number, code: number) => packet(PACKET.status, u32(id), u32(code), text(''), text(''));
+const fsetstat = (id: number, value: string) => packet(PACKET.fsetstat, u32(id), text(value), u32(0));
+const copyData = (id: number, from: string, to: string) =>
+  packet(PACKET.extended, u32(id), text('copy-data'), text(from), u64(0), u64(0), text(to), u64(0));
 const remove = (id: number, path: string) => packet(PACKET.remove, u32(id), text(path));
 
 describe('SftpObserver beside a real client and server', () => {
@@ -337,6 +340,14 @@ describe('SftpObserver', () => {
     ['data for a removal', [client(remove(1, 'a')), server(data(1, 'x'))]],
     ['a handle for a removal', [client(remove(1, 'a')), server(handle(1, 'x'))]],
     ['a handle that is in use', [...opened, client(open(2, 'b', 1)), server(handle(2, 'h'))]],
+    ['a write before the handle was given', [client(open(1, 'a', OPEN_WRITE), write(2, 'h', 0, 'x'))]],
+    [
+      'a write to what may be the next file of that handle',
+      [...opened, client(close(2, 'h'), open(3, 'b', OPEN_WRITE), write(4, 'h', 0, 'x'))],
+    ],
+    ['attributes before the handle was given', [client(open(1, 'a', OPEN_WRITE), fsetstat(2, 'h'))]],
+    ['a copy to a handle that was not given', [...opened, client(copyData(2, 'h', 'i'))]],
+    ['a copy from a handle that was not given', [...opened, client(copyData(2, 'i', 'h'))]],
     ['a handle that is too long', [client(open(1, 'a', 1)), server(handle(1, 'h'.repeat(257)))]],
     [
       'a write that says another length',

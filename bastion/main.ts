@@ -14,6 +14,7 @@ import type { Logger } from '../shared/log.ts';
 import { RoleMetrics } from '../shared/metrics/role-metrics.ts';
 import type { ReloadableRole } from '../shared/role.ts';
 import { loadSshKeyFile } from '../shared/ssh/keys.ts';
+import { mendPublicLine } from '../shared/ssh/renew-key.ts';
 import { Database } from '../shared/store/database.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { openCertificate } from '../shared/tls/open-certificate.ts';
@@ -118,6 +119,9 @@ async function start(
   const ca = await readCa(config.tls.ca);
   const hostKey = await loadSshKeyFile(paths.sshHostKey);
   const clientKey = await loadSshKeyFile(paths.sshClientKey);
+  // Administrators copy that line to hosts: a renewal that was cut off may have left the one of the key before.
+  if (await mendPublicLine(paths.sshClientKey, `drawbridge-${identity.name}`))
+    log.warn({ file: `${paths.sshClientKey}.pub` }, 'the public line of the SSH client key was an old one');
   const enrolled = await readProxyEnrolment(paths.enrolment);
   await mkdir(paths.recordings, { recursive: true, mode: 0o700 });
 

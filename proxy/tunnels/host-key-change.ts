@@ -14,7 +14,7 @@ export const HOST_KEY_KIND = 'host-key';
 const requestSchema = z.looseObject({ statement: z.string().max(16_384) });
 
 interface HostKeyChangeParts {
-  readonly enrolments: EnrolmentStore;
+  readonly enrolments: Pick<EnrolmentStore, 'findBastion' | 'pinHostKey'>;
   readonly audit: AuditSink;
   /** Id of this proxy. */
   readonly audience: string;

@@ -6,8 +6,9 @@ import { generateSshKey, loadSshKeyFile } from './keys.ts';
 const PUBLIC_MODE = 0o600;
 
 /**
- * Puts a fresh Ed25519 key in the place of the one in this file, in one step; also the public line beside it, where there
- * is one. A role that runs goes on with the old key until it is started again.
+ * Puts a fresh Ed25519 key in the place of the one in this file, in one step; then also the public line beside it, where
+ * there is one. A role that runs goes on with the old key until it is started again. What was cut off between the two
+ * files is mended by the next renewal, and by {@link mendPublicLine}.
  * @returns fingerprints
  * @throws `ssh.key_unreadable`, `ssh.invalid_key`
  */
@@ -18,18 +19,29 @@ export async function renewSshKeyFile(
   const { fingerprint: before } = await loadSshKeyFile(path);
   const { privateKey } = generateSshKey(comment);
   await writeWholeFile(path, privateKey);
-  const { fingerprint: after, publicLine } = await loadSshKeyFile(path);
-  if (await exists(`${path}.pub`))
-    await writeWholeFile(`${path}.pub`, `${publicLine} ${comment}\n`, PUBLIC_MODE);
+  const { fingerprint: after } = await loadSshKeyFile(path);
+  await mendPublicLine(path, comment);
   return { before, after };
 }
 
-async function exists(path: string): Promise<boolean> {
+/**
+ * Makes `PATH.pub`, where there is one, tell the public half of the key in the file.
+ * @returns whether it told another one
+ * @throws `ssh.key_unreadable`, `ssh.invalid_key`
+ */
+export async function mendPublicLine(path: string, comment: string): Promise<boolean> {
+  const { publicLine } = await loadSshKeyFile(path);
+  const told = await readIfThere(`${path}.pub`);
+  if (told === undefined || told.split(/\s+/).slice(0, 2).join(' ') === publicLine) return false;
+  await writeWholeFile(`${path}.pub`, `${publicLine} ${comment}\n`, PUBLIC_MODE);
+  return true;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    await readFile(path);
-    return true;
+    return await readFile(path, 'utf8');
   } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return false;
+    if (systemCodeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parsePublicLine } from '../../shared/ssh/keys.ts';
 import { isAlive, runDrawbridge, TestDemo } from '../support/demo.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -100,10 +101,15 @@ describe('rotating the keys of an installation', () => {
       to: host1.to,
     });
 
-    await rotate('bastion', 'ssh-client');
+    // As if it was cut off between its two files: the line for administrators is still that of the old key.
+    const publicLine = join(demo.document.bastion.dataDir, 'ssh_client_ed25519_key.pub');
+    const oldLine = readFileSync(publicLine, 'utf8');
+    const client = await rotate('bastion', 'ssh-client');
+    writeFileSync(publicLine, oldLine);
     const host2 = await rotate('bastion', 'ssh-host');
     await killAndStart('bastion');
     await demo.connected();
+    expect(parsePublicLine(readFileSync(publicLine, 'utf8')).fingerprint).toBe(client.to);
     const seen = await demo.auditEvent(({ type }) => type === 'bastion.host_key_rotated', 'proxy');
     expect(seen).toMatchObject({ bastion: 'acme', from: host2.from, to: host2.to });
     // What an operator has pinned is not changed under them: a login brings the new key.

@@ -112,6 +112,7 @@ export const policyAnswer = z.looseObject({
   rule: z.string().optional(),
   reason: z.string().optional(),
   limits: z.record(z.string(), z.unknown()).optional(),
+  keepsStdin: z.boolean().optional(),
   at: z.string(),
   until: z.string().optional(),
   access: z.enum(['on', 'off']).optional(),

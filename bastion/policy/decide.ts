@@ -57,6 +57,8 @@ export type PolicyDecision =
       readonly untilMs?: number;
       /** Id of the grant that it needs, when no role allows it without one. */
       readonly grant?: string;
+      /** True when one of the roles that allow this wants the standard input of commands kept. */
+      readonly keepsStdin?: boolean;
       /** True for a sign-in that leads to nothing without the customer's approval. */
       readonly needsApproval?: boolean;
     }
@@ -126,7 +128,8 @@ function withApproval(
   const [first] = [...free, ...granted];
   if (first !== undefined) {
     const grant = free.length > 0 ? undefined : coveringGrant(first, request)?.id;
-    const limits = widestLimits([...free, ...granted].map(limitsOf));
+    const counting = [...free, ...granted];
+    const limits = widestLimits(counting.map(limitsOf));
     const needsApproval = allowing.every((role) => role.approval !== undefined);
     return {
       allow: true,
@@ -134,6 +137,7 @@ function withApproval(
       limits,
       ...until,
       ...(grant === undefined ? {} : { grant }),
+      ...(counting.some(({ record }) => record?.stdin === true) ? { keepsStdin: true } : {}),
       ...(needsApproval ? { needsApproval } : {}),
     };
   }

@@ -25,6 +25,8 @@ export interface PolicyExplanation {
   /** What is missing, as the operator is told. */
   readonly reason?: string;
   readonly limits?: PolicyLimits;
+  /** True when the standard input of commands is kept. */
+  readonly keepsStdin?: boolean;
   /** ISO time that was asked about. */
   readonly at: string;
   /** ISO time at which the answer may be another. */
@@ -56,7 +58,11 @@ export function explain(policy: Policy, request: PolicyRequest): PolicyExplanati
   return {
     allow: decision.allow,
     ...(decision.allow
-      ? { rule: decision.rule, limits: decision.limits }
+      ? {
+          rule: decision.rule,
+          limits: decision.limits,
+          ...(decision.keepsStdin === true ? { keepsStdin: true } : {}),
+        }
       : { code: decision.code, reason: decision.reason }),
     at: new Date(request.timeMs).toISOString(),
     ...(decision.untilMs === undefined ? {} : { until: new Date(decision.untilMs).toISOString() }),

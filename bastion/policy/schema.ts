@@ -151,6 +151,17 @@ const requirements = z
   .prefault({})
   .describe('What the sign-in of the operator must have had.');
 
+const record = z
+  .strictObject({
+    stdin: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Keep the standard input of commands in the recording: text, up to 64 KiB. It may hold passwords.',
+      ),
+  })
+  .describe('What is kept beyond what always is.');
+
 const role = z.strictObject({
   name: name.describe('Name of the role, for the audit log and for you.'),
   groups: z.array(name).min(1).max(ENTRIES_MAX).describe('The operator must be in one of them.'),
@@ -199,6 +210,7 @@ const role = z.strictObject({
     .describe('Outside of all of them the role counts for nothing, and sessions that only it allows end.'),
   valid: valid.exactOptional().describe('A contract period: the days in which the role counts.'),
   limits: limits.exactOptional().describe('Limits of what the role allows.'),
+  record: record.exactOptional(),
   approval: approvalRule.exactOptional().describe("What the role allows waits for the customer's word."),
 });
 

@@ -7,6 +7,7 @@ import type { ChannelRequest } from '../../shared/ssh/channel-request.ts';
 import type { DataStream } from '../../shared/ssh/ordered-queue.ts';
 import { ByteAccount } from '../evidence/byte-account.ts';
 import { scpIntoFolder } from '../evidence/exec-kind.ts';
+import { KeptInput } from '../evidence/kept-input.ts';
 import { ScpObserver } from '../evidence/scp/observer.ts';
 import type { SftpEvent } from '../evidence/sftp/events.ts';
 import { SftpObserver } from '../evidence/sftp/observer.ts';
@@ -41,6 +42,7 @@ export class ChannelEvidence {
   readonly #observer: SftpObserver | undefined;
   readonly #scp: ScpObserver | undefined;
   readonly #input = new ByteAccount();
+  readonly #keptInput: KeptInput | undefined;
   readonly #output: ByteAccount | undefined;
   readonly #fileEvents = new Set<Promise<void>>();
   #bytesIn = 0;
@@ -66,6 +68,7 @@ export class ChannelEvidence {
           )
         : undefined;
     this.#scp = this.#observeScp();
+    this.#keptInput = this.#keepInput();
   }
 
   get recorder(): Recorder | undefined {
@@ -74,6 +77,11 @@ export class ChannelEvidence {
 
   get bytes(): { readonly in: number; readonly out: number } {
     return { in: this.#bytesIn, out: this.#bytesOut };
+  }
+
+  /** Whether the standard input of the command is kept, as far as it is small and text. */
+  get keepsInput(): boolean {
+    return this.#keptInput !== undefined;
   }
 
   /** True while the operator should get no room for more input: see {@link SftpObserver.shouldHold}. */
@@ -127,7 +135,7 @@ export class ChannelEvidence {
 
   /**
    * Input of the operator, before the host gets it. What is typed into a terminal is counted only.
-   * @throws {@link FILES_UNCLEAR}, `transfer.refused`: then it must not get there.
+   * @throws {@link FILES_UNCLEAR}, `transfer.refused`, `recording.failed`: then it must not get there.
    */
   input(chunk: Buffer): void {
     this.#bytesIn += chunk.length;
@@ -137,6 +145,7 @@ export class ChannelEvidence {
     this.#input.add('in', chunk);
     this.#observer?.clientBytes(chunk);
     this.#scp?.clientBytes(chunk);
+    this.#keptInput?.take(chunk);
     this.#assertFollowed();
   }
 
@@ -167,6 +176,7 @@ export class ChannelEvidence {
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
       ...(this.#options.pty === undefined ? { sha256In: input.sha256In } : {}),
+      ...(this.#keptInput === undefined ? {} : { stdinKept: { ...this.#keptInput.result() } }),
       ...(this.#output === undefined ? {} : { sha256Out: this.#output.result().sha256Out }),
       ...(filesUnknownBecause === undefined ? {} : { filesUnknownBecause }),
       ...(digest === undefined
@@ -271,6 +281,14 @@ export class ChannelEvidence {
       ...end,
     });
     return digest;
+  }
+
+  /** Of commands alone: what is typed into a terminal holds passwords, and files that are transferred are hashed. */
+  #keepInput(): KeptInput | undefined {
+    const { context, plan, pty } = this.#options;
+    const isCommand = plan.kind === 'exec' && plan.transfer === undefined && pty === undefined;
+    if (!isCommand || this.#recorder === undefined || !context.keepsStdin(plan.action)) return undefined;
+    return new KeptInput(this.#recorder);
   }
 
   #observeScp(): ScpObserver | undefined {

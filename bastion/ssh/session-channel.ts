@@ -216,7 +216,7 @@ export class SessionChannel {
       context.link.allowSignIn();
       const opening = context.link.ready.then((connection) => connection.openSession(session.signal));
       opening.catch(() => undefined);
-      await Promise.all([this.#announce(plan), evidence.announce()]);
+      await Promise.all([this.#announce(plan, evidence), evidence.announce()]);
       started = true;
       const host = await opening;
       if (session.phase.kind !== 'live' || this.#operator.signal.aborted) {
@@ -278,7 +278,7 @@ export class SessionChannel {
     }
   }
 
-  async #announce(plan: ChannelPlan): Promise<void> {
+  async #announce(plan: ChannelPlan, evidence: ChannelEvidence): Promise<void> {
     await this.#context.record(plan.kind === 'shell' ? 'shell.started' : 'exec.started', {
       channel: this.#number,
       pty: this.#pty !== undefined,
@@ -286,6 +286,7 @@ export class SessionChannel {
       grant: this.#context.grantFor(plan.action),
       ...(plan.kind === 'subsystem' ? { subsystem: plan.command } : { command: plan.command, ...plan.whole }),
       ...(plan.transfer === undefined ? {} : { transfer: { ...plan.transfer } }),
+      ...(evidence.keepsInput ? { keepsStdin: true } : {}),
     });
   }
 

@@ -77,6 +77,12 @@ export class SessionContext {
     return decision.allow ? decision.grant : undefined;
   }
 
+  /** Whether the policy wants what is sent to a command's standard input kept. */
+  keepsStdin(action: PolicyAction): boolean {
+    const decision = this.decide(action);
+    return decision.allow && decision.keepsStdin === true;
+  }
+
   /**
    * Enters an event of this session.
    * @throws `audit.unavailable`, after the session was told to end.

@@ -122,6 +122,7 @@ function print(cli: Cli, answer: Answer): void {
     for (const [name, value] of Object.entries(answer.limits ?? {})) {
       terminal.line(`  ${printable(name)}: ${printable(JSON.stringify(value))}`);
     }
+    if (answer.keepsStdin === true) terminal.line('  The standard input of commands is kept.');
   } else if (until !== '') terminal.line(until.trim());
   if (answer.access === 'off')
     terminal.line('Remote access is off: nobody gets in now, whatever the policy says.');

@@ -46,8 +46,12 @@ const EVENTS: Readonly<Record<AuditEventType, readonly [where: string, meaning: 
     'It is over.',
     '`code`, `reason`, `by`, `bytesIn`, `bytesOut`, `channels`; `interrupted` after a crash',
   ],
-  'exec.started': [BASTION, 'A command is about to run.', '`command`, `pty`'],
-  'exec.ended': [BASTION, 'It has ended.', '`code` or `signal`, byte counts and digests, `problem`'],
+  'exec.started': [BASTION, 'A command is about to run.', '`command`, `pty`, `keepsStdin`'],
+  'exec.ended': [
+    BASTION,
+    'It has ended.',
+    '`code` or `signal`, byte counts and digests, `stdinKept`, `problem`',
+  ],
   'shell.started': [BASTION, 'A shell is about to start.', '`pty`, `agentForwarding`'],
   'shell.ended': [BASTION, 'It has ended.', '`code` or `signal`, byte counts and digests, `problem`'],
   'file.read': [

@@ -56,6 +56,7 @@ export const policyAnswerSchema = z.object({
   code: z.string().optional(),
   reason: z.string().optional(),
   limits: z.record(z.string(), z.unknown()).optional(),
+  keepsStdin: z.boolean().optional().describe('True when the standard input of commands is kept'),
   at: z.string(),
   until: z.string().optional().describe('When the answer may be another'),
   version: z.number().optional(),

@@ -73,6 +73,33 @@ describe('a role that asks how one signed in', () => {
   });
 });
 
+describe('a role that keeps standard input', () => {
+  const keeping = parsePolicy(
+    `${POLICY}  - name: keepers
+    groups: [keepers]
+    hosts: { names: ['*'] }
+    logins: [deploy]
+    allow: [exec]
+    record: { stdin: true }
+`,
+    'policy.yaml',
+  );
+  const asked = (groups: readonly string[], action: PolicyAction) =>
+    decide(keeping, request({ groups, action }));
+
+  test('has it kept also where another role allows the same without', () => {
+    expect(asked(['support', 'keepers'], { kind: 'exec' })).toMatchObject({
+      rule: 'web-support',
+      keepsStdin: true,
+    });
+  });
+
+  test('says nothing about what it does not allow', () => {
+    expect(asked(['support'], { kind: 'exec' })).not.toHaveProperty('keepsStdin');
+    expect(asked(['support', 'keepers'], { kind: 'shell' })).not.toHaveProperty('keepsStdin');
+  });
+});
+
 describe('a decision of the policy', () => {
   test.each<[string, Partial<PolicyRequest>]>([
     ['what a role names', {}],

@@ -52,7 +52,8 @@ async function searchRows(folder: string): Promise<Row[]> {
       return { startS: chunk, lines: lines.map((line, index) => [index, line] as const) };
     });
     const keyframe = { startS: 0, offsetBytes: 100, cols: 80, rows: 24, screen: '' };
-    await store.storeSegment(recording, subject, { keyframe, endBytes: 1000, endS: 9, chunks, markers: [] });
+    const rest = { markers: [], commands: [] };
+    await store.storeSegment(recording, subject, { keyframe, endBytes: 1000, endS: 9, chunks, ...rest });
     await store.settle(recording, 'done');
   }
   const buildS = (performance.now() - startMs) / 1000;

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { DrawbridgeError, isDrawbridgeError } from '../shared/errors.ts';
+import { isDrawbridgeError } from '../shared/errors.ts';
 import { type Cli, examples } from './cli.ts';
 import { callRole, sessionSummary } from './control.ts';
 import { formatTime } from './format.ts';
+import { parseRecordingId } from './recorded-commands.ts';
 import { type PlaceOptions, withPlace } from './role-config.ts';
 import { writeTable } from './table.ts';
 
@@ -134,15 +135,8 @@ async function listHolds(cli: Cli, options: SearchOptions): Promise<void> {
 }
 
 async function deleteSome(cli: Cli, id: string, options: ReasonOptions): Promise<void> {
-  const [, session, channelText] = /^([\w-]{1,64})(?:\/(\d{1,7}))?$/.exec(id) ?? [];
-  if (session === undefined) {
-    throw new DrawbridgeError('usage.recording', 'Name SESSION or SESSION/CHANNEL.', {
-      hint: 'See them with `drawbridge recordings ls`.',
-    });
-  }
-  const channel = channelText === undefined ? {} : { channel: Number(channelText) };
   const answer = z.looseObject({ deleted: z.number() });
-  const params = { session, reason: options.reason, ...channel };
+  const params = { ...parseRecordingId(id), reason: options.reason };
   const { deleted } = await callRole(cli, options, 'recordings.delete', params, answer);
   cli.terminal.note(`${deleted} recording${deleted === 1 ? ' was' : 's were'} deleted.`);
 }

@@ -82,12 +82,15 @@ export async function* readCastForDisplay(
   }
 }
 
+/** Whether the channel had a terminal, as far as its header knows. */
+export function hadTerminal(header: Readonly<Record<string, unknown>>): boolean {
+  const identity = header['drawbridge'];
+  return typeof identity !== 'object' || identity === null || !('pty' in identity) || identity.pty !== false;
+}
+
 /** How events of a recording with this header are shown. The function keeps state: use one per pass over the events. */
 export function displayOf(header: Readonly<Record<string, unknown>>): (event: CastEvent) => CastEvent {
-  const identity = header['drawbridge'];
-  const hadTerminal =
-    typeof identity !== 'object' || identity === null || !('pty' in identity) || identity.pty !== false;
-  if (hadTerminal) return (event) => event;
+  if (hadTerminal(header)) return (event) => event;
   let afterReturn = false;
   return (event) => {
     if (event.code !== EVENT_CODE.output || event.data === '') return event;

@@ -17,7 +17,7 @@ const schemas = {
   search: z.object({ text: z.string().trim().min(1).max(200), limit: z.int().min(1).max(100).default(20) }),
 };
 
-/** The methods of the control socket about recordings: look (audited), search, hold, release, delete. */
+/** The methods of the control socket about recordings: look (audited), search, commands, hold, release, delete. */
 export function recordingHandlers(
   service: Pick<BastionService, 'openRecording'>,
   { library, retention }: RecordingParts,
@@ -32,6 +32,11 @@ export function recordingHandlers(
       const { text, limit } = read(schemas.search, params);
       const { results, complete } = await library.search(actor, { text, limit });
       return JSON.parse(JSON.stringify({ results, complete })) as Json;
+    },
+    'recordings.commands': async (params, { actor }) => {
+      const wanted = read(schemas.open, params);
+      const found = await library.commands(actor, wanted.session, wanted.channel);
+      return JSON.parse(JSON.stringify(found)) as Json;
     },
     'recordings.holds': async () => (await retention.holds()).map((hold) => ({ ...hold })),
     'recordings.hold': async (params, { actor }) => {

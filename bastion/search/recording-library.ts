@@ -4,7 +4,13 @@ import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { assertNotDeleted } from '../retention/deleted.ts';
 import type { RecordingSummary, SessionSummary } from '../service.ts';
-import { type ScreenHit, type ScreenQuery, searchRecording, searchScreens } from './recording-search.ts';
+import {
+  type ScreenHit,
+  type ScreenQuery,
+  searchRecording,
+  searchScreens,
+  typedCommands,
+} from './recording-search.ts';
 import { keyframeAt, type ReplayIndex, type ReplaySegment, replayIndex, replaySegment } from './replay.ts';
 import type { SearchStore } from './search-store.ts';
 import { ViewingLog } from './viewing-log.ts';
@@ -71,6 +77,30 @@ export class RecordingLibrary {
     return searchRecording(this.#parts.store, { session: id, channel }, text);
   }
 
+  /**
+   * Commands that were typed in a recording, or in all of a session that can be read, as their screens showed them: an
+   * aid, no evidence. Audited as a look. @throws `recording.not_found`, `recording.deleted`, `recording.encrypted`
+   */
+  async commands(
+    actor: Actor,
+    id: string,
+    channel?: number,
+  ): Promise<{ readonly commands: readonly ScreenHit[]; readonly complete: boolean }> {
+    const all = channel === undefined ? ((await this.#parts.sessions.find(id))?.recordings ?? []) : [];
+    const readable = all.filter((item) => item.deletedAt === undefined && item.encrypted !== true);
+    const wanted = (readable.length > 0 ? readable : all.slice(0, 1)).map((item) => item.channel);
+    const commands: ScreenHit[] = [];
+    let complete = true;
+    for (const number of wanted.length > 0 ? wanted : [channel ?? 1]) {
+      const { session, recording } = await this.#find(id, number);
+      await this.#viewed(actor, session, recording, 'commands');
+      const found = await typedCommands(this.#parts.store, { session: id, channel: number });
+      commands.push(...found.commands);
+      complete &&= found.complete;
+    }
+    return { commands, complete };
+  }
+
   /** @throws `recording.not_found`, `recording.not_indexed`, `recording.encrypted` */
   async replayIndex(actor: Actor, id: string, channel: number): Promise<ReplayIndex> {
     const { session, recording } = await this.#find(id, channel);
@@ -91,9 +121,14 @@ export class RecordingLibrary {
     return keyframeAt(this.#parts.store, { session, channel }, offsetBytes);
   }
 
-  async #viewed(actor: Actor, session: SessionSummary, recording: RecordingSummary): Promise<void> {
+  async #viewed(
+    actor: Actor,
+    session: SessionSummary,
+    recording: RecordingSummary,
+    how: 'replay' | 'commands' = 'replay',
+  ): Promise<void> {
     const { channel } = recording;
-    await this.#viewing.entered(actor, `view ${session.id}/${channel}`, {
+    await this.#viewing.entered(actor, `${how} ${session.id}/${channel}`, {
       type: 'recording.viewed',
       actor,
       operator: session.operator,
@@ -101,7 +136,7 @@ export class RecordingLibrary {
       host: session.host,
       login: session.login,
       channel,
-      how: 'replay',
+      how,
     });
   }
 

@@ -12,6 +12,9 @@ const LINES_OF_SESSION = 3;
 /** Hits in one recording. */
 export const HITS_LIMIT = 500;
 
+/** Typed commands of one recording that are listed; with more the answer says that it is not complete. */
+export const COMMANDS_LIST_LIMIT = 5_000;
+
 /** A line is shown with so many UTF-16 code units around the first word. */
 const SNIPPET_LENGTH = 200;
 
@@ -92,6 +95,21 @@ export async function searchRecording(
   return {
     hits: hits.slice(0, HITS_LIMIT),
     complete: indexed.state === 'done' && hits.length < HITS_LIMIT && rows.length < HITS_LIMIT,
+  };
+}
+
+/** Commands that were typed in one recording, as far as its screen showed them: an aid, no evidence. */
+export async function typedCommands(
+  store: SearchStore,
+  recording: { readonly session: string; readonly channel: number },
+): Promise<{ readonly commands: readonly ScreenHit[]; readonly complete: boolean }> {
+  const indexed = await store.find(recording.session, recording.channel);
+  if (indexed === undefined) return { commands: [], complete: false };
+  const found = await store.commands(indexed, COMMANDS_LIST_LIMIT + 1);
+  const { channel } = recording;
+  return {
+    commands: found.slice(0, COMMANDS_LIST_LIMIT).map(([timeS, text]) => ({ channel, timeS, text })),
+    complete: indexed.state === 'done' && found.length <= COMMANDS_LIST_LIMIT,
   };
 }
 

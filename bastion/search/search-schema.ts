@@ -45,6 +45,19 @@ export const SEARCH_MIGRATIONS: readonly string[] = [
     about, shown, content = '', contentless_delete = 1,
     tokenize = 'unicode61 remove_diacritics 2'
   );`,
+  // All recordings are read again, for the commands that older indexes do not have.
+  `CREATE TABLE commands (
+    recording INTEGER NOT NULL REFERENCES indexed_recordings (id) ON DELETE CASCADE,
+    segment INTEGER NOT NULL,
+    time_s REAL NOT NULL,
+    text TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX commands_by_recording ON commands (recording, segment);
+  INSERT INTO screen_text (screen_text) VALUES ('delete-all');
+  DELETE FROM chunks;
+  DELETE FROM markers;
+  DELETE FROM keyframes;
+  DELETE FROM indexed_recordings;`,
 ];
 
 /** Chunks of text that recordings of one second can have: 16 GiB of text. */

@@ -136,7 +136,7 @@ export class SearchStore {
     subject: RecordingSubject,
     segment: IndexSegment,
   ): Promise<void> {
-    const { keyframe, endBytes, endS, chunks, markers, next } = segment;
+    const { keyframe, endBytes, endS, chunks, next } = segment;
     const screen = await pack(Buffer.from(keyframe.screen));
     const nextScreen = next === undefined ? undefined : await pack(Buffer.from(next.screen));
     const packed = await Promise.all(chunks.map(({ lines }) => pack(Buffer.from(JSON.stringify(lines)))));
@@ -167,9 +167,7 @@ export class SearchStore {
         await db.run('INSERT INTO screen_text (rowid, about, shown) VALUES (?, ?, ?)', [id, about, text]);
         id += 1;
       }
-      for (const [timeS, label] of markers) {
-        await db.run('INSERT INTO markers VALUES (?, ?, ?)', [recording.id, timeS, label]);
-      }
+      await insertMoments(db, recording.id, number, segment);
       await db.run(`UPDATE indexed_recordings SET end_bytes = ?, duration_s = ? WHERE id = ?`, [
         next === undefined ? endBytes : next.offsetBytes,
         endS,
@@ -216,6 +214,15 @@ export class SearchStore {
       [recording.id],
     );
     return rows.map(({ time_s, label }) => [time_s, label]);
+  }
+
+  /** Commands that were typed, as far as the screen showed them; `limit` at most, in order. */
+  async commands(recording: IndexedRecording, limit: number): Promise<[number, string][]> {
+    const rows = await this.#database.all<{ time_s: number; text: string }>(
+      'SELECT time_s, text FROM commands WHERE recording = ? ORDER BY segment, rowid LIMIT ?',
+      [recording.id, limit],
+    );
+    return rows.map(({ time_s, text }) => [time_s, text]);
   }
 
   /** One keyframe: by number, or the last one at or before a position in the file. */
@@ -296,10 +303,25 @@ async function insertKeyframe(
   ]);
 }
 
+async function insertMoments(
+  db: Database,
+  recording: number,
+  number: number,
+  { markers, commands }: Pick<IndexSegment, 'markers' | 'commands'>,
+): Promise<void> {
+  for (const [timeS, label] of markers) {
+    await db.run('INSERT INTO markers VALUES (?, ?, ?)', [recording, timeS, label]);
+  }
+  for (const [timeS, text] of commands) {
+    await db.run('INSERT INTO commands VALUES (?, ?, ?, ?)', [recording, number, timeS, text]);
+  }
+}
+
 async function deleteSegment(db: Database, recording: number, number: number): Promise<void> {
   const own = 'SELECT id FROM chunks WHERE recording = ? AND segment = ?';
   await db.run(`DELETE FROM screen_text WHERE rowid IN (${own})`, [recording, number]);
   await db.run('DELETE FROM chunks WHERE recording = ? AND segment = ?', [recording, number]);
+  await db.run('DELETE FROM commands WHERE recording = ? AND segment = ?', [recording, number]);
   await db.run(
     `DELETE FROM markers WHERE recording = ?1 AND time_s >=
        (SELECT start_s FROM keyframes WHERE recording = ?1 AND number = ?2)`,

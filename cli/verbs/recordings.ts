@@ -12,6 +12,7 @@ import { evidencePlace, findRecording, listRecordings, type StoredRecording } fr
 import { formatBytes, formatTime } from '../format.ts';
 import { pipeOut } from '../pipe-out.ts';
 import { readableRecording } from '../readable-recording.ts';
+import { registerRecordedCommands } from '../recorded-commands.ts';
 import { enterLook, registerKeeping } from '../recordings-keeping.ts';
 import { type PlaceOptions, withPlace } from '../role-config.ts';
 import { writeTable } from '../table.ts';
@@ -83,6 +84,7 @@ export const registerRecordings: RegisterVerb = (program, cli) => {
     .requiredOption('--out <file>', 'file for the private key; it must not exist')
     .action((options: { out: string }) => makeKeyPair(cli, options.out));
   examples(keygen, ['drawbridge recordings keygen --out recordings.key']);
+  registerRecordedCommands(recordings, cli);
   registerKeeping(recordings, cli);
   examples(withPlace(list), ['drawbridge recordings ls', 'drawbridge recordings ls --json']);
   examples(withPlace(play), ['drawbridge recordings play s-3f9k --speed 4 --max-idle 1']);

@@ -25,6 +25,8 @@ export interface IndexSegment {
   readonly endS: number;
   readonly chunks: readonly TextChunk[];
   readonly markers: readonly (readonly [timeS: number, label: string])[];
+  /** Commands that were typed, as far as the screen shows them: an aid, no evidence. */
+  readonly commands: readonly (readonly [timeS: number, text: string])[];
   /** What to go on with behind it; absent when the recording ends here. */
   readonly next?: Keyframe;
 }

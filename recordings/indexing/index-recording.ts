@@ -1,10 +1,11 @@
 import { DrawbridgeError } from '../../shared/errors.ts';
 import { readLineBytes, readLines } from '../cast-lines.ts';
-import { displayOf } from '../cast-reader.ts';
+import { displayOf, hadTerminal } from '../cast-reader.ts';
 import { type CastEvent, EVENT_CODE, isBytesEvent, parseEventLine, parseHeaderLine } from '../format.ts';
 import { Screen } from '../screen/screen.ts';
 import type { IndexRange, IndexSegment, Keyframe } from './index-format.ts';
 import { ScreenText } from './screen-text.ts';
+import { TypedCommands } from './typed-commands.ts';
 
 /** A segment ends behind so many bytes of the file that are shown: what a player loads to seek. */
 export const SEGMENT_BYTES = 512 * 1024;
@@ -64,7 +65,7 @@ export async function* indexRecording(
     ...sizeOf(header),
     screen: '',
   };
-  const pass = new IndexPass(first, displayOf(header));
+  const pass = new IndexPass(first, displayOf(header), hadTerminal(header));
   try {
     const lineRange = { startBytes: first.offsetBytes, endBytes: range.endBytes };
     for await (const lines of readLineBytes(path, signal, lineRange)) {
@@ -89,6 +90,8 @@ export async function* indexRecording(
 class IndexPass {
   readonly #screen: Screen;
   readonly #text = new ScreenText();
+  /** Of a recording with a terminal: nobody types where there is none. */
+  readonly #typed: TypedCommands | undefined;
   readonly #display: (event: CastEvent) => CastEvent;
   #keyframe: Keyframe;
   #markers: [number, string][] = [];
@@ -106,7 +109,7 @@ class IndexPass {
   #unitsSinceErase = Number.POSITIVE_INFINITY;
   #erasedS = Number.NEGATIVE_INFINITY;
 
-  constructor(first: Keyframe, display: (event: CastEvent) => CastEvent) {
+  constructor(first: Keyframe, display: (event: CastEvent) => CastEvent, hasTerminal: boolean) {
     this.#keyframe = first;
     this.#display = display;
     this.#endBytes = first.offsetBytes;
@@ -114,10 +117,20 @@ class IndexPass {
     this.#nowS = first.startS;
     this.#handedS = first.startS;
     this.#screen = new Screen(first, {
-      onLine: (text) => this.#text.add(this.#nowS, text),
+      onLine: (text) => {
+        this.#text.add(this.#nowS, text);
+        this.#typed?.lineDone(this.#nowS, text);
+      },
       onErase: () => this.#lookBeforeErase(),
+      onPromptEnd: () => this.#typed?.marked(),
     });
-    if (first.screen !== '') this.#screen.write(first.screen);
+    if (first.screen !== '') {
+      this.#screen.write(first.screen, () => {
+        this.#typed?.take();
+        this.#typed?.resumed();
+      });
+    }
+    this.#typed = hasTerminal ? new TypedCommands(this.#screen) : undefined;
   }
 
   /** Takes in one event; gives the segment that ends before it, if one does. */
@@ -180,6 +193,7 @@ class IndexPass {
       this.#at(event.time);
       this.#screen.write(data, () => {
         this.#unitsSinceErase += data.length;
+        this.#typed?.paused();
       });
       if (this.#waiting >= WRITES_LIMIT) await this.#settle();
     } else if (event.code === EVENT_CODE.resize) {
@@ -231,6 +245,7 @@ class IndexPass {
       endS: this.#endS,
       chunks: this.#text.take(),
       markers: this.#markers,
+      commands: this.#typed?.take() ?? [],
       ...(next === undefined ? {} : { next }),
     };
     this.#markers = [];

@@ -12,12 +12,17 @@ export const TEXT_LINE_LIMIT = 4096;
 /** Sizes that a recording may ask for; a terminal beyond takes memory and no more. */
 const SIDE_MAX = 500;
 
+/** Number of the control string by which shells mark prompts and output. */
+const SHELL_MARK = 133;
+
 /** What a {@link Screen} tells while it is written to. */
 export interface ScreenEvents {
   /** A line that the cursor has left: done, as far as lines of a terminal ever are. */
   onLine(text: string): void;
   /** What is on the screen is about to be erased or covered: the last chance to look at it. */
   onErase(): void;
+  /** A shell has marked the end of its prompt, which is where the cursor is (OSC 133 B). */
+  onPromptEnd?(): void;
 }
 
 /** A terminal without a window: shows what the operator saw. */
@@ -41,6 +46,10 @@ export class Screen {
         const text = this.#textUpTo(baseY + cursorY - 1);
         if (text !== '') events.onLine(text);
       });
+      this.#terminal.parser.registerOscHandler(SHELL_MARK, (data) => {
+        if (data === 'B' || data.startsWith('B;')) events.onPromptEnd?.();
+        return true;
+      });
     }
   }
 
@@ -50,6 +59,20 @@ export class Screen {
 
   get rows(): number {
     return this.#terminal.rows;
+  }
+
+  /** Whether a program has taken the whole screen (the alternate buffer). */
+  get isFullScreen(): boolean {
+    return this.#terminal.buffer.active.type === 'alternate';
+  }
+
+  /** The two cells before the cursor; costs next to nothing. */
+  get beforeCursor(): string {
+    const { active } = this.#terminal.buffer;
+    const { cursorX } = active;
+    const line = active.getLine(active.baseY + active.cursorY);
+    if (line === undefined || cursorX < 2) return '';
+    return `${line.getCell(cursorX - 2)?.getChars() ?? ''}${line.getCell(cursorX - 1)?.getChars() ?? ''}`;
   }
 
   /** Whether the output so far ends between control sequences, so that {@link dump} can stand for it. */
@@ -87,6 +110,16 @@ export class Screen {
     return found.reverse();
   }
 
+  /** The line that the cursor is in: what stands before it, and behind it in the same row without spaces at the end. */
+  cursorLine(): { readonly before: string; readonly behind: string } {
+    const { active } = this.#terminal.buffer;
+    const row = active.baseY + active.cursorY;
+    const line = active.getLine(row);
+    if (line === undefined) return { before: '', behind: '' };
+    const before = this.#withRowsBefore(row, line.translateToString(false, 0, active.cursorX));
+    return { before, behind: line.translateToString(true, active.cursorX).trim() };
+  }
+
   /** What to write to another terminal of this size, so that it shows the same and goes on like this one. */
   dump(): string {
     return dumpScreen(this.#terminal, this.#state, this.#escapes.shiftedOut);
@@ -101,15 +134,19 @@ export class Screen {
     const { active } = this.#terminal.buffer;
     const last = active.getLine(row);
     if (last === undefined) return '';
-    let text = last.translateToString(!isWrappedBy(active.getLine(row + 1)));
-    for (let at = row, line = last; line.isWrapped && at > 0 && text.length < TEXT_LINE_LIMIT; ) {
-      at -= 1;
-      const before = active.getLine(at);
-      if (before === undefined) break;
-      text = before.translateToString(false) + text;
-      line = before;
-    }
+    const text = this.#withRowsBefore(row, last.translateToString(!isWrappedBy(active.getLine(row + 1))));
     return text.trimEnd().slice(0, TEXT_LINE_LIMIT);
+  }
+
+  /** `text`, which is of this row, behind the rows that it continues. */
+  #withRowsBefore(row: number, text: string): string {
+    const { active } = this.#terminal.buffer;
+    let whole = text;
+    for (let at = row; active.getLine(at)?.isWrapped === true && at > 0 && whole.length < TEXT_LINE_LIMIT; ) {
+      at -= 1;
+      whole = (active.getLine(at)?.translateToString(false) ?? '') + whole;
+    }
+    return whole;
   }
 }
 

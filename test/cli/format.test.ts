@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatDuration, formatTime } from '../../cli/format.ts';
+import { formatBytes, formatDuration, formatOffset, formatTime } from '../../cli/format.ts';
 
 describe('formatBytes', () => {
   it.each([
@@ -11,6 +11,17 @@ describe('formatBytes', () => {
     [5000 * 1024 ** 4, '5000 TiB'],
   ])('writes %d as %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text);
+  });
+});
+
+describe('formatOffset', () => {
+  it.each([
+    [0, '0:00'],
+    [7.9, '0:07'],
+    [760, '12:40'],
+    [3723, '1:02:03'],
+  ])('writes %d s as %s', (seconds, text) => {
+    expect(formatOffset(seconds)).toBe(text);
   });
 });
 

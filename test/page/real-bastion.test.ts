@@ -11,7 +11,6 @@ import { silentLogger } from '../../shared/log.ts';
 import { launchBrowser, openWindow, screenshot } from '../support/browser.ts';
 import { signInAtPage } from '../support/page-fixture.ts';
 import { spawnSsh, startTestBastion } from '../support/running-bastion.ts';
-import { runSsh } from '../support/ssh-client.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -64,8 +63,12 @@ test('a host joins by the shown line, real sessions are searched, replayed and v
 
   const args = await bastion.sshArgs('db-1', LOGIN);
   const hostile = '<img src=x onerror=alert(1)>';
-  const command = `printf '%s\\n' 'the ${hostile} magnolia'; printf '\\033[31mred\\033[0m\\n'`;
-  expect((await runSsh([...args, '-tt', command])).stdout).toContain('magnolia');
+  const command = `printf 'demo$ '; read -r typed; printf '%s\\n' 'the ${hostile} magnolia'; printf '\\033[31mred\\033[0m\\n'`;
+  const typing = spawnSsh([...args, '-tt', command]);
+  await waitFor(() => typing.seen.stdout.includes('demo$ '), { what: 'a prompt' });
+  typing.child.stdin.write('say it\n');
+  await typing.ended;
+  expect(typing.seen.stdout).toContain('magnolia');
   await page.goto(`${url}/sessions`);
   await page.getByRole('link', { name: /magnolia/ }).click();
   await page.getByRole('button', { name: 'Replay' }).click();
@@ -87,6 +90,12 @@ test('a host joins by the shown line, real sessions are searched, replayed and v
   expect(new URL(page.url()).searchParams.has('t')).toBe(true);
   await page.locator('.hit-line span').first().waitFor();
   await screenshot(page, 'real-replay-1440-light');
+  await page.getByLabel('Find in this recording').fill('');
+  const typed = page.getByRole('region', { name: 'Typed commands' });
+  await typed.getByText('Read off the screen: an aid, no evidence.').waitFor();
+  await typed.getByRole('button', { name: 'Show' }).click();
+  await typed.getByRole('button', { name: 'say it' }).waitFor();
+  await screenshot(page, 'real-typed-commands-1440-light');
 
   const live = spawnSsh([...args, '-tt', 'echo here; sleep 60']);
   await waitFor(() => live.seen.stdout.includes('here'), { what: 'a live session' });

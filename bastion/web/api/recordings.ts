@@ -30,6 +30,31 @@ export const inSessionResultSchema = z.object({
   complete: z.boolean().describe('false when there are more hits, or when it has not been read to its end'),
 });
 
+export const commandsQuerySchema = z.object({
+  channel: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe('All recordings of the session when left out'),
+});
+
+export const commandListSchema = z.object({
+  commands: z
+    .array(
+      z.object({
+        channel: z.number(),
+        timeS: z.number().describe('Seconds from the start of the recording at which Enter was pressed'),
+        text: z.string().describe('As the screen showed it: text to show as it is, never markup'),
+      }),
+    )
+    .readonly(),
+  complete: z
+    .boolean()
+    .describe('false when there are more than are listed, or when a recording has not been read to its end'),
+});
+
 export const replayIndexSchema = z.object({
   version: z.literal(1),
   duration: z.number().describe('Seconds'),
@@ -85,4 +110,5 @@ export const searchResultSchema = z.object({
 });
 
 export type SearchResult = z.infer<typeof searchResultSchema>;
+export type CommandList = z.infer<typeof commandListSchema>;
 export type InSessionResult = z.infer<typeof inSessionResultSchema>;

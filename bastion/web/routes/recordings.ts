@@ -2,6 +2,8 @@ import { DrawbridgeError } from '../../../shared/errors.ts';
 import type { RecordingParts } from '../../search/open-library.ts';
 import {
   channelQuerySchema,
+  commandListSchema,
+  commandsQuerySchema,
   deletedRecordingsSchema,
   deleteRecordingsSchema,
   doneSchema,
@@ -68,6 +70,23 @@ function replayRoutes(app: WebApp, { guard }: RouteContext, { library }: Recordi
       const { q, channel } = request.query;
       return library.searchIn(guard.callerOf(request).actor, request.params.id, channel, q);
     },
+  );
+
+  app.get(
+    '/api/sessions/:id/commands',
+    {
+      onRequest: guard.require('viewer'),
+      schema: {
+        summary: 'Commands typed in terminals, read off the screens: an aid, no evidence; audited',
+        description:
+          'Lines behind a prompt, as they stood when the cursor left them. What is not echoed or runs in a script is not there, and an operator can make a line look like anything. Of all recordings of the session without `channel`.',
+        tags: ['sessions'],
+        params: sessionIdSchema,
+        querystring: commandsQuerySchema,
+        response: { 200: commandListSchema, '4xx': problemSchema },
+      },
+    },
+    (request) => library.commands(guard.callerOf(request).actor, request.params.id, request.query.channel),
   );
 
   app.get(

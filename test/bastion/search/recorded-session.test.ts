@@ -6,7 +6,8 @@ import type { SessionSummary } from '../../../bastion/service.ts';
 import { verifyEvidence } from '../../../cli/verify-evidence.ts';
 import { digestFile } from '../../../recordings/digest.ts';
 import { startBuiltinHost } from '../../support/builtin-host.ts';
-import { startTestBastion, type TestBastion } from '../../support/running-bastion.ts';
+import { captureCommand } from '../../support/captured-command.ts';
+import { spawnSsh, startTestBastion, type TestBastion } from '../../support/running-bastion.ts';
 import { runSsh } from '../../support/ssh-client.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -87,6 +88,43 @@ describe('a session that was recorded', () => {
     const report = await verified();
     expect(report.ok).toBe(true);
     expect(report.lines.map(({ text }) => text).join(' ')).toContain('1 deleted as the log says');
+  });
+
+  test('has the list of what was typed in its terminal, and each look at it is entered', async () => {
+    await start();
+    const args = await bastion.sshArgs('web-1', LOGIN);
+    const ssh = spawnSsh(['-tt', ...args, "env -i PS1='test$ ' TERM=xterm sh -i"]);
+    const prompts = () => ssh.seen.stdout.split('test$ ').length - 1;
+    await waitFor(() => prompts() === 1);
+    ssh.child.stdin.write('echo typed by hand\n');
+    await waitFor(() => prompts() === 2);
+    ssh.child.stdin.write('exit\n');
+    await ssh.ended;
+    const { session } = await waitFor(async () => (await search('typed hand')).results[0]);
+    const list = await waitFor(async () => {
+      const found = (await bastion.call('recordings.commands', { session: session.id })) as unknown as {
+        commands: readonly { channel: number; text: string }[];
+        complete: boolean;
+      };
+      return found.complete ? found.commands : undefined;
+    });
+    expect(list.map(({ channel, text }) => [channel, text])).toEqual([
+      [1, 'echo typed by hand'],
+      [1, 'exit'],
+    ]);
+    await bastion.auditHas('recording.viewed', { session: session.id, channel: 1, how: 'commands' });
+    const socket = ['--socket', join(bastion.config.dataDir, 'control.sock')];
+    const printed = await captureCommand(['recordings', 'commands', `${session.id}/1`, ...socket]);
+    expect(printed).toMatchObject({
+      status: 0,
+      out: expect.stringMatching(/\/1 +0:0\d {2}echo typed by hand/),
+    });
+    expect(printed.err).toContain('an aid, no evidence');
+    const wrong = await captureCommand(['recordings', 'commands', '../x', ...socket]);
+    expect(wrong).toMatchObject({ status: 2, err: expect.stringContaining('SESSION/CHANNEL') });
+    await expect(
+      bastion.call('recordings.commands', { session: session.id, channel: 9 }),
+    ).rejects.toMatchObject({ code: 'recording.not_found' });
   });
 
   test('stays an asciicast that every tool plays until it is old enough', async () => {

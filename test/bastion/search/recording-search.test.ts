@@ -2,13 +2,15 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { searchRecording, searchScreens } from '../../../bastion/search/recording-search.ts';
+import { searchRecording, searchScreens, typedCommands } from '../../../bastion/search/recording-search.ts';
 import { keyframeAt, replayIndex, replaySegment } from '../../../bastion/search/replay.ts';
+import { SEARCH_MIGRATIONS } from '../../../bastion/search/search-schema.ts';
 import { type RecordingSubject, SearchStore } from '../../../bastion/search/search-store.ts';
 import { matchExpression, wordsOf } from '../../../bastion/search/search-words.ts';
 import { indexRecording } from '../../../recordings/indexing/index-recording.ts';
 import { Screen } from '../../../recordings/screen/screen.ts';
 import { silentLogger } from '../../../shared/log.ts';
+import { Database } from '../../../shared/store/database.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 type Event = readonly [number, string, string];
@@ -68,6 +70,41 @@ describe('the search index', () => {
         hits: [{ channel: 1, timeS: 4.5, text: 'Job for nginx.service failed: permission denied' }],
       },
     ]);
+  });
+
+  it('lists what was typed in a recording, once however often a segment is stored, until it is removed', async () => {
+    const events: Event[] = [
+      [1, 'o', 'deploy@web-1:~$ '],
+      [2, 'o', 'uptime'],
+      [2.5, 'o', '\r\n'],
+    ];
+    await add('s-1', events);
+    await add('s-1', events);
+    const recording = { session: 's-1', channel: 1 };
+    expect(await typedCommands(store, recording)).toEqual({
+      commands: [{ channel: 1, timeS: 2.5, text: 'uptime' }],
+      complete: true,
+    });
+    await store.remove('s-1', 1);
+    expect(await typedCommands(store, recording)).toEqual({ commands: [], complete: false });
+  });
+
+  it('is emptied, to be made anew, when it is from before commands were in it', async () => {
+    const path = join(folder, 'older.db');
+    const older = await Database.open(path, {
+      migrations: SEARCH_MIGRATIONS.slice(0, 1),
+      synchronous: 'NORMAL',
+    });
+    await older.run(
+      "INSERT INTO indexed_recordings (session, channel, started_s, state) VALUES ('s-1', 1, 1, 'done')",
+    );
+    await older.run("INSERT INTO chunks VALUES (1048576, 1, 0, x'00')");
+    await older.run("INSERT INTO screen_text (rowid, about, shown) VALUES (1048576, 's-1', 'words')");
+    await older.close();
+    const newer = await SearchStore.open(path, silentLogger());
+    onTestFinished(() => newer.close());
+    expect(await newer.settled()).toEqual(new Set());
+    expect((await searchScreens(newer, { text: 'words', limit: 10 })).found).toEqual([]);
   });
 
   it('finds without regard to case and accents, and by operator, host and command', async () => {

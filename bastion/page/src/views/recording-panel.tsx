@@ -4,9 +4,10 @@ import { withQuery } from '../data/api-client.ts';
 import { usePage } from '../data/context.ts';
 import { momentsOf } from '../player/moments.ts';
 import { useLocation } from '../router.tsx';
-import { clockWords } from '../ui/format.ts';
 import { ErrorNote } from '../ui/notes.tsx';
 import { TypedField } from '../ui/typed-field.tsx';
+import { Places } from './places-in.tsx';
+import { TypedCommands } from './typed-commands.tsx';
 
 interface PanelProps {
   readonly sessionId: string;
@@ -39,7 +40,12 @@ export function RecordingPanel({ sessionId, recording, events, onHits }: PanelPr
         />
       )}
       {text === '' ? (
-        <Moments recording={recording} events={events} onHits={onHits} />
+        <>
+          <Moments recording={recording} events={events} onHits={onHits} />
+          {recording.encrypted !== true && recording.kind !== 'subsystem' && (
+            <TypedCommands key={recording.channel} sessionId={sessionId} channel={recording.channel} />
+          )}
+        </>
       ) : (
         <Hits sessionId={sessionId} recording={recording} text={text} onHits={onHits} />
       )}
@@ -87,26 +93,5 @@ function Hits({
       <Places places={found.hits.map(({ timeS, text: line }) => ({ seconds: timeS, text: line.trim() }))} />
       {!found.complete && <p class="muted">There is more than is shown.</p>}
     </>
-  );
-}
-
-function Places({ places }: { places: readonly { seconds: number; text: string }[] }) {
-  const { query, path, go } = useLocation();
-  const jump = (seconds: number) => {
-    const next = new URLSearchParams(query);
-    next.set('t', seconds.toFixed(1));
-    go(`${path}?${next}`, { replace: true });
-  };
-  return (
-    <ol class="places-in">
-      {places.map(({ seconds, text }, index) => (
-        <li key={`${index} ${seconds}`}>
-          <button type="button" onClick={() => jump(seconds)}>
-            <span class="figures muted">{clockWords(seconds)}</span>
-            <code>{text}</code>
-          </button>
-        </li>
-      ))}
-    </ol>
   );
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { captureCommand } from '../support/captured-command.ts';
 import { runDrawbridge, runProgram } from '../support/demo.ts';
 import { freePort } from '../support/free-port.ts';
 import { startTestProxy } from '../support/running-proxy.ts';
@@ -105,10 +106,9 @@ describe('the compose file', () => {
     async (role, service) => {
       const [verb, ...rest] = service.command;
       expect(verb).toBe(role);
-      const help = await runDrawbridge([role, rest[0] ?? '', '--help']);
+      const help = await captureCommand([role, rest[0] ?? '', '--help']);
       expect(help.status).toBe(0);
-      for (const option of rest.filter((word) => word.startsWith('--')))
-        expect(help.stdout).toContain(option);
+      for (const option of rest.filter((word) => word.startsWith('--'))) expect(help.out).toContain(option);
       // A role without a configuration says so: the command itself was understood.
       const run = await runDrawbridge(service.command);
       expect(run.stderr).toContain(`There is no config file /var/lib/drawbridge/${role}.yaml`);
@@ -119,7 +119,7 @@ describe('the compose file', () => {
     for (const { healthcheck } of Object.values(compose.services)) {
       const [kind, program, ...args] = healthcheck.test;
       expect(kind).toBe('CMD');
-      if (program === 'drawbridge') expect((await runDrawbridge([args[0] ?? '', '--help'])).status).toBe(0);
+      if (program === 'drawbridge') expect((await captureCommand([args[0] ?? '', '--help'])).status).toBe(0);
       else expect(existsSync(join(folder, basename(args[0] ?? '')))).toBe(true);
     }
   });

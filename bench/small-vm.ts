@@ -154,7 +154,8 @@ async function watch(pid: number, forMs: number): Promise<number[]> {
   return samples;
 }
 
-function rssMib(pid: number): number {
+/** Memory that a process has now. */
+export function rssMib(pid: number): number {
   const [, kib] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kib) / 1024;
 }

@@ -12,8 +12,8 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const LOGIN = userInfo().username;
-const CHANNELS = 40;
-const SIZE_MAX = 96 * 1024;
+const CHANNELS = 30;
+const SIZE_MAX = 48 * 1024;
 const SEED_END = 2 ** 31;
 
 const POLICY = `version: 1

@@ -174,8 +174,8 @@ const BESIDES: readonly (readonly [start: string, follow: (line: string) => Prom
   [
     'drawbridge ssh',
     async (line) => {
-      const shown = await Promise.all([follow(`${line} id -un`), plainSsh()]);
-      expect(shown).toEqual([`${ACCOUNT}\n`, `${ACCOUNT}\n`]);
+      const sessions = await Promise.all([run(`${line} id -un`), plainSsh()]);
+      for (const session of sessions) expect(session).toMatchObject({ status: 0, stdout: `${ACCOUNT}\n` });
     },
   ],
 ];
@@ -205,18 +205,19 @@ describe.skipIf(await isInstalled('bastion'))(
         (line) =>
           !followed.has(line) && !NOT_RUN.some((kind) => kind.test(line)) && !line.includes(' start '),
       );
-      await Promise.all(left.map((line) => follow(line)));
+      const runs = await Promise.all(left.map(async (line) => ({ line, ...(await run(line)) })));
+      expect(runs.filter(({ status }) => status !== 0)).toEqual([]);
       expect(left).toContain('drawbridge --version');
     });
   },
 );
 
 /** `ssh` without our command, as quick-start.md says. */
-async function plainSsh(): Promise<string> {
+function plainSsh(): Promise<ProgramRun> {
   const [, line = '', include = ''] =
     /Plain `(ssh [^`]+)` does it too, once `([^`]+)`/.exec(quickStart) ?? [];
   const config = join(folderOf('operator'), 'config');
   // ssh asks the system where its user lives, and not HOME.
   writeFileSync(config, `${include.replace('~', folderOf('operator'))}\n`);
-  return follow(`${line.replace('ssh', `ssh -F ${config}`)} id -un`, 'operator');
+  return run(`${line.replace('ssh', `ssh -F ${config}`)} id -un`, 'operator');
 }

@@ -12,6 +12,9 @@ const NAMES = [
 ];
 const DRAWN = [NAMES[0], 'report\\u202efdp.exe\\u2066', 'a\\u001b[2J\\u0007\\u0000\\u000db', NAMES[3]];
 
+/** Eight sessions with names of 300 letters each, on a phone. */
+const HEIGHT_LIMIT_PX = 9_000;
+
 let browser: Browser;
 beforeAll(async () => {
   browser = await launchBrowser();
@@ -43,12 +46,21 @@ test('names, commands and paths that are markup, turn text round or are very lon
     for (const text of drawn) {
       await page.locator('main').getByText(String(text)).locator('visible=true').first().waitFor();
     }
-    const found = await page.evaluate<{ text: string; images: number; title: string; overflow: number }>(
+    const found = await page.evaluate<{
+      text: string;
+      images: number;
+      title: string;
+      overflow: number;
+      height: number;
+    }>(
       `({ text: document.body.innerText, title: document.title, images: document.querySelectorAll('main img').length,
+          height: document.documentElement.scrollHeight,
           overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth })`,
     );
     expect(found.text, path).not.toMatch(/[^\P{Cc}\t\n]|[\u202e\u2066]/u);
     expect(found, path).toMatchObject({ images: 0, overflow: 0 });
+    // A column that is squeezed to one letter a line is as unreadable as one that runs out of the window.
+    expect(found.height, path).toBeLessThan(HEIGHT_LIMIT_PX);
     expect(found.title, path).not.toMatch(/^[12]/);
   };
   for (const path of ['/', '/sessions', '/audit', '/hosts', '/approvals']) {

@@ -237,7 +237,7 @@ describe('signed in', () => {
     await page.getByLabel('Contains').fill('');
     await page.getByLabel('From', { exact: true }).fill('2020-01-01');
     await page.locator('summary').filter({ hasText: 'operator.refused' }).waitFor();
-    await page.getByLabel('to', { exact: true }).fill('2020-01-02');
+    await page.getByLabel('To', { exact: true }).fill('2020-01-02');
     await page.getByText('No events').waitFor();
     expect(new URL(page.url()).search).toBe('?from=2020-01-01&to=2020-01-02');
     await page.getByRole('button', { name: 'Verify' }).click();

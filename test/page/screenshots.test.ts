@@ -89,16 +89,49 @@ test.each(looks)(
       if (width !== 360) faults.push(...(await accessibilityFaults(page, view)));
       await screenshot(page, name(view));
     }
+    const look = async (view: string) => {
+      await expectNoSidewaysScroll(page);
+      if (width !== 360) faults.push(...(await accessibilityFaults(page, view)));
+      await screenshot(page, name(view));
+    };
+    const lookAtDialog = async (view: string, button: string) => {
+      await page.getByRole('button', { name: button }).first().click();
+      await page.getByRole('dialog').waitFor();
+      await look(view);
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    };
     await page.goto(`${web.url}/sessions/${ids.shell}?t=1.5`);
     await page.locator('.ap-player').getByText('clip 4711 done').waitFor();
-    await screenshot(page, name('replay'));
-    await expectNoSidewaysScroll(page);
+    await look('replay');
     await page.goto(web.url);
-    await page.getByRole('button', { name: 'Turn off…' }).click();
-    await page.getByRole('dialog').waitFor();
-    faults.push(...(await accessibilityFaults(page, 'turn-off')));
-    await screenshot(page, name('turn-off'));
+    await lookAtDialog('turn-off', 'Turn off…');
+    await page.goto(`${web.url}/hosts`);
+    await lookAtDialog('add-host', 'Add a host…');
+    await page.goto(`${web.url}/approvals`);
+    await lookAtDialog('grant', 'Grant ');
+    await page.goto(`${web.url}/settings`);
+    await lookAtDialog('administrator-add', 'Add an administrator…');
+    // Small dialogs of the same make: both widths and both schemes are tried, not each with each.
+    if (width !== 360 && (width === 1440) === (colorScheme === 'dark')) {
+      await lookAtDialog('administrator-role', `Change the role of ${username}`);
+      await lookAtDialog('administrator-reset', `Reset the sign-in of ${username}`);
+      await lookAtDialog('administrator-remove', `Remove ${username}`);
+    }
+    await page.getByRole('button', { name: 'Add an administrator…' }).click();
+    await page.getByLabel('User name').fill(`new-${username}`);
+    await page.getByRole('button', { name: 'Make a set-up link' }).click();
+    await page.getByRole('dialog', { name: /Set-up link for/ }).waitFor();
+    await look('administrator-link');
+    const link = String(await page.getByRole('dialog').locator('code').textContent());
     await window.close();
+    const newcomer = await openWindow(browser, { width, height: width < 500 ? 844 : 900, colorScheme });
+    await newcomer.page.goto(link);
+    await newcomer.page.getByText('You are').waitFor();
+    await expectNoSidewaysScroll(newcomer.page);
+    if (width !== 360) faults.push(...(await accessibilityFaults(newcomer.page, 'set-up')));
+    await screenshot(newcomer.page, name('set-up'));
+    await newcomer.close();
     expect(faults).toEqual([]);
   },
 );

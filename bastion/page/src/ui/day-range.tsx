@@ -29,7 +29,7 @@ export function DayFields({ range, label, onChange }: DayFieldsProps) {
     <>
       {(['from', 'to'] as const).map((name) => (
         <label key={name} class="field">
-          <span>{name === 'from' ? label : 'to'}</span>
+          <span>{name === 'from' ? label : 'To'}</span>
           <input
             type="date"
             value={range[name]}

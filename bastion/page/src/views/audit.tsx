@@ -38,14 +38,16 @@ export function AuditView() {
       <div class="view-head">
         <h1>Audit log</h1>
         <span class="grow" />
-        <button type="button" disabled={verification.kind === 'running'} onClick={verify}>
-          <Icon name="shield" />
-          Verify
-        </button>
-        <a class="button" href={withBase('/api/audit/export')} download>
-          <Icon name="download" />
-          Export all
-        </a>
+        <div class="view-actions">
+          <button type="button" disabled={verification.kind === 'running'} onClick={verify}>
+            <Icon name="shield" />
+            Verify
+          </button>
+          <a class="button" href={withBase('/api/audit/export')} download>
+            <Icon name="download" />
+            Export all
+          </a>
+        </div>
       </div>
       <LogVerification state={verification} verify={verify} />
       <div class="filters">

@@ -14,6 +14,7 @@ import {
   tlsSection,
 } from '../shared/config/fields.ts';
 import { metricsSection } from '../shared/metrics/config.ts';
+import { adminsSection } from './admins/provider/config.ts';
 import { approvalsSection } from './approvals/config.ts';
 import { recordingsSection } from './retention/recordings-section.ts';
 import { shipSection } from './shipping/config.ts';
@@ -55,6 +56,7 @@ export const bastionConfigSchema = z.strictObject({
   ship: shipSection,
   metrics: metricsSection,
   approvals: approvalsSection,
+  admins: adminsSection,
   hosts: z
     .array(
       z.strictObject({

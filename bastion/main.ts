@@ -22,6 +22,7 @@ import { readCa } from '../shared/tls/read-ca.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
 import { AdminAccounts } from './admins/admin-accounts.ts';
+import { openProviderSignIn } from './admins/provider/open-provider-sign-in.ts';
 import { Admission } from './admission/admission.ts';
 import { EvidenceHealth } from './admission/evidence-health.ts';
 import { RefusalLog } from './admission/refusal-log.ts';
@@ -297,6 +298,9 @@ async function start(
     ...{ database, audit, clock, bastionName: identity.name, log },
     publicUrl: () => config.publicUrl,
   });
+  const provider = await openProviderSignIn(config, {
+    ...{ admins, egress: () => createEgress(config.egress), clock, log },
+  });
   const service = new LocalBastionService({
     identity,
     version,
@@ -329,6 +333,7 @@ async function start(
     service,
     policies: policyAdministration,
     admins,
+    ...(provider === undefined ? {} : { provider }),
     desk: decisions.desk,
     acceptor,
     enrol: (body, address) => enrolment.handle(body, address),

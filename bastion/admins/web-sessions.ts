@@ -7,6 +7,8 @@ import type { AdminRole } from './role.ts';
 export const WEB_SESSION_IDLE_MS = 30 * 60_000;
 /** and in any case after so long. */
 export const WEB_SESSION_LIFETIME_MS = 12 * 3_600_000;
+/** After so long, when a directory vouched for who it is: what it changes is learnt at the next sign-in alone. */
+export const PROVIDED_SESSION_LIFETIME_MS = 8 * 3_600_000;
 /** Sign-ins of one administrator at once; one more ends the oldest. */
 export const WEB_SESSIONS_PER_ADMIN = 20;
 /** `last_seen_at` is written at most this often, so that reading a page does not write the database each time. */
@@ -18,6 +20,8 @@ export interface SignedIn {
   readonly username: string;
   readonly role: AdminRole;
   readonly expiresAtMs: number;
+  /** Whether a directory vouched for them, so that there is no account of theirs here. */
+  readonly provided: boolean;
 }
 
 /** A sign-in as its owner sees it. */
@@ -30,7 +34,9 @@ export interface WebSessionInfo {
 
 interface SessionRow {
   readonly username: string;
-  readonly role: AdminRole;
+  /** Null when the account is gone. */
+  readonly role: AdminRole | null;
+  readonly account: string | null;
   readonly last_seen_at: number;
   readonly expires_at: number;
 }
@@ -45,19 +51,31 @@ export class WebSessions {
     this.#clock = clock;
   }
 
-  /** Starts a session and gives the cookie's value. */
-  async open(username: string, address: string): Promise<{ secret: string; expiresAtMs: number }> {
+  /**
+   * Starts a session and gives the cookie's value. `providedRole` is the role of somebody whom a directory vouched for;
+   * without it, the role is the account's, whatever that becomes.
+   */
+  async open(
+    username: string,
+    address: string,
+    providedRole?: AdminRole,
+  ): Promise<{ secret: string; expiresAtMs: number }> {
     const nowMs = this.#clock.nowMs();
     const secret = createBearerSecret();
-    const expiresAtMs = nowMs + WEB_SESSION_LIFETIME_MS;
+    const isProvided = providedRole !== undefined;
+    const expiresAtMs = nowMs + (isProvided ? PROVIDED_SESSION_LIFETIME_MS : WEB_SESSION_LIFETIME_MS);
     await this.#database.run('DELETE FROM admin_sessions WHERE expires_at <= ? OR last_seen_at <= ?', [
       nowMs,
       nowMs - WEB_SESSION_IDLE_MS,
     ]);
     await this.#database.run(
-      `INSERT INTO admin_sessions (token_hash, username, address, created_at, last_seen_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?)`,
-      [hashBearerSecret(secret), username, address, nowMs, nowMs, expiresAtMs],
+      `INSERT INTO admin_sessions
+         (token_hash, username, account, provided_role, address, created_at, last_seen_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      [
+        ...[hashBearerSecret(secret), username, isProvided ? null : username, providedRole ?? null],
+        ...[address, nowMs, nowMs, expiresAtMs],
+      ],
     );
     await this.#database.run(
       `DELETE FROM admin_sessions WHERE username = ? AND token_hash NOT IN (
@@ -72,11 +90,12 @@ export class WebSessions {
     const nowMs = this.#clock.nowMs();
     const hash = hashBearerSecret(secret);
     const row = await this.#database.get<SessionRow>(
-      `SELECT s.username, a.role, s.last_seen_at, s.expires_at
-       FROM admin_sessions s JOIN admins a ON a.username = s.username WHERE s.token_hash = ?`,
+      `SELECT s.username, s.account, s.last_seen_at, s.expires_at,
+         CASE WHEN s.account IS NULL THEN s.provided_role ELSE a.role END AS role
+       FROM admin_sessions s LEFT JOIN admins a ON a.username = s.account WHERE s.token_hash = ?`,
       [hash],
     );
-    if (row === undefined) return undefined;
+    if (row === undefined || row.role === null) return undefined;
     if (nowMs >= row.expires_at || nowMs - row.last_seen_at >= WEB_SESSION_IDLE_MS) return undefined;
     if (touch && nowMs - row.last_seen_at >= TOUCH_PERIOD_MS) {
       // Not to be able to note it must keep nobody from turning access off: the sign-in is only over a little earlier.
@@ -89,7 +108,13 @@ export class WebSessions {
       username: row.username,
       role: row.role,
       expiresAtMs: row.expires_at,
+      provided: row.account === null,
     };
+  }
+
+  /** Ends the sessions of all whom a directory vouched for: their roles are as old as the configuration of then. */
+  async endProvided(): Promise<void> {
+    await this.#database.run('DELETE FROM admin_sessions WHERE account IS NULL');
   }
 
   /** The running sign-ins of one administrator, newest first. */

@@ -1,4 +1,5 @@
 import type { Actor } from '../../shared/audit/event.ts';
+import { personIn } from '../admins/provided-name.ts';
 
 export interface ApproversOptions {
   /** Who is the same person: name of an administrator to names of operators. */
@@ -42,6 +43,7 @@ function nameOf(actor: Actor): string | undefined {
   return at < 0 ? undefined : actor.slice(at + 1);
 }
 
+/** Who signs in by a directory and who has an account of the same name are one person. */
 function plain(name: string): string {
-  return name.normalize('NFKC').toLowerCase();
+  return personIn(name).normalize('NFKC').toLowerCase();
 }

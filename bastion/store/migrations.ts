@@ -1,3 +1,4 @@
+import { PROVIDED_SESSION_MIGRATION } from '../admins/provider/session-migration.ts';
 import { SECURITY_KEY_MIGRATION } from '../admins/security-key-migration.ts';
 import { KEEPING_MIGRATION } from '../retention/keeping-migration.ts';
 import { SHIPPING_MIGRATION } from '../shipping/ship-cursors.ts';
@@ -101,4 +102,5 @@ export const BASTION_MIGRATIONS: readonly string[] = [
   GRANT_BOOT_MIGRATION,
   SESSIONS_BY_LOGIN,
   SECURITY_KEY_MIGRATION,
+  PROVIDED_SESSION_MIGRATION,
 ];

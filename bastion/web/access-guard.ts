@@ -27,6 +27,7 @@ export interface Caller {
         readonly secret: string;
         readonly sessionId: string;
         readonly expiresAtMs: number;
+        readonly provided: boolean;
       }
     | { readonly kind: 'token'; readonly secret: string };
 }
@@ -96,12 +97,12 @@ export class AccessGuard {
     const isActivity = request.headers[BACKGROUND_HEADER] === undefined;
     const found = await this.#admins.sessions.find(secret, isActivity);
     if (found === undefined) return undefined;
-    const { username, role, sessionId, expiresAtMs } = found;
+    const { username, role, sessionId, expiresAtMs, provided } = found;
     return {
       actor: `admin:${username}`,
       name: username,
       role,
-      via: { kind: 'cookie', secret, sessionId, expiresAtMs },
+      via: { kind: 'cookie', secret, sessionId, expiresAtMs, provided },
     };
   }
 }

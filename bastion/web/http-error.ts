@@ -17,6 +17,8 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   'login.too_many_attempts': 429,
   'login.busy': 503,
   'login.not_fresh': 403,
+  'login.provided': 403,
+  'login.provider_unavailable': 503,
   'setup.refused': 403,
   'setup.wrong_code': 422,
   'admin.invalid_name': 422,

@@ -19,6 +19,7 @@ import { limitHandshakes } from '../../shared/tunnel/handshake-limit.ts';
 import { PROBE_PATH, ProbeServer } from '../../shared/tunnel/probe.ts';
 import { refuseUpgrade } from '../../shared/tunnel/upgrade-refusal.ts';
 import type { AdminAccounts } from '../admins/admin-accounts.ts';
+import type { ProviderSignIn } from '../admins/provider/provider-sign-in.ts';
 import type { ApprovalDesk } from '../approvals/desk.ts';
 import type { PolicyAdministration } from '../policy/policy-administration.ts';
 import type { RecordingParts } from '../search/open-library.ts';
@@ -38,6 +39,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { hostRoutes } from './routes/hosts.ts';
 import { machineRoutes } from './routes/machine.ts';
 import { policyRoutes } from './routes/policy.ts';
+import { providerRoutes } from './routes/provider.ts';
 import { recordingRoutes } from './routes/recordings.ts';
 import { securityKeyRoutes } from './routes/security-keys.ts';
 import { sessionRoutes } from './routes/sessions.ts';
@@ -65,6 +67,8 @@ export interface WebServerDeps {
   readonly policies: PolicyAdministration;
   readonly recordings?: RecordingParts;
   readonly admins: AdminAccounts;
+  /** Sign-in by the customer's directory, where one is configured. */
+  readonly provider?: ProviderSignIn;
   readonly desk: ApprovalDesk;
   /** Takes the agents' tunnels (`/tunnel`). */
   readonly acceptor: { handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void };
@@ -143,6 +147,7 @@ export async function createWebServer(deps: WebServerDeps): Promise<WebServer> {
   await describeApi(app);
   await servePage(app, deps.pageDir);
   signInRoutes(app, context);
+  providerRoutes(app, context, deps.provider);
   accessRoutes(app, context);
   sessionRoutes(app, context);
   recordingRoutes(app, context);

@@ -10,9 +10,11 @@ const DEFAULT_LIMIT_BYTES = 1024 * 1024;
 
 /** How to ask. */
 export interface FetchJsonOptions {
-  /** `GET`, or `POST` when there is a body, unless given. */
+  /** `GET`, or `POST` when there is a body or form, unless given. */
   readonly method?: string;
   readonly body?: Json;
+  /** Sent as a form instead of a body. */
+  readonly form?: URLSearchParams;
   readonly headers?: Record<string, string>;
   /** For the whole exchange. */
   readonly timeoutMs: number;
@@ -68,7 +70,9 @@ function send(
   options: FetchJsonOptions,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const payload = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const { form, body } = options;
+  const payload = form?.toString() ?? (body === undefined ? undefined : JSON.stringify(body));
+  const type = form === undefined ? 'application/json' : 'application/x-www-form-urlencoded';
   const method = options.method ?? (payload === undefined ? 'GET' : 'POST');
   const requestOptions = {
     method,
@@ -78,7 +82,7 @@ function send(
       accept: 'application/json',
       ...(payload === undefined
         ? {}
-        : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) }),
+        : { 'content-type': type, 'content-length': String(Buffer.byteLength(payload)) }),
       ...options.headers,
     },
   };

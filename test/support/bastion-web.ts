@@ -94,8 +94,8 @@ const TEST_SETTINGS: Settings = {
   keepTunnelWhenOff: false,
 };
 
-/** Starts a {@link BastionWeb} on a free port. */
-export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): Promise<BastionWeb> {
+/** Starts a {@link BastionWeb}, on any free port if none is named. */
+export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}, port = 0): Promise<BastionWeb> {
   const { path: dir, remove } = createTemporaryDirectory();
   const service = new FakeBastionService(dir);
   const database = await Database.open(join(dir, 'bastion.db'), {
@@ -142,7 +142,7 @@ export async function startBastionWeb(overrides: Partial<WebServerDeps> = {}): P
     ...overrides,
   };
   let server = await createWebServer(deps);
-  url = await server.listen('127.0.0.1', 0);
+  url = await server.listen('127.0.0.1', port);
   const fetch = (path: string, options: WebRequest = {}) => fetchWith(url, ca, path, options);
   let signedIn = 0;
   return {

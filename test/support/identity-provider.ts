@@ -31,12 +31,25 @@ export interface TestIdentityProvider {
   rotateKeys(): void;
   /** Signs the person in at a page of the provider, as a browser without JavaScript would. Gives the last page. */
   signIn(page: string): Promise<string>;
+  /** The same, but gives the address that the provider sends the browser back to, without going there. */
+  comeBack(page: string): Promise<URL>;
+  /** ID tokens as its token endpoint gave them, and what it is to give next instead. */
+  readonly tokens: { readonly given: string[]; next?: string };
+}
+
+/** A confidential client, as a server is. */
+export interface TestWebClient {
+  readonly id: string;
+  readonly secret: string;
+  readonly redirectUri: string;
 }
 
 const CLIENT_ID = 'drawbridge';
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
-export async function startIdentityProvider(): Promise<TestIdentityProvider> {
+export async function startIdentityProvider(
+  webClients: readonly TestWebClient[] = [],
+): Promise<TestIdentityProvider> {
   const { ca, cert, key } = await createTestCertificate('Identity Provider Authority');
   const person: DescribedPerson = {
     sub: 'subject-of-alice',
@@ -53,8 +66,14 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
   const issuer = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const caPath = join(temporaryDirectory(), 'provider-ca.pem');
   writeFileSync(caPath, ca);
+  const tokens: TestIdentityProvider['tokens'] = { given: [] };
   const rotateKeys = (): void => {
-    handle = handlerOf(new Provider(issuer, configuration(person, [freshKey()])), person);
+    const settings = configuration(person, [freshKey()], webClients);
+    const standard = handlerOf(new Provider(issuer, settings), person);
+    handle = (request, response) => {
+      if (request.url === '/token') overhear(response, tokens);
+      standard(request, response);
+    };
   };
   rotateKeys();
   return {
@@ -79,6 +98,8 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
       ...more,
     }),
     signIn: (page) => new ScriptedBrowser(ca).signIn(page),
+    comeBack: (page) => new ScriptedBrowser(ca).comeBack(page),
+    tokens,
   };
 }
 
@@ -88,7 +109,25 @@ function freshKey(): JWK {
   return { ...privateKey.export({ format: 'jwk' }), kid, alg: 'RS256', use: 'sig' } as JWK;
 }
 
-function configuration(person: DescribedPerson, keys: JWK[]): Configuration {
+/** Notes the ID token in an answer, or puts another in its place. */
+function overhear(response: ServerResponse, tokens: TestIdentityProvider['tokens']): void {
+  const end = response.end.bind(response);
+  response.end = ((body?: unknown) => {
+    const answer = JSON.parse(String(body)) as { id_token?: string };
+    if (answer.id_token === undefined) return end(String(body));
+    tokens.given.push(answer.id_token);
+    const text = JSON.stringify({ ...answer, id_token: tokens.next ?? answer.id_token });
+    delete tokens.next;
+    response.setHeader('content-length', Buffer.byteLength(text));
+    return end(text);
+  }) as ServerResponse['end'];
+}
+
+function configuration(
+  person: DescribedPerson,
+  keys: JWK[],
+  webClients: readonly TestWebClient[],
+): Configuration {
   return {
     clients: [
       {
@@ -99,6 +138,11 @@ function configuration(person: DescribedPerson, keys: JWK[]): Configuration {
         response_types: ['code'],
         redirect_uris: ['http://127.0.0.1/callback'],
       },
+      ...webClients.map(({ id, secret, redirectUri }) => ({
+        client_id: id,
+        client_secret: secret,
+        redirect_uris: [redirectUri],
+      })),
     ],
     jwks: { keys },
     cookies: { keys: [randomBytes(16).toString('hex')] },
@@ -173,14 +217,26 @@ class ScriptedBrowser {
   }
 
   async signIn(page: string): Promise<string> {
+    return (await this.#follow(page, () => false)).text;
+  }
+
+  async comeBack(page: string): Promise<URL> {
+    const { origin } = new URL(page);
+    const { location } = await this.#follow(page, (next) => next.origin !== origin);
+    if (location === undefined) throw new Error('the provider sent the browser nowhere else');
+    return location;
+  }
+
+  async #follow(page: string, isEnd: (next: URL) => boolean) {
     let answer = await this.#visit('GET', new URL(page));
     for (let step = 0; step < 12; step += 1) {
       if (answer.location !== undefined) {
+        if (isEnd(answer.location)) return answer;
         answer = await this.#visit('GET', answer.location);
         continue;
       }
       const form = /<form[^>]*action="([^"]+)"[^>]*>([\s\S]*?)<\/form>/.exec(answer.text);
-      if (form === null) return answer.text;
+      if (form === null) return answer;
       const fields = [...(form[2] ?? '').matchAll(/<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"/g)];
       const body = new URLSearchParams(
         fields.map(([, name = '', value = '']): [string, string] => [name, value]),

@@ -112,9 +112,13 @@ const EVENTS: Readonly<Record<AuditEventType, readonly [where: string, meaning: 
   ],
   'tunnel.connected': [BOTH, 'A tunnel between bastion and proxy stands.', ''],
   'tunnel.disconnected': [BOTH, 'It is down.', '`reason`'],
-  'admin.signed_in': [BASTION, 'An administrator signed in on the page.', ''],
+  'admin.signed_in': [
+    BASTION,
+    'An administrator signed in on the page.',
+    '`by`; by the directory `role`, `vouchedBy`',
+  ],
   'admin.signed_out': [BASTION, 'An administrator signed out.', ''],
-  'admin.refused': [BASTION, 'A sign-in on the page was refused.', '`reason`'],
+  'admin.refused': [BASTION, 'A sign-in on the page was refused.', '`reason`, `by`'],
   'user.added': [
     BOTH,
     'An administrator (bastion) or an operator (proxy) was added.',

@@ -17,6 +17,25 @@ export const meSchema = z.object({
   username: z.string(),
   role: roleSchema,
   expiresAt: isoTime.optional().describe('When this sign-in ends at the latest'),
+  provided: z
+    .boolean()
+    .optional()
+    .describe('Whether a directory vouched for them: they have no account here'),
+});
+
+export const signInWaysSchema = z.object({
+  provider: z.object({ title: z.string() }).optional().describe('The directory, when there is one'),
+});
+
+export const providerStartSchema = z.object({
+  location: z.string().describe('Where the browser has to go next'),
+});
+
+export const providerAnswerSchema = z.object({
+  code: z.string().max(8192).optional(),
+  state: z.string().max(200).optional(),
+  iss: z.string().max(1024).optional(),
+  error: z.string().max(200).optional(),
 });
 
 export const webSessionSchema = z.object({
@@ -51,6 +70,8 @@ export const createdApiTokenSchema = apiTokenSchema.extend({ token: z.string().d
 export const apiTokenNameSchema = z.object({ name: z.string().min(1).max(63) });
 
 export type AdminRole = z.infer<typeof roleSchema>;
+export type SignInWays = z.infer<typeof signInWaysSchema>;
+export type ProviderStart = z.infer<typeof providerStartSchema>;
 export type Me = z.infer<typeof meSchema>;
 export type WebSession = z.infer<typeof webSessionSchema>;
 export type WebSessionList = z.infer<typeof webSessionListSchema>;

@@ -104,7 +104,10 @@ export function signInRoutes(app: WebApp, context: RouteContext): void {
     },
     async (request) => {
       const { name, role, via } = guard.callerOf(request);
-      const expiry = via.kind === 'cookie' ? { expiresAt: new Date(via.expiresAtMs).toISOString() } : {};
+      const expiry =
+        via.kind === 'cookie'
+          ? { expiresAt: new Date(via.expiresAtMs).toISOString(), provided: via.provided }
+          : {};
       return { username: name, role, ...expiry };
     },
   );

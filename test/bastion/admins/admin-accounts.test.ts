@@ -7,7 +7,7 @@ import {
   WEB_SESSION_LIFETIME_MS,
   WEB_SESSIONS_PER_ADMIN,
 } from '../../../bastion/admins/web-sessions.ts';
-import { ADMIN_MIGRATIONS } from '../../../bastion/store/admin-migrations.ts';
+import { BASTION_MIGRATIONS } from '../../../bastion/store/migrations.ts';
 import { Database } from '../../../shared/store/database.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryAudit } from '../../support/memory-audit.ts';
@@ -20,7 +20,7 @@ const CODE_PERIOD_MS = 30_000;
 async function setUp() {
   const path = join(temporaryDirectory(), 'bastion.db');
   const database = await Database.open(path, {
-    migrations: [...ADMIN_MIGRATIONS, SECURITY_KEY_MIGRATION],
+    migrations: BASTION_MIGRATIONS,
     synchronous: 'NORMAL',
   });
   onTestFinished(() => database.close());

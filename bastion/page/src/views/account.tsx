@@ -16,7 +16,7 @@ export function AccountView() {
       <p class="muted lead">
         Role {me.role}: {ROLE_WORDS[me.role]}.
       </p>
-      <Factors />
+      {me.provided !== true && <Factors />}
       <SignIns />
     </section>
   );

@@ -1,5 +1,5 @@
-import { useState } from 'preact/hooks';
-import type { Me } from '../../../web/api.ts';
+import { useEffect, useState } from 'preact/hooks';
+import type { Me, ProviderStart, SignInWays } from '../../../web/api.ts';
 import type { ApiClient } from '../data/api-client.ts';
 import { signInWithKey } from '../data/security-key.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -81,7 +81,42 @@ export function SignIn({ api, onSignedIn }: { api: ApiClient; onSignedIn: (me: M
           {withKey.running ? 'Waiting for your security key…' : 'Use a security key or passkey'}
         </button>
         {withKey.error !== undefined && <ErrorNote error={withKey.error} />}
+        <ProviderButton api={api} />
       </form>
     </main>
+  );
+}
+
+/** The bastion sends the browser here when the directory's answer was not taken. */
+const REFUSED_HASH = '#provider-refused';
+
+/** The way over the customer's directory, where there is one. */
+function ProviderButton({ api }: { api: ApiClient }) {
+  const [ways, setWays] = useState<SignInWays>({});
+  const [refused] = useState(() => window.location.hash === REFUSED_HASH);
+  useEffect(() => {
+    if (refused) window.history.replaceState(null, '', window.location.pathname);
+    // Without an answer there is no button; the other ways are there.
+    api.get<SignInWays>('/api/login/ways').then(setWays, () => undefined);
+  }, [api, refused]);
+  const leave = useAction(async () => {
+    const { location } = await api.send<ProviderStart>('POST', '/api/login/provider');
+    window.location.assign(location);
+  });
+  if (ways.provider === undefined) return null;
+  return (
+    <>
+      <button type="button" disabled={leave.running} onClick={() => leave.run()}>
+        <Icon name="person" />
+        Sign in with {ways.provider.title}
+      </button>
+      {refused && !leave.running && (
+        <div class="note note-bad" role="alert">
+          <Icon name="alert" />
+          <span>Your sign-in with {ways.provider.title} was not accepted here. The audit log says why.</span>
+        </div>
+      )}
+      {leave.error !== undefined && <ErrorNote error={leave.error} />}
+    </>
   );
 }

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { Resolved } from '../../../shared/config/config-path.ts';
+import { filePath } from '../../../shared/config/fields.ts';
+import { claimRulesSchema } from '../../../shared/identity/provider/claim-rules.ts';
+import { issuerUrl } from '../../../shared/identity/provider/issuer.ts';
+import { ID_TOKEN_ALGORITHMS } from '../../../shared/identity/provider/key-set.ts';
+
+/** Groups that may have one role. */
+const GROUPS_MAX = 64;
+const METHODS_MAX = 16;
+
+const groups = z.array(z.string().min(1).max(256)).max(GROUPS_MAX).default([]);
+const { usernameClaim, usernameSuffix, groupsClaim, acrMeans } = claimRulesSchema;
+
+const provider = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 small letters, digits and hyphens')
+      .describe('What stands before the names of its people: `corp` makes `corp/alice`.'),
+    title: z
+      .string()
+      .min(1)
+      .max(64)
+      .exactOptional()
+      .describe('What the button on the page says; the name if left out.'),
+    issuer: issuerUrl.describe("Exactly as the provider's openid-configuration writes it."),
+    clientId: z
+      .string()
+      .min(1)
+      .max(256)
+      .describe('Id of a confidential client that is for this bastion alone: tokens of others are refused.'),
+    clientSecretFile: filePath.describe('File (0600) with its secret. It is read at each sign-in.'),
+    pageUrl: z
+      .string()
+      .max(1024)
+      .refine(isPageUrl, 'must be an https address without query, such as https://intra.example.com/bastion')
+      .exactOptional()
+      .meta({ title: 'https address' })
+      .describe('The page as browsers reach it, when that is not `publicUrl`: behind a reverse proxy.'),
+    scopes: z
+      .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/))
+      .max(32)
+      .refine((scopes) => scopes.includes('openid'), { message: 'must hold openid' })
+      .default(['openid', 'profile', 'email'])
+      .describe('Scopes to ask for; `openid` must be one.'),
+    algorithms: z
+      .array(z.enum(ID_TOKEN_ALGORITHMS))
+      .min(1)
+      .default(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])
+      .describe('Signature algorithms of ID tokens that are taken.'),
+    ...{ usernameClaim, usernameSuffix, groupsClaim, acrMeans },
+    requireAmr: z
+      .array(z.string().min(1).max(64))
+      .min(1)
+      .max(METHODS_MAX)
+      .exactOptional()
+      .describe('One of these sign-in methods (RFC 8176) has to be in the ID token: `[mfa]`.'),
+    roles: z
+      .strictObject({
+        viewer: groups.describe('Groups whose people may read.'),
+        approver: groups.describe('Groups whose people may also switch access, approve and end sessions.'),
+        admin: groups.describe('Groups whose people may do everything.'),
+      })
+      .refine((roles) => Object.values(roles).some((named) => named.length > 0), {
+        message: 'name at least one group',
+      })
+      .describe('Which groups have which role; of several, the highest. Who is in none is refused.'),
+  })
+  .describe("Sign-in of administrators by the customer's own directory (OpenID Connect).");
+
+/** `admins:` — who else than the local administrators may sign in at the page. */
+export const adminsSection = z
+  .strictObject({ provider: provider.exactOptional() })
+  .prefault({})
+  .describe("The customer's administrators.");
+
+export type AdminProviderConfig = Resolved<z.infer<typeof provider>>;
+
+function isPageUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === 'https:' && url.search === '' && url.hash === '' && url.username === '';
+}

@@ -298,9 +298,7 @@ async function start(
     ...{ database, audit, clock, bastionName: identity.name, log },
     publicUrl: () => config.publicUrl,
   });
-  const provider = await openProviderSignIn(config, {
-    ...{ admins, egress: () => createEgress(config.egress), clock, log },
-  });
+  const provider = await openProviderSignIn(config, { admins, clock, log });
   const service = new LocalBastionService({
     identity,
     version,

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock.ts';
-import type { Egress } from '../../../shared/egress/egress.ts';
+import { createEgress, type EgressConfig } from '../../../shared/egress/egress.ts';
 import type { Logger } from '../../../shared/log.ts';
 import type { AdminAccounts } from '../admin-accounts.ts';
 import type { AdminProviderConfig } from './config.ts';
@@ -12,24 +12,25 @@ import { ProviderSignIn } from './provider-sign-in.ts';
 export async function openProviderSignIn(
   config: {
     readonly publicUrl: string;
+    readonly egress: EgressConfig;
     readonly admins: { readonly provider?: AdminProviderConfig };
   },
   parts: {
     readonly admins: AdminAccounts;
-    readonly egress: () => Egress;
     readonly clock: Clock;
     readonly log: Logger;
   },
 ): Promise<ProviderSignIn | undefined> {
-  const { admins, egress, clock, log } = parts;
+  const { admins, clock, log } = parts;
   await admins.sessions.endProvided();
   const { provider } = config.admins;
   if (provider === undefined) return undefined;
   const { publicUrl } = config;
+  const egress = createEgress(config.egress);
   return ProviderSignIn.open({
     config: provider,
     publicUrl,
-    egress: egress(),
+    egress,
     late: admins.late,
     clock,
     log,

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AdminAccounts } from '../../../bastion/admins/admin-accounts.ts';
-import { SECURITY_KEY_MIGRATION } from '../../../bastion/admins/security-key-migration.ts';
 import {
   WEB_SESSION_IDLE_MS,
   WEB_SESSION_LIFETIME_MS,

@@ -21,8 +21,7 @@ import { openCertificate } from '../shared/tls/open-certificate.ts';
 import { readCa } from '../shared/tls/read-ca.ts';
 import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
-import { AdminAccounts } from './admins/admin-accounts.ts';
-import { openProviderSignIn } from './admins/provider/open-provider-sign-in.ts';
+import { openAdmins } from './admins/open-admins.ts';
 import { Admission } from './admission/admission.ts';
 import { EvidenceHealth } from './admission/evidence-health.ts';
 import { RefusalLog } from './admission/refusal-log.ts';
@@ -294,11 +293,8 @@ async function start(
   });
   teardown.add(() => acceptor.close());
 
-  const admins = new AdminAccounts({
-    ...{ database, audit, clock, bastionName: identity.name, log },
-    publicUrl: () => config.publicUrl,
-  });
-  const provider = await openProviderSignIn(config, { admins, clock, log });
+  const adminsParts = { database, audit, clock, bastionName: identity.name, log };
+  const { admins, ...byProvider } = await openAdmins(config, adminsParts);
   const service = new LocalBastionService({
     identity,
     version,
@@ -331,7 +327,7 @@ async function start(
     service,
     policies: policyAdministration,
     admins,
-    ...(provider === undefined ? {} : { provider }),
+    ...byProvider,
     desk: decisions.desk,
     acceptor,
     enrol: (body, address) => enrolment.handle(body, address),

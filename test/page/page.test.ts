@@ -208,7 +208,12 @@ describe('signed in', () => {
   test('sessions are narrowed down by who, where, what and when, and the address says how', async () => {
     const { page } = window;
     await page.goto(`${web.url}/sessions`);
+    await page
+      .getByRole('link', { name: /chandrasekhar/ })
+      .first()
+      .waitFor();
     await page.getByLabel('Operator', { exact: true }).fill('bob');
+    await page.waitForURL(/operator=bob/);
     await waitFor(async () => (await page.getByRole('link', { name: /chandrasekhar/ }).count()) === 0, {
       what: 'the others to go',
     });
@@ -238,6 +243,7 @@ describe('signed in', () => {
     await page.getByLabel('From', { exact: true }).fill('2020-01-01');
     await page.locator('summary').filter({ hasText: 'operator.refused' }).waitFor();
     await page.getByLabel('To', { exact: true }).fill('2020-01-02');
+    await page.waitForURL(/to=2020-01-02/);
     await page.getByText('No events').waitFor();
     expect(new URL(page.url()).search).toBe('?from=2020-01-01&to=2020-01-02');
     await page.getByRole('button', { name: 'Verify' }).click();

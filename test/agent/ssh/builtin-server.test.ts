@@ -201,9 +201,11 @@ describe("the agent's builtin SSH server", () => {
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
     });
+    // Closing waits for what the command has left behind, and the client may be gone before that.
+    const gone = once(child, 'close');
     await once(child.stdout, 'data');
     await host.server.close('The agent on this host is being stopped.');
-    const [code] = await once(child, 'close');
+    const [code] = await gone;
     expect(code).toBe(255);
     expect(stderr).toContain('The agent on this host is being stopped.');
   });

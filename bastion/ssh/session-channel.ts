@@ -246,8 +246,9 @@ export class SessionChannel {
         onFault: (error) => {
           problem = messageOf(error);
           // What a channel does that can't be followed ends that channel; evidence that can't be written, the session.
-          if (!isDrawbridgeError(error, FILES_UNCLEAR) && !isDrawbridgeError(error, TRANSFER_REFUSED))
-            context.endForEvidence(error);
+          const endsOnlyThis =
+            isDrawbridgeError(error, FILES_UNCLEAR) || isDrawbridgeError(error, TRANSFER_REFUSED);
+          return endsOnlyThis ? undefined : context.endForEvidence(error);
         },
       });
       this.#state = { kind: 'running', bridge, evidence };

@@ -111,8 +111,8 @@ export class SessionContext {
     return { type, actor: `operator:${operator}`, operator, session: id, host, login, ...fields };
   }
 
-  /** Evidence can't be written: nothing may go on in this session. */
-  endForEvidence(error: unknown): void {
+  /** Evidence can't be written: nothing may go on in this session. Gives back what its operator is told. */
+  endForEvidence(error: unknown): string {
     const fault = isDrawbridgeError(error)
       ? error
       : new DrawbridgeError('evidence.unavailable', 'Evidence of this session can not be written.', {
@@ -122,9 +122,8 @@ export class SessionContext {
       { err: error, session: this.session.identity.id },
       'a session ends for want of evidence',
     );
-    this.session.end({
-      code: fault.code,
-      message: `${this.services.bastionName} can no longer record this session, so it ends. ${fault.message}`,
-    });
+    const message = `${this.services.bastionName} can no longer record this session, so it ends. ${fault.message}`;
+    this.session.end({ code: fault.code, message });
+    return message;
   }
 }

@@ -31,8 +31,11 @@ export interface BridgeHooks {
   onRequest?(request: ChannelRequest): boolean | Promise<boolean>;
   /** The host said how it ended; called before the operator hears it. */
   onExit?(exit: ChannelExit): void;
-  /** A hook threw: nothing further was released. The bridge is being ended; see `abort`. */
-  onFault?(error: unknown): void;
+  /**
+   * A hook threw: nothing further was released. The bridge is being ended with the sentence that this gives back,
+   * or that of the error; see `abort`.
+   */
+  onFault?(error: unknown): string | undefined;
 }
 
 /** How a bridge ended. `exit` is missing when the host never said; `aborted` when `abort` or a fault ended it. */
@@ -87,8 +90,7 @@ export function bridgeChannels(
     try {
       run();
     } catch (error) {
-      hooks.onFault?.(error);
-      abort(`drawbridge: ${messageOf(error)}`);
+      abort(`drawbridge: ${hooks.onFault?.(error) ?? messageOf(error)}`);
     }
   };
   const release = (chunk: Buffer, stream: DataStream = 'stdout'): void => {

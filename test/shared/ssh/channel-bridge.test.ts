@@ -142,12 +142,27 @@ describe('a bridge between an operator and a host', () => {
       onOutput: () => {
         throw new Error('The recording can not be written.');
       },
-      onFault: (error) => faults.push(error),
+      onFault: (error) => {
+        faults.push(error);
+        return undefined;
+      },
     });
     const result = await ssh(['echo secret; sleep 60']);
     expect([result.code, result.stdout]).toEqual([255, '']);
     expect(result.stderr).toContain('The recording can not be written.');
     expect(faults).toHaveLength(1);
+  });
+
+  it('says after a fault what the one who was told of it wants said', async () => {
+    await start({
+      onOutput: () => {
+        throw new Error('ENOSPC');
+      },
+      onFault: () => 'This session can no longer be recorded.',
+    });
+    const { stderr } = await ssh(['echo secret; sleep 60']);
+    expect(stderr).toContain('drawbridge: This session can no longer be recorded.');
+    expect(stderr).not.toContain('ENOSPC');
   });
 
   it('aborts with a message, also in the middle of a flood that nobody reads', async () => {

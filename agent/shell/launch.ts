@@ -16,6 +16,8 @@ export type Program =
 export interface LaunchOptions {
   readonly account: Account;
   readonly program: Program;
+  /** What the program finds around it. */
+  readonly env: Readonly<Record<string, string>>;
   /** True when this process runs as root and becomes the account first. */
   readonly become: boolean;
   /** Control group that it joins first: the file that it writes `0` into. Only as root. */
@@ -35,7 +37,18 @@ export interface SystemTools {
   readonly su: string | undefined;
   /** util-linux: starts something with other resource limits. */
   readonly prlimit: string | undefined;
+  /** coreutils: starts something in another environment. */
+  readonly env: string | undefined;
 }
+
+/** A command line and what it is started in. */
+export interface Launch {
+  readonly line: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Where the system's own tools are. */
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** As sshd has it where PAM says nothing: a service's own is narrower. */
 const DEFAULT_UMASK = '022';
@@ -47,6 +60,7 @@ export function findSystemTools(): SystemTools {
     bash: firstExecutable(['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash']),
     su: firstExecutable(['/bin/su', '/usr/bin/su']),
     prlimit: firstExecutable(['/usr/bin/prlimit', '/bin/prlimit']),
+    env: firstExecutable(['/usr/bin/env', '/bin/env']),
   };
 }
 
@@ -87,18 +101,22 @@ shift 7
 exec "$@"`;
 
 /**
- * The command line that starts a program as an account. Every step replaces the one before it, so that the process
+ * How a program is started as an account. Every step replaces the one before it, so that the process
  * which is started is the program in the end: its exit status and signal are the real ones, and signals reach it.
  *
- * `setpriv` gives it all groups of the account (Node's own `uid` option would drop them).
+ * `setpriv` gives it all groups of the account (Node's own `uid` option would drop them). What its environment holds
+ * comes from the operator and from the account's own settings: LD_PRELOAD there, or a LANGUAGE that leads into its home,
+ * would have a word in the steps that are still root. So these run with `rootNames` of it and no more, and `env` adds the
+ * rest once the account has been become.
  * @throws `agent.no_setpriv` when another account is to be become and the tool for it is missing.
  */
-export function commandLine(options: LaunchOptions, tools: SystemTools): readonly [string, ...string[]] {
-  const { account, become, terminalSettings, joinPath, pam } = options;
-  const program = programLine(options, tools);
+export function launchOf(options: LaunchOptions, tools: SystemTools, rootNames: readonly string[]): Launch {
+  const { account, become, terminalSettings, joinPath, pam, env } = options;
+  const program = [...environmentLine(options, tools), ...programLine(options, tools)];
   const asAccount = [...limitsLine(options, tools), ...setprivLine(options, tools), ...program];
-  if (!become && terminalSettings === undefined) return headed(asAccount);
-  return [
+  if (!become && terminalSettings === undefined) return { line: headed(asAccount), env };
+  const kept = Object.entries(env).filter(([name]) => rootNames.includes(name));
+  const line: Launch['line'] = [
     '/bin/sh',
     '-c',
     PRELUDE,
@@ -112,6 +130,20 @@ export function commandLine(options: LaunchOptions, tools: SystemTools): readonl
     terminalSettings !== undefined && options.program.kind === 'login-shell' ? 'motd' : '',
     ...asAccount,
   ];
+  return { line, env: become ? { ...Object.fromEntries(kept), PATH: SYSTEM_PATH, HOME: account.home } : env };
+}
+
+/** Of an account that is not ours yet: given to it as it starts. */
+function environmentLine({ become, env, account }: LaunchOptions, tools: SystemTools): string[] {
+  if (!become) return [];
+  if (tools.env === undefined) {
+    throw new DrawbridgeError(
+      'agent.start_failed',
+      `This host has no env, so nothing can be started as ${account.name}.`,
+      { hint: 'Install coreutils.' },
+    );
+  }
+  return [tools.env, '--', ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
 }
 
 /** Limits can be raised as root alone, so they come before the account. */

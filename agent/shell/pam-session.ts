@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { readEntry } from '../leftovers/process-table.ts';
 import type { Account } from './account.ts';
 import { limitOptions } from './resource-limits.ts';
 
@@ -53,7 +54,7 @@ export async function openPamSession(su: string, account: Account, clock: Clock)
   };
   try {
     const [umask = '', pid = ''] = await firstLines(holder, clock);
-    return { umask, ...given(pid), close };
+    return { umask, ...given(Number(pid), holder.pid), close };
   } catch (error) {
     close();
     throw error;
@@ -90,8 +91,14 @@ function refused(why: string): DrawbridgeError {
   });
 }
 
-/** What the holder, which nothing has touched since, was given. */
-function given(pid: string): Pick<PamSession, 'limits' | 'env'> {
+/**
+ * What the holder was given. It is the account's process, and others of the account can put words into its mouth: only
+ * the process that we started, or a child of it, is believed.
+ */
+function given(pid: number, suPid: number | undefined): Pick<PamSession, 'limits' | 'env'> {
+  if (suPid === undefined || (pid !== suPid && readEntry(pid)?.parent !== suPid)) {
+    throw refused('what holds its session is not what was started');
+  }
   const env: Record<string, string> = {};
   for (const entry of readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')) {
     const at = entry.indexOf('=');

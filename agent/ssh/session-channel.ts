@@ -14,7 +14,7 @@ import type { ConnectionProcesses } from '../leftovers/leftovers.ts';
 import type { Account } from '../shell/account.ts';
 import { loginEnvironment, operatorOf, RequestedEnvironment } from '../shell/environment.ts';
 import type { HostProcess, ProcessEnd, ProcessListener } from '../shell/host-process.ts';
-import { commandLine, type Program, type SystemTools } from '../shell/launch.ts';
+import { launchOf, type Program, type SystemTools } from '../shell/launch.ts';
 import type { LoginRecords } from '../shell/login-records.ts';
 import type { PamSession } from '../shell/pam-session.ts';
 import { startPiped } from '../shell/piped-process.ts';
@@ -196,27 +196,28 @@ class SessionChannel implements ProcessListener {
     const { account, become, tools, clock, processes } = this.#options;
     const terminal = this.#terminal;
     const pam = await this.#options.pam();
-    const line = commandLine(
+    const owner = become && account.uid !== 0 ? account.uid : undefined;
+    if (this.#wantsAgent) this.#agent = await openAgentSocket(this.#options.connection, owner, clock);
+    const launch = launchOf(
       {
         account,
         program,
         become,
+        env: {
+          ...pam?.env,
+          ...loginEnvironment(account, this.#environment, process.env, terminal?.term),
+          ...(this.#agent === undefined ? {} : { SSH_AUTH_SOCK: this.#agent.path }),
+          [MARK_VARIABLE]: processes.mark,
+        },
         ...(pam === undefined ? {} : { pam }),
         ...(processes.joinPath === undefined ? {} : { joinPath: processes.joinPath }),
         ...(terminal === undefined ? {} : { terminalSettings: sttyArguments(terminal.modes) }),
       },
       tools,
+      [MARK_VARIABLE],
     );
-    const owner = become && account.uid !== 0 ? account.uid : undefined;
-    if (this.#wantsAgent) this.#agent = await openAgentSocket(this.#options.connection, owner, clock);
-    const env = {
-      ...pam?.env,
-      ...loginEnvironment(account, this.#environment, process.env, terminal?.term),
-      ...(this.#agent === undefined ? {} : { SSH_AUTH_SOCK: this.#agent.path }),
-      [MARK_VARIABLE]: processes.mark,
-    };
     const cwd = await startFolder(account, become);
-    const spec = { line, env, cwd, ...(become ? { uid: account.uid } : {}) };
+    const spec = { ...launch, cwd, ...(become ? { uid: account.uid } : {}) };
     if (terminal === undefined) return startPiped(spec, this.#heldBack(), clock);
     return startOnTerminal(spec, terminal, this.#heldBack(), clock);
   }

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Leftovers } from '../../../agent/leftovers/leftovers.ts';
 import { type Account, findAccount, isSuperuser, parsePasswdLine } from '../../../agent/shell/account.ts';
-import { commandLine, findSystemTools } from '../../../agent/shell/launch.ts';
+import { findSystemTools, launchOf } from '../../../agent/shell/launch.ts';
 import { LoginRecords } from '../../../agent/shell/login-records.ts';
 import { serveSession } from '../../../agent/ssh/session-channel.ts';
 import { systemClock } from '../../../shared/clock.ts';
@@ -23,27 +23,42 @@ describe('the command line of a session', () => {
     bash: '/bin/bash',
     su: '/bin/su',
     prlimit: '/usr/bin/prlimit',
+    env: '/usr/bin/env',
+  };
+  const env = {
+    LD_PRELOAD: '/home/deploy/mine.so',
+    LANGUAGE: '../../home/deploy',
+    MARK: 'm',
+    USER: 'deploy',
   };
 
   it('never starts anything as root in the place of an account', () => {
     const program = { kind: 'command', command: 'id' } as const;
-    expect(() => commandLine({ account, program, become: true }, { ...tools, setpriv: undefined })).toThrow(
+    const options = { account, program, become: true, env: { USER: 'deploy' } } as const;
+    expect(() => launchOf(options, { ...tools, setpriv: undefined }, [])).toThrow(
       'This host has no setpriv, so nothing can be started as deploy.',
     );
-    const line = commandLine({ account, program, become: true }, tools).join(' ');
-    expect(line).toContain(
-      '/usr/bin/setpriv --pdeathsig HUP --reuid 4321 --regid 4322 --init-groups -- /bin/zsh -c id',
+    expect(() => launchOf(options, { ...tools, env: undefined }, [])).toThrow(
+      'This host has no env, so nothing can be started as deploy.',
+    );
+    expect(launchOf(options, tools, []).line.join(' ')).toContain(
+      '/usr/bin/setpriv --pdeathsig HUP --reuid 4321 --regid 4322 --init-groups -- /usr/bin/env -- USER=deploy /bin/zsh -c id',
     );
   });
 
+  it('keeps what the operator and the account choose out of the steps that are root', () => {
+    const program = { kind: 'command', command: 'id' } as const;
+    const launch = launchOf({ account, program, become: true, env }, tools, ['MARK']);
+    expect(launch.env).toEqual({ MARK: 'm', HOME: '/home/deploy', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' });
+    expect(launchOf({ account, program, become: false, env }, tools, ['MARK']).env).toEqual(env);
+  });
+
   it('starts a login shell under a name with a dash', () => {
-    const line = commandLine({ account, program: { kind: 'login-shell' }, become: false }, tools);
+    const options = { account, program: { kind: 'login-shell' }, become: false, env } as const;
+    const { line } = launchOf(options, tools, []);
     expect(line.slice(-3)).toEqual(['exec -a "$0" "$@"', '-zsh', '/bin/zsh']);
-    const without = commandLine(
-      { account, program: { kind: 'login-shell' }, become: false },
-      { ...tools, bash: undefined },
-    );
-    expect(without.slice(-2)).toEqual(['/bin/zsh', '-l']);
+    const without = launchOf(options, { ...tools, bash: undefined }, []);
+    expect(without.line.slice(-2)).toEqual(['/bin/zsh', '-l']);
   });
 });
 
@@ -86,19 +101,30 @@ describe.runIf(isSuperuser())('an agent that is root', () => {
     shell: '/bin/sh',
   };
 
+  /** `setpriv`, which first notes what the last step that is root was given. */
+  const noting = join(directory.path, 'setpriv');
+  const noted = join(directory.path, 'noted');
+
   beforeAll(async () => {
     key = await createTestKey(directory.path);
+    writeFileSync(noting, `#!/bin/sh\nenv > ${noted}\nexec ${findSystemTools().setpriv} "$@"\n`);
+    chmodSync(noting, 0o755);
     server = await startTestServer(key, {
       onSession: (open, connection) =>
         serveSession(open.accept(), {
           connection,
           processes: leftovers.begin(),
-          pam: async () => undefined,
+          pam: async () => ({
+            umask: '0022',
+            limits: [],
+            env: { LD_BIND_NOW: "the account's" },
+            close: () => undefined,
+          }),
           records: new LoginRecords(systemClock, silentLogger(), { present: [], past: [] }),
           forwarding: true,
           account: nobody,
           become: true,
-          tools: findSystemTools(),
+          tools: { ...findSystemTools(), setpriv: noting },
           sftpServer: ['/bin/false'],
           clock: systemClock,
           log: silentLogger(),
@@ -136,6 +162,17 @@ describe.runIf(isSuperuser())('an agent that is root', () => {
     expect((await ssh('id')).stdout).toBe(expected);
     expect((await ssh('cat /etc/shadow')).code).not.toBe(0);
     expect((await ssh('grep -E "^Cap(Prm|Eff):" /proc/self/status')).stdout.match(/0{16}/g)).toHaveLength(2);
+  });
+
+  it('gives the account its environment, and no step before that', async () => {
+    const command = 'echo "$LD_BIND_NOW $LC_ALL $USER"';
+    expect((await ssh('-o', 'SetEnv=LC_ALL=/tmp/mine', command)).stdout).toBe(
+      "the account's /tmp/mine nobody\n",
+    );
+    const names = readFileSync(noted, 'utf8')
+      .split('\n')
+      .map((line) => line.split('=')[0]);
+    expect(names.filter((name) => name !== '').sort()).toEqual(['DRAWBRIDGE_SESSION', 'HOME', 'PATH', 'PWD']);
   });
 
   it('gives the terminal to the account, and keeps exit statuses and signals real', async () => {

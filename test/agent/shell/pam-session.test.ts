@@ -75,6 +75,12 @@ describe.runIf(isSuperuser() && tools.su !== undefined)("the session of the syst
     expect(result.code).toBe(127);
   });
 
+  it('believes no process that it has not started, whatever the account makes the holder say', async () => {
+    const result = await run('echo ran', 'echo 0022; echo 1; exec cat > /dev/null');
+    expect(result.stdout).toBe('');
+    expect(result.stderr).toContain('what holds its session is not what was started');
+  });
+
   it('is not asked for when it is switched off', async () => {
     const result = await run('echo ran; umask', 'exit 1', false);
     expect(result.stdout).toBe('ran\n0022\n');

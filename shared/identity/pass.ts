@@ -19,6 +19,9 @@ type PassBody = Omit<PassClaims, 'iat' | 'exp'>;
 
 const text = z.string().min(1).max(256);
 
+/** Names end up on terminals, in `who` and in variables of hosts: a taken-over proxy must not write to these. */
+const name = z.string().regex(/^[^\p{C}\p{Z}]{1,256}$/u);
+
 /** Longer ID tokens are no part of a pass; the limit for those that are believed is lower and has a reason of its own. */
 const ID_TOKEN_LOOKED_AT_BYTES = 32 * 1024;
 
@@ -29,14 +32,14 @@ const PASS: StatementKind<PassBody> = {
   lifetimeS: PASS_LIFETIME_S,
   claims: z.object({
     iss: text,
-    sub: text,
+    sub: name,
     aud: text,
     jti: text,
     groups: z.array(text).max(512),
     amr: z.array(text).max(32),
     auth_time: z.int().nonnegative(),
     login_exp: z.int().nonnegative().exactOptional(),
-    device: text.exactOptional(),
+    device: name.exactOptional(),
     idp: keyCommitmentSchema
       .extend({ id_token: z.string().min(1).max(ID_TOKEN_LOOKED_AT_BYTES) })
       .exactOptional(),

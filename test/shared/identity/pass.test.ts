@@ -130,6 +130,11 @@ describe('a pass', () => {
     const wrong = [
       { sub: '' },
       { sub: undefined },
+      { sub: 'alice\u001b]0;x\u0007' },
+      { sub: 'ali\u202ece' },
+      { sub: 'alice bob' },
+      { sub: 'x'.repeat(257) },
+      { device: 'lap\ntop' },
       { groups: 'ops' },
       { groups: [1] },
       { amr: undefined },

@@ -49,6 +49,8 @@ export interface BastionServiceParts {
   readonly sessions: SessionStore;
   readonly agents: AgentStore;
   readonly hosts: HostDirectory;
+  /** How the hosts' own sshds have let the bastion in. */
+  readonly signIns: { byHost(): ReadonlyMap<string, 'certificate' | 'key'> };
   readonly enrolment: AgentEnrolment;
   /** Appends go through it, so that it knows whether evidence can be written. */
   readonly evidence: EvidenceHealth;
@@ -232,7 +234,12 @@ export class LocalBastionService implements BastionService {
   }
 
   async listHosts(): Promise<readonly HostSummary[]> {
-    return this.#parts.hosts.summaries();
+    const { hosts, signIns } = this.#parts;
+    const by = signIns.byHost();
+    return hosts.summaries().map((host) => {
+      const signedInBy = by.get(host.id);
+      return signedInBy === undefined ? host : { ...host, signedInBy };
+    });
   }
 
   async revokeHost(actor: Actor, name: string): Promise<void> {

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { parseAgeRecipient } from '../recordings/encryption/age-recipient.ts';
-import { SyncSchedule } from '../recordings/sync-schedule.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import { type Clock, isoTime } from '../shared/clock.ts';
 import type { Reloaded } from '../shared/config/live-config.ts';
@@ -52,8 +51,7 @@ import { SessionRegistry } from './sessions/session-registry.ts';
 import { SessionStore } from './sessions/session-store.ts';
 import { readProxyEnrolment } from './setup/enrolment-file.ts';
 import { openShipping } from './shipping/open-shipping.ts';
-import { HostKeys } from './ssh/host-keys.ts';
-import { OperatorConnections } from './ssh/operator-connections.ts';
+import { openOperators } from './ssh/open-operators.ts';
 import { BASTION_MIGRATIONS } from './store/migrations.ts';
 import { Teardown } from './teardown.ts';
 import { openPassCheck } from './trust/pass-check.ts';
@@ -201,27 +199,19 @@ async function start(
   const from = { id: identity.id, name: identity.name, version };
   const shipping = await openShipping({ config, from, source: auditLog, database, clock, log, teardown });
 
-  const hostKeys = new HostKeys({ database, audit, clock });
-  const operators = new OperatorConnections({
+  const { operators, hostKeys, signIns } = openOperators({
+    keys: { host: hostKey.privateKey, client: clientKey.privateKey },
     services: {
       bastionName: identity.name,
-      audit,
-      refusals,
+      ...{ audit, refusals, policy, clock, log },
       store: sessionStore,
-      policy,
       approvals: decisions.approvals,
       locks: decisions.locks,
       recordingsDirectory: paths.recordings,
-      recordingSync: new SyncSchedule(clock),
       ...(encryptTo === undefined ? {} : { encryptTo: encryptTo.map(parseAgeRecipient) }),
-      clock,
-      log,
     },
-    registry,
-    hostKeys,
-    keys: { host: hostKey.privateKey, client: clientKey.privateKey },
-    labelsOf,
-    closesAt: () => gate.status.until,
+    database,
+    rest: { registry, labelsOf, closesAt: () => gate.status.until },
   });
 
   const uplink =
@@ -296,6 +286,7 @@ async function start(
   const adminsParts = { database, audit, clock, bastionName: identity.name, log };
   const { admins, ...byProvider } = await openAdmins(config, adminsParts);
   const service = new LocalBastionService({
+    signIns,
     identity,
     version,
     startedAt,

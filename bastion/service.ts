@@ -123,6 +123,11 @@ export interface HostSummary {
   readonly joinedAt: string;
   /** ISO time of the last sign of life. */
   readonly lastSeenAt?: string;
+  /**
+   * How its own sshd last let the bastion in, since the bastion was started: by a `certificate`, which names the operator
+   * in that sshd's log, or by the bastion's plain `key`, which does not.
+   */
+  readonly signedInBy?: 'certificate' | 'key';
 }
 
 /** A tunnel to the vendor's proxy. */

@@ -87,6 +87,7 @@ export const hostSummary = z.looseObject({
   labels: z.record(z.string(), z.string()),
   version: z.string().optional(),
   lastSeenAt: z.string().optional(),
+  signedInBy: z.string().optional(),
 });
 
 export const createdToken = z.looseObject({

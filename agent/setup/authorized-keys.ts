@@ -2,9 +2,13 @@ import { isIP } from 'node:net';
 import type { AgentConfig } from '../config.ts';
 import { loadEnrolment } from './enrolment-file.ts';
 
+const FROM_HERE = 'from="127.0.0.1,::1"';
+
 /**
- * The lines by which the host's sshd lets the bastion in as `login`, for its `AuthorizedKeysCommand`: the bastion's key,
- * good from this machine alone where the agent reaches sshd on loopback. None for an account that `logins` does not list.
+ * The lines by which the host's sshd lets the bastion in as `login`, for its `AuthorizedKeysCommand`: the bastion's key
+ * as an authority, whose certificates name the operator in sshd's log, and the key itself, for a bastion that shows no
+ * certificate or a clock that is wrong. Both are good from this machine alone where the agent reaches sshd on loopback.
+ * None for an account that `logins` does not list.
  * @throws `enrolment.missing`, `enrolment.unreadable`
  */
 export async function authorizedKeys(
@@ -14,7 +18,9 @@ export async function authorizedKeys(
   const { sshClientKey } = await loadEnrolment(config.dataDir);
   const { logins, sshd } = config;
   if (login !== undefined && logins !== undefined && !logins.includes(login)) return [];
-  return [isLoopback(sshd.host) ? `from="127.0.0.1,::1" ${sshClientKey}` : sshClientKey];
+  return isLoopback(sshd.host)
+    ? [`cert-authority,${FROM_HERE} ${sshClientKey}`, `${FROM_HERE} ${sshClientKey}`]
+    : [`cert-authority ${sshClientKey}`, sshClientKey];
 }
 
 function isLoopback(host: string): boolean {

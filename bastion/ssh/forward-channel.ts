@@ -49,7 +49,7 @@ export function openForward(context: SessionContext, open: DirectTcpipOpen): Ope
       action: { kind: 'forward', host, port },
       destination: `${printable(host)}:${port}`,
       connect: async () => {
-        context.link.allowSignIn();
+        context.allowHostSignIn();
         const connection = await context.link.ready;
         const origin = { host: originHost, port: originPort };
         const target = await connection.openForward({ host, port }, origin, context.session.signal);

@@ -143,7 +143,7 @@ export class HostChannels {
   /** The host's answer; undefined when it refuses or is not there. */
   async #askHost(name: string, payload: Buffer): Promise<Buffer | undefined> {
     try {
-      this.#context.link.allowSignIn();
+      this.#context.allowHostSignIn();
       const connection = await this.#context.link.ready;
       return await connection.globalRequest(name, payload);
     } catch {

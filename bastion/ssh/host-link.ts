@@ -4,6 +4,7 @@ import type { IncomingChannel } from '../../shared/ssh/channel-table.ts';
 import { connectSsh, type SshClientConnection } from '../../shared/ssh/client-connection.ts';
 import type { Host } from '../hosts/host.ts';
 import type { HostKeys } from './host-keys.ts';
+import type { HostSignIns, SignInName } from './host-sign-ins.ts';
 
 /** How long key exchange and sign-in on the host may take, with the operator's own sign-in in between. */
 const HOST_CONNECT_TIMEOUT_MS = 60_000;
@@ -18,7 +19,7 @@ const HOST_WINDOW_BYTES = 256 * 1024;
 export interface HostLinkOptions {
   readonly host: Host;
   readonly login: string;
-  readonly privateKey: string;
+  readonly signIns: HostSignIns;
   readonly hostKeys: HostKeys;
   readonly clock: Clock;
   /**
@@ -39,8 +40,8 @@ export class HostLink {
   readonly ready: Promise<SshClientConnection>;
   readonly login: string;
   readonly #controller = new AbortController();
-  readonly #signIn: Promise<boolean>;
-  #decideSignIn: (allowed: boolean) => void = () => undefined;
+  readonly #signIn: Promise<SignInName | undefined>;
+  #decideSignIn: (name: SignInName | undefined) => void = () => undefined;
 
   constructor(options: HostLinkOptions) {
     this.login = options.login;
@@ -50,34 +51,54 @@ export class HostLink {
     this.ready =
       options.begin === 'now'
         ? this.#connect(options)
-        : this.#signIn.then((allowed) => {
-            if (!allowed) throw closed();
+        : this.#signIn.then((name) => {
+            if (name === undefined) throw closed();
             return this.#connect(options);
           });
     // Whoever waits for it sees the rejection; when nobody has begun to wait, it is no fault.
     this.ready.catch(() => undefined);
   }
 
-  /** The operator is admitted, and the event that says so is stored: the bastion may sign in on the host. */
-  allowSignIn(): void {
-    this.#decideSignIn(true);
+  /**
+   * The operator is admitted, and the event that says so is stored: the bastion may sign in on the host, in their name.
+   */
+  allowSignIn(name: SignInName): void {
+    this.#decideSignIn(name);
   }
 
   /** Cuts the connection to the host, or the attempt at one. The host ends what ran in it. */
   destroy(): void {
-    this.#decideSignIn(false);
+    this.#decideSignIn(undefined);
     if (!this.#controller.signal.aborted) this.#controller.abort(closed());
   }
 
   async #connect(options: HostLinkOptions): Promise<SshClientConnection> {
-    const { host, login, privateKey, hostKeys, clock, onIncoming } = options;
+    const { host, login, signIns } = options;
+    try {
+      return await this.#attempt(options);
+    } catch (error) {
+      if (!isDrawbridgeError(error, 'ssh.certificate_refused')) throw explain(error, host, login);
+      // It allows one try, and the certificate was it.
+      signIns.remember(host, login, 'key');
+    }
+    try {
+      return await this.#attempt(options);
+    } catch (error) {
+      throw explain(error, host, login);
+    }
+  }
+
+  async #attempt(options: HostLinkOptions): Promise<SshClientConnection> {
+    const { host, login, signIns, hostKeys, clock, onIncoming } = options;
     const { signal } = this.#controller;
     let keyProblem: string | undefined;
+    let name: SignInName | undefined;
     try {
       const stream = await host.connect(signal);
-      return await connectSsh(stream, {
+      const connection = await connectSsh(stream, {
         username: login,
-        privateKey,
+        privateKey: signIns.privateKey,
+        certificate: () => (name === undefined ? undefined : signIns.certificate(host, login, name)),
         signal,
         timeoutMs: HOST_CONNECT_TIMEOUT_MS,
         windowBytes: HOST_WINDOW_BYTES,
@@ -85,14 +106,20 @@ export class HostLink {
         onIncoming,
         verifyHostKey: async (blob) => {
           // The key exchange waits here: nothing is pinned and nobody signed in for an operator who is not admitted.
-          if (!(await this.#signIn)) return false;
+          name = await this.#signIn;
+          if (name === undefined) return false;
           const verdict = await hostKeys.check(host, blob);
           if (!verdict.ok) keyProblem = verdict.reason;
           return verdict.ok;
         },
       });
+      signIns.remember(host, login, connection.signedInBy);
+      return connection;
     } catch (error) {
-      throw explain(error, host, login, keyProblem);
+      if (keyProblem === undefined) throw error;
+      throw new DrawbridgeError('host.key_changed', `${keyProblem} The connection was refused.`, {
+        cause: error,
+      });
     }
   }
 }
@@ -101,12 +128,7 @@ function closed(): DrawbridgeError {
   return new DrawbridgeError('session.closed', 'The session has ended.');
 }
 
-function explain(error: unknown, host: Host, login: string, keyProblem: string | undefined): DrawbridgeError {
-  if (keyProblem !== undefined) {
-    return new DrawbridgeError('host.key_changed', `${keyProblem} The connection was refused.`, {
-      cause: error,
-    });
-  }
+function explain(error: unknown, host: Host, login: string): DrawbridgeError {
   if (isDrawbridgeError(error, 'ssh.auth_failed')) {
     return new DrawbridgeError(
       'host.login_refused',

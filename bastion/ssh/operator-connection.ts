@@ -14,6 +14,7 @@ import { openForward, refuseForward } from './forward-channel.ts';
 import { HostChannels } from './host-channels.ts';
 import type { HostKeys } from './host-keys.ts';
 import { HostLink } from './host-link.ts';
+import type { HostSignIns } from './host-sign-ins.ts';
 import { endWithLogin } from './login-end.ts';
 import { bannerText } from './notices.ts';
 import { SessionChannel } from './session-channel.ts';
@@ -49,8 +50,9 @@ export interface OperatorConnectionOptions {
   readonly services: SessionServices;
   readonly registry: SessionRegistry;
   readonly hostKeys: HostKeys;
-  /** Ed25519 private keys in OpenSSH format: the bastion's host key, and the one it signs in on hosts with. */
-  readonly keys: { readonly host: string; readonly client: string };
+  readonly signIns: HostSignIns;
+  /** The bastion's host key: an Ed25519 private key in OpenSSH format. */
+  readonly hostKey: string;
   /** Labels of a host as they are now. */
   readonly labelsOf: (host: string) => Readonly<Record<string, string>>;
   /** ISO time at which the gate closes by itself, if it does. */
@@ -100,9 +102,9 @@ export class OperatorConnection {
     this.#options = options;
     this.#admitted = admitted;
     this.#tell = tell;
-    const { services, keys, closesAt } = options;
+    const { services, hostKey, closesAt } = options;
     this.#ssh = serveSsh(admitted.stream, {
-      hostKey: keys.host,
+      hostKey,
       software: SOFTWARE,
       banner: bannerText(services.bastionName, closesAt()),
       loginGraceMs: LOGIN_GRACE_MS,
@@ -177,10 +179,10 @@ export class OperatorConnection {
     if (this.#phase.kind !== 'proving' || this.#isCut) return undefined;
     if (this.#phase.link !== undefined)
       return this.#phase.link.login === login ? this.#phase.link : undefined;
-    const { services, hostKeys, keys } = this.#options;
+    const { services, hostKeys, signIns } = this.#options;
     const { host } = this.#admitted;
     const link = new HostLink({
-      ...{ host, login, privateKey: keys.client, hostKeys, clock: services.clock },
+      ...{ host, login, signIns, hostKeys, clock: services.clock },
       onIncoming: (incoming) => void this.#fromHost(incoming),
       begin: decision.needsApproval === true ? 'when_allowed' : 'now',
     });
@@ -221,7 +223,7 @@ export class OperatorConnection {
       session.end({ code: 'access.off', message: sentenceOf(gate.reason) });
       return;
     }
-    if (decision.needsApproval !== true) link.allowSignIn();
+    if (decision.needsApproval !== true) context.allowHostSignIn();
     link.ready.then(
       (connection) =>
         connection.signal.addEventListener('abort', () => this.#hostLost(session), { once: true }),

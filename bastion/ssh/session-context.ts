@@ -83,6 +83,12 @@ export class SessionContext {
     return decision.allow && decision.keepsStdin === true;
   }
 
+  /** The bastion may sign in on the host, in the name of this session's operator. */
+  allowHostSignIn(): void {
+    const { operator, id } = this.session.identity;
+    this.link.allowSignIn({ operator, session: id });
+  }
+
   /**
    * Enters an event of this session.
    * @throws `audit.unavailable`, after the session was told to end.

@@ -77,8 +77,15 @@ async function bringUp(
     (role) => processes.push(role),
   );
   if (options.sshd !== undefined) {
-    terminal.line('  web-1 uses your sshd. Put this line into ~/.ssh/authorized_keys of its login:');
-    terminal.line(`  ${installation.document.bastion.sshClientKey}`);
+    const { sshClientKey } = installation.document.bastion;
+    terminal.line(
+      '  web-1 uses your sshd. Put these lines into ~/.ssh/authorized_keys of its login; with the first',
+    );
+    terminal.line(
+      "  alone it has to take the bastion's certificates, which name the operator in sshd's log:",
+    );
+    terminal.line(`  cert-authority ${sshClientKey}`);
+    terminal.line(`  ${sshClientKey}`);
   }
   await writeDocument(layout.documentPath, installation.document);
   return installation;

@@ -19,7 +19,7 @@ import { type Check, check, type Finding } from './finding.ts';
 import { database, disk, filePermissions, nodeVersion } from './machine-checks.ts';
 import { httpsChecks, sshServer, type WayOptions } from './network-checks.ts';
 import { ports } from './port-check.ts';
-import { answers, running } from './running-check.ts';
+import { answers, hostSignIns, running } from './running-check.ts';
 import { authorizedKeysCommand } from './sshd-check.ts';
 
 /** A checkpoint older than this says that sealing does not work. */
@@ -120,7 +120,10 @@ async function bastionChecks(
       : httpsChecks(egress, new URL(enrolled.url), { ...way, ...(await inspectorsOf(config.egress)) })),
     // As agents and browsers come in: the name has to lead here.
     ...((await answers(paths.controlSocket))
-      ? httpsChecks(createEgress({}, await ownCa(config.tls.ca)), new URL(config.publicUrl))
+      ? [
+          ...httpsChecks(createEgress({}, await ownCa(config.tls.ca)), new URL(config.publicUrl)),
+          hostSignIns(paths.controlSocket),
+        ]
       : []),
     ...config.hosts.map((host) =>
       sshServer(`The sshd of ${host.name}`, host.address.host, host.address.port),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ControlClient } from '../../shared/control/client.ts';
 import { isDrawbridgeError } from '../../shared/errors.ts';
+import { type HostSummary, hostSummary } from '../control.ts';
 import { VERSION } from '../version.ts';
 import { type Check, check, type Finding } from './finding.ts';
 
@@ -50,4 +51,27 @@ export async function answers(socketPath: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Whether the hosts' own sshds take certificates of the bastion, and with them the operator's name into their logs. */
+export function hostSignIns(socketPath: string): Check {
+  return check('hosts', async () => {
+    const client = await ControlClient.connect(socketPath);
+    try {
+      const hosts = z.array(hostSummary).parse(await client.call('hosts.list'));
+      return hosts.filter(({ signedInBy }) => signedInBy !== undefined).map(signInFinding);
+    } finally {
+      client.close();
+    }
+  });
+}
+
+function signInFinding({ name, signedInBy }: HostSummary): Omit<Finding, 'check'> {
+  if (signedInBy === 'certificate')
+    return { state: 'ok', text: `The log of the sshd on ${name} names operators.` };
+  return {
+    state: 'warn',
+    text: `The sshd on ${name} takes the bastion's key and not its certificates, so its log names no operator.`,
+    hint: 'Put `cert-authority` before the key in authorized_keys there, as in docs/host-sshd.md, and look at its clock.',
+  };
 }

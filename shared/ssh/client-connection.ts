@@ -5,8 +5,10 @@ import { CLIENT_ALGORITHMS, HYBRID } from './algorithms.ts';
 import type { SshChannel } from './channel.ts';
 import type { IncomingChannel } from './channel-table.ts';
 import type { ChannelTarget } from './channel-target.ts';
+import { ClientSignIn, type Credential } from './client-sign-in.ts';
 import { ConnectionProtocol } from './connection-protocol.ts';
 import { DISCONNECT } from './messages.ts';
+import { signingKeyOf } from './signing-key.ts';
 import { attachKex } from './ssh2-handshake.ts';
 import { loadSsh2 } from './ssh2-library.ts';
 import { prepareTransport } from './transport-stream.ts';
@@ -14,8 +16,13 @@ import { prepareTransport } from './transport-stream.ts';
 /** How to be a client on one connection. */
 export interface ConnectSshOptions {
   readonly username: string;
-  /** Unencrypted private key in OpenSSH format. */
+  /** Unencrypted Ed25519 private key in OpenSSH format. */
   readonly privateKey: string;
+  /**
+   * A certificate to show before the key is. Asked for when the server's key is verified; the server then waits for it,
+   * so it is to be there at once.
+   */
+  certificate?(): Extract<Credential, { kind: 'certificate' }> | undefined;
   /** Whether the server's key (its blob) is the one that is expected. A rejection counts as no. */
   verifyHostKey(blob: Buffer): boolean | Promise<boolean>;
   /** Aborting it destroys the connection, also after it is established. */
@@ -48,6 +55,8 @@ export interface SshClientConnection {
   /** Ends the connection in order. */
   end(): void;
   destroy(): void;
+  /** What the server has let us in with. */
+  readonly signedInBy: Credential['kind'];
   /** Aborted when the connection is gone; `reason` is a DrawbridgeError `ssh.closed` that says why. */
   readonly signal: AbortSignal;
 }
@@ -55,8 +64,9 @@ export interface SshClientConnection {
 /**
  * Signs in to the SSH server at the other end of `stream`.
  *
- * @throws `ssh.host_key_refused`, `ssh.auth_failed`, `ssh.timeout`, `ssh.handshake_failed`, `ssh.closed`, or the
- * signal's reason. The stream is destroyed then.
+ * @throws `ssh.host_key_refused`, `ssh.auth_failed`, `ssh.certificate_refused` (the server hung up on the certificate
+ * and may still take the key), `ssh.timeout`, `ssh.handshake_failed`, `ssh.closed`, or the signal's reason. The stream
+ * is destroyed then.
  */
 export function connectSsh(stream: Duplex, options: ConnectSshOptions): Promise<SshClientConnection> {
   return new Promise((resolve, reject) => {
@@ -70,6 +80,7 @@ export function connectSsh(stream: Duplex, options: ConnectSshOptions): Promise<
 class ClientConnection implements SshClientConnection {
   readonly #stream: Duplex;
   readonly #protocol: ConnectionProtocol;
+  readonly #signIn: ClientSignIn;
   readonly #gone = new AbortController();
   readonly #failed: (error: unknown) => void;
   #problem: DrawbridgeError | undefined;
@@ -112,8 +123,8 @@ class ClientConnection implements SshClientConnection {
     client.connect({
       sock: stream,
       username: options.username,
-      privateKey: options.privateKey,
-      authHandler: ['publickey'],
+      // Called when the server is ready for it; as long as it has no answer, ssh2 sends nothing.
+      authHandler: () => this.#beginSignIn(options),
       algorithms: CLIENT_ALGORITHMS,
       ident: 'Drawbridge',
       readyTimeout: 0,
@@ -134,6 +145,11 @@ class ClientConnection implements SshClientConnection {
       },
     });
     attachKex(client, HYBRID);
+    this.#signIn = new ClientSignIn(client, options.username, {
+      refused: () =>
+        this.#fail(new DrawbridgeError('ssh.auth_failed', 'The SSH server did not accept the login.')),
+      fault: (error) => this.#fail(error),
+    });
     this.#protocol = new ConnectionProtocol(client, stream, {
       clock,
       ...(options.windowBytes === undefined ? {} : { windowBytes: options.windowBytes }),
@@ -148,6 +164,10 @@ class ClientConnection implements SshClientConnection {
 
   get signal(): AbortSignal {
     return this.#gone.signal;
+  }
+
+  get signedInBy(): Credential['kind'] {
+    return this.#signIn.accepted ?? 'key';
   }
 
   openSession(signal?: AbortSignal): Promise<SshChannel> {
@@ -181,6 +201,17 @@ class ClientConnection implements SshClientConnection {
     this.#fail(new DrawbridgeError('ssh.closed', 'The SSH connection was ended from here.'));
   }
 
+  #beginSignIn(options: ConnectSshOptions): void {
+    try {
+      const certificate = options.certificate?.();
+      const credentials: Credential[] = certificate === undefined ? [] : [certificate];
+      credentials.push({ kind: 'key', key: signingKeyOf(options.privateKey) });
+      this.#signIn.begin(credentials, (payload) => this.#protocol.port.send(payload));
+    } catch (error) {
+      this.#fail(this.#explain(error));
+    }
+  }
+
   async #verifyHostKey(blob: Buffer, options: ConnectSshOptions): Promise<boolean> {
     try {
       this.#hostKeyRefused = !(await options.verifyHostKey(blob));
@@ -202,11 +233,7 @@ class ClientConnection implements SshClientConnection {
           cause: error,
         },
       );
-    const level = typeof error === 'object' && error !== null && 'level' in error ? error.level : undefined;
-    if (level === 'client-authentication')
-      return new DrawbridgeError('ssh.auth_failed', 'The SSH server did not accept the login.', {
-        cause: error,
-      });
+    if (this.#signIn.waitsAfterCertificate) return certificateRefused(error);
     if (this.#established)
       return new DrawbridgeError('ssh.closed', `The SSH connection broke: ${messageOf(error)}.`, {
         cause: error,
@@ -225,9 +252,16 @@ class ClientConnection implements SshClientConnection {
   #closed(error: string | undefined): void {
     const text =
       error === undefined ? 'The SSH server closed the connection.' : `The SSH connection broke: ${error}.`;
-    const problem = this.#problem ?? new DrawbridgeError('ssh.closed', text);
+    const closed = new DrawbridgeError('ssh.closed', text);
+    const problem =
+      this.#problem ?? (this.#signIn.waitsAfterCertificate ? certificateRefused(closed) : closed);
     this.#failed(problem);
     this.#gone.abort(problem);
     this.#protocol.end();
   }
+}
+
+function certificateRefused(cause: unknown): DrawbridgeError {
+  const sentence = 'The SSH server ended the connection when it was shown a certificate.';
+  return new DrawbridgeError('ssh.certificate_refused', sentence, { cause });
 }

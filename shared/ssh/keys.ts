@@ -49,7 +49,7 @@ export function generateSshKey(comment: string): { privateKey: string; publicLin
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const jwk = privateKey.export({ format: 'jwk' });
   const seed = Buffer.from(jwk.d ?? '', 'base64url');
-  const blob = blobOf(publicKey);
+  const blob = publicBlobOf(publicKey);
   const check = randomBytes(4);
   const secret = new WireWriter().raw(check).raw(check).raw(blob);
   secret.string(Buffer.concat([seed, rawPublicKey(publicKey)])).string(comment);
@@ -158,11 +158,12 @@ export function ed25519KeyObject(raw: Buffer): KeyObject {
 
 /** `ssh-ed25519 AAAA…`, with the comment behind it if one is given. */
 export function publicLineOf(key: KeyObject, comment?: string): string {
-  const line = `${ED25519} ${blobOf(key).toString('base64')}`;
+  const line = `${ED25519} ${publicBlobOf(key).toString('base64')}`;
   return comment === undefined || comment === '' ? line : `${line} ${comment}`;
 }
 
-function blobOf(key: KeyObject): Buffer {
+/** An Ed25519 public key as it is on the wire. */
+export function publicBlobOf(key: KeyObject): Buffer {
   return new WireWriter().string(ED25519).string(rawPublicKey(key)).finish();
 }
 

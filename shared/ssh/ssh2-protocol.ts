@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { DrawbridgeError } from '../errors.ts';
 
 /*
- * The private fields of ssh2, whose version is pinned exactly, that our two files beside this one touch:
- * ssh2-internals.ts (packets) and ssh2-handshake.ts (key exchange). Nothing else may.
+ * The private fields of ssh2, whose version is pinned exactly, that our files beside this one touch: ssh2-internals.ts
+ * (packets), ssh2-handshake.ts (key exchange) and client-sign-in.ts (authentication). Nothing else may.
  */
 
 export interface PacketWriter {
@@ -33,6 +33,8 @@ export interface Protocol {
   /** Called when new keys are in use. */
   _onHandshakeComplete: (...args: unknown[]) => void;
   readonly _server: boolean;
+  /** The key exchange that was made last. */
+  readonly _kex: { readonly sessionID?: Buffer };
   rekey(): void;
   serviceAccept?(name: string): void;
 }

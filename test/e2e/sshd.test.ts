@@ -22,7 +22,7 @@ beforeAll(async () => {
   writeFileSync(keys, '');
   stopSshd = await startRealSshd(folder, port, keys);
   demo = await TestDemo.start(['--sshd', `127.0.0.1:${port}`]);
-  writeFileSync(keys, `${demo.document.bastion.sshClientKey}\n`);
+  writeFileSync(keys, `cert-authority ${demo.document.bastion.sshClientKey}\n`);
 });
 
 afterAll(async () => {
@@ -30,6 +30,13 @@ afterAll(async () => {
   await stopSshd?.();
   removeFolder?.();
 });
+
+/** How the bastion was let in on a host, as `hosts ls` has it. */
+async function signedInBy(name: string): Promise<string | undefined> {
+  const { stdout } = await demo.customer(['hosts', 'ls', '--json']);
+  const hosts: readonly { name: string; signedInBy?: string }[] = JSON.parse(stdout);
+  return hosts.find((host) => host.name === name)?.signedInBy;
+}
 
 describe('a host whose own sshd ends the session', () => {
   it('runs commands with their exit code, recorded as ever', async () => {
@@ -81,6 +88,21 @@ describe('a host whose own sshd ends the session', () => {
     expect(readFileSync(`${from}-2`, 'utf8')).toBe('text\n');
   });
 
+  it('names operator and session in its own log, beside the account', async () => {
+    const run = await demo.ssh([demo.host, 'true']);
+    expect(run.status).toBe(0);
+    const { session } = await demo.auditEvent(
+      ({ type, host }) => type === 'session.started' && host === 'web-1',
+    );
+    const log = readFileSync(join(folder, 'sshd.log'), 'utf8');
+    const line = log.split('\n').find((one) => one.includes(`session=${session}`));
+    expect(line).toMatch(/^Accepted publickey for \S+ from 127\.0\.0\.1 port \d+ ssh2: ED25519-CERT SHA256:/);
+    expect(line).toContain(
+      ` ID operator=${demo.document.operator.username},session=${session},bastion=acme (serial `,
+    );
+    expect(await signedInBy('web-1')).toBe('certificate');
+  });
+
   it('is believed with another key once the customer has said so', async () => {
     const pinned = async () => (await demo.audit('bastion', ['--type', 'host.key_pinned'])).length;
     const before = await pinned();
@@ -93,10 +115,9 @@ describe('a host whose own sshd ends the session', () => {
 
   it('lets the bastion in by a command that asks the agent, and by no other account than the agent lists', async () => {
     const config = demo.document.agents[0]?.config ?? '';
-    const [line = ''] = (await runDrawbridge(['agent', 'authorized-keys', '--config', config])).stdout.split(
-      '\n',
-    );
-    expect(line).toBe(`from="127.0.0.1,::1" ${demo.document.bastion.sshClientKey}`);
+    const lines = (await runDrawbridge(['agent', 'authorized-keys', '--config', config])).stdout;
+    const line = `from="127.0.0.1,::1" ${demo.document.bastion.sshClientKey}\n`;
+    expect(lines).toBe(`cert-authority,${line}${line}`);
     const narrow = join(folder, 'narrow.yaml');
     writeFileSync(
       narrow,
@@ -105,7 +126,7 @@ describe('a host whose own sshd ends the session', () => {
     const dataDir = resolve(dirname(config), 'data');
     writeFileSync(narrow, readFileSync(narrow, 'utf8').replace(/^dataDir:.*/m, `dataDir: ${dataDir}`));
     const ask = (login: string) => runDrawbridge(['agent', 'authorized-keys', '--config', narrow, login]);
-    expect(await ask('deploy')).toMatchObject({ status: 0, stdout: `${line}\n` });
+    expect(await ask('deploy')).toMatchObject({ status: 0, stdout: lines });
     expect(await ask('root')).toMatchObject({ status: 0, stdout: '' });
     if (process.getuid?.() !== 0) return;
     // sshd takes only a command that nobody but root can change: so the file of keys is emptied, and the command asked.
@@ -128,6 +149,18 @@ describe('a host whose own sshd ends the session', () => {
     } finally {
       rmSync(wrapper);
     }
+  });
+
+  it('lets the bastion in by its plain key where that alone is named, also at the first of one try', async () => {
+    const keys = join(folder, 'authorized_keys');
+    writeFileSync(keys, `${demo.document.bastion.sshClientKey}\n`);
+    await stopSshd();
+    stopSshd = await startRealSshd(folder, port, keys, ['MaxAuthTries 1']);
+    expect(await demo.ssh([demo.host, 'echo in'])).toMatchObject({ status: 0, stdout: 'in\n' });
+    expect(await signedInBy('web-1')).toBe('key');
+    const config = demo.document.bastion.config;
+    const { stdout } = await runDrawbridge(['doctor', '--config', config]);
+    expect(stdout).toContain("The sshd on web-1 takes the bastion's key and not its certificates");
   });
 
   it('leaves the other host with its builtin shell', async () => {

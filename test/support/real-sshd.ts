@@ -14,7 +14,7 @@ const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/usr/bin/sshd'].find(ex
 
 /**
  * Starts the system's sshd with a configuration of its own in `folder`, that lets in whoever the file `keys` names, as
- * the current user. `more`: further lines of its configuration. Gives what stops it.
+ * the current user. `more`: further lines of its configuration. Its log is `sshd.log` there. Gives what stops it.
  */
 export async function startRealSshd(
   folder: string,
@@ -46,7 +46,7 @@ export async function startRealSshd(
   ];
   writeFileSync(config, `${lines.join('\n')}\n`);
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });
-  const sshd = spawn(SSHD, ['-D', '-e', '-f', config], { stdio: 'ignore' });
+  const sshd = spawn(SSHD, ['-D', '-E', join(folder, 'sshd.log'), '-f', config], { stdio: 'ignore' });
   const ended = once(sshd, 'close');
   await waitFor(
     async () => {

@@ -14,6 +14,12 @@ export const hostSchema = z.object({
   platform: z.string().optional(),
   joinedAt: isoTime,
   lastSeenAt: isoTime.optional(),
+  signedInBy: z
+    .enum(['certificate', 'key'])
+    .optional()
+    .describe(
+      "How the host's own sshd last let the bastion in; by a certificate, its log names the operator",
+    ),
 });
 
 export const hostListSchema = z.object({ hosts: z.array(hostSchema).readonly() });

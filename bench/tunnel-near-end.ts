@@ -92,18 +92,14 @@ export async function echoTimes(open: Open, count: number, pauseMs: number): Pro
   return times.sort((a, b) => a - b);
 }
 
-/** Echo while a bulk stream saturates the tunnel in one direction. */
-export async function echoUnderLoad(
-  tunnel: MuxTunnel,
-  direction: 'up' | 'down',
-  count: number,
-): Promise<number[]> {
+/** Echo while a bulk transfer in one direction goes the same way: another stream of the tunnel, or another bare connection. */
+export async function echoUnderLoad(open: Open, direction: 'up' | 'down', count: number): Promise<number[]> {
   const job: Job = direction === 'up' ? { kind: 'sink' } : { kind: 'source', bytes: 1e12 };
-  const bulk = await openIn(tunnel, job);
+  const bulk = await open(job);
   bulk.on('error', () => {});
   if (direction === 'up') sendAll(bulk, 1e12).catch(() => {});
   else bulk.resume();
-  const times = await echoTimes((echoJob) => openIn(tunnel, echoJob), count, 2);
+  const times = await echoTimes(open, count, 2);
   bulk.destroy();
   await new Promise((resolve) => setTimeout(resolve, 100));
   return times;

@@ -136,8 +136,10 @@ async function measureNear(ports: Ports, bytes: number, rounds: number, echoes: 
   const { up, down } = await race(ours, bare, bytes, rounds);
   const idle = await echoTimes(ours, echoes, 2);
   const bareIdle = await echoTimes(bare, echoes, 2);
-  const underUp = await echoUnderLoad(tunnel, 'up', echoes);
-  const underDown = await echoUnderLoad(tunnel, 'down', echoes);
+  const underUp = await echoUnderLoad(ours, 'up', echoes);
+  const bareUnderUp = await echoUnderLoad(bare, 'up', echoes);
+  const underDown = await echoUnderLoad(ours, 'down', echoes);
+  const bareUnderDown = await echoUnderLoad(bare, 'down', echoes);
   const one = await opensPerSecond(tunnel, 2_000, 1);
   const many = await opensPerSecond(tunnel, 4_000, 64);
   tunnel.close('bench.done', 'The measurement is over.');
@@ -145,8 +147,8 @@ async function measureNear(ports: Ports, bytes: number, rounds: number, echoes: 
     throughputRow('one stream up', up, GOAL_SHARE),
     throughputRow('one stream down', down, GOAL_SHARE),
     ...idleRows(idle, bareIdle),
-    ...loadRows('upload', underUp, idle),
-    ...loadRows('download', underDown, idle),
+    ...loadRows('upload', underUp, bareUnderUp, idle),
+    ...loadRows('download', underDown, bareUnderDown, idle),
     { figure: 'tunnel: streams opened and answered, one at a time', ours: one, unit: '1/s' },
     { figure: 'tunnel: streams opened and answered, 64 at a time', ours: many, unit: '1/s' },
   ];
@@ -171,17 +173,20 @@ function idleRows(ours: readonly number[], rival: readonly number[]): Row[] {
   }));
 }
 
-function loadRows(what: string, times: readonly number[], idle: readonly number[]): Row[] {
-  const goalP50Ms = quantile(idle, 0.5) * ECHO_GOAL_FACTOR;
-  return [
-    { figure: `tunnel: echo under ${what} p50`, ours: quantile(times, 0.5), unit: 'ms', goal: goalP50Ms },
-    {
-      figure: `tunnel: echo under ${what} p99`,
-      ours: quantile(times, 0.99),
-      unit: 'ms',
-      goal: ECHO_GOAL_P99_MS,
-    },
-  ];
+function loadRows(
+  what: string,
+  times: readonly number[],
+  rival: readonly number[],
+  idle: readonly number[],
+): Row[] {
+  const goals = { 0.5: quantile(idle, 0.5) * ECHO_GOAL_FACTOR, 0.99: ECHO_GOAL_P99_MS } as const;
+  return ([0.5, 0.99] as const).map((share) => ({
+    figure: `tunnel: echo under ${what} p${share * 100}`,
+    ours: quantile(times, share),
+    rival: quantile(rival, share),
+    unit: 'ms',
+    goal: goals[share],
+  }));
 }
 
 function throughputRow(figure: string, { ours, rival }: Rates, goalShare: number): Row {

@@ -7,8 +7,14 @@ import { quantile, Samples } from './statistics.ts';
 import type { Row } from './table.ts';
 
 const KEYSTROKES = 300;
-/** Typed first in every session of every contender, and not counted: caches, and what a runtime compiles. */
+/** Typed first in every session of every contender, and not counted. */
 const WARM_UP_KEYSTROKES = 300;
+/**
+ * Sessions of every contender that are not counted, typed without pauses: a runtime compiles what it has seen often, for
+ * the first sessions of its life. A bastion that runs for weeks has that behind it.
+ */
+const WARM_UP_SESSIONS = 8;
+const WARM_UP_SESSION_KEYSTROKES = 1_000;
 const BETWEEN_MS = 10;
 const ROUNDS = 3;
 /** A keystroke that is not back by then ends the measurement. */
@@ -21,7 +27,11 @@ const GOALS = { idleRatio: 1.5, idleP99Ms: 2, downRatio: 0.2, upP90Ms: 6 } as co
 /** Keystrokes in a recorded terminal, one after the other, nothing else going on. */
 export function runEchoBench(): Promise<Row[]> {
   return withContest(async ({ jump, wss, openssh }) => {
-    const samples = await inTurns([jump, wss, openssh], (contender) => typeInto(contender));
+    const contenders = [jump, wss, openssh];
+    for (let session = 0; session < WARM_UP_SESSIONS; session++) {
+      for (const contender of contenders) await typeInto(contender, WARM_UP_SESSION_KEYSTROKES, 0);
+    }
+    const samples = await inTurns(contenders, (contender) => typeInto(contender));
     const rival = samples.of(openssh.name);
     return [jump, wss].flatMap((contender): Row[] => {
       const ours = samples.of(contender.name);
@@ -109,7 +119,11 @@ export async function endOf(load: ChildProcess): Promise<void> {
 }
 
 /** Types into a terminal whose line discipline echoes; how long each keystroke took to come back, in milliseconds. */
-async function typeInto(contender: Contender): Promise<readonly number[]> {
+async function typeInto(
+  contender: Contender,
+  keystrokes = KEYSTROKES,
+  betweenMs = BETWEEN_MS,
+): Promise<readonly number[]> {
   const ready = 'ready-to-type';
   const command = `stty raw echo; echo ${ready}; exec cat >/dev/null`;
   const args = ['-tt', ...contender.options, contender.host, command];
@@ -138,14 +152,14 @@ async function typeInto(contender: Contender): Promise<readonly number[]> {
     };
     await until(() => seen.includes(ready));
     const times: number[] = [];
-    for (let n = -WARM_UP_KEYSTROKES; n < KEYSTROKES; n++) {
+    for (let n = -WARM_UP_KEYSTROKES; n < keystrokes; n++) {
       const key = String.fromCharCode(97 + ((n + WARM_UP_KEYSTROKES) % 26));
       seen = '';
       const typedMs = performance.now();
       child.stdin.write(key);
       await until(() => seen.includes(key));
       if (n >= 0) times.push(performance.now() - typedMs);
-      await delay(BETWEEN_MS);
+      if (betweenMs > 0) await delay(betweenMs);
     }
     return times;
   } finally {

@@ -11,11 +11,12 @@ export interface HostProgramEnd {
 
 /**
  * A small program (perl, which every Debian has) that notes when its last input came and when it was ended. `flood`
- * writes as fast as it can once it is told to, `listen` only reads.
+ * writes as fast as it can once it is told to, `listen` only reads. The note is written a while later: two hundred of them
+ * would keep each other from hearing of their end.
  */
 const PROGRAM = `use strict; use Time::HiRes qw(time);
 my ($mode, $path, $go) = @ARGV; my $last = 0; my $done = 0;
-sub note { return if $done; $done = 1; my $end = time; open(my $f, '>', "$path.part"); printf $f '{"lastInputMs":%.3f,"endMs":%.3f}', $last * 1000, $end * 1000; close $f; rename "$path.part", $path; exit 0; }
+sub note { return if $done; $done = 1; my $end = time; select(undef, undef, undef, 1); open(my $f, '>', "$path.part"); printf $f '{"lastInputMs":%.3f,"endMs":%.3f}', $last * 1000, $end * 1000; close $f; rename "$path.part", $path; exit 0; }
 $SIG{HUP} = \\&note; $SIG{PIPE} = \\&note; $SIG{TERM} = \\&note;
 syswrite(STDOUT, "ready\\n");
 if ($mode eq 'flood') { select(undef, undef, undef, 0.2) until -e $go; my $block = ('drawbridge 0123456789 ' x 370) . "\\n"; while (1) { defined(syswrite(STDOUT, $block)) or note(); } }

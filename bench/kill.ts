@@ -20,7 +20,7 @@ const STOCK_SESSIONS = 20;
 const GOAL_MS = 100;
 const BEAT_MS = 50;
 /** How long all sessions run before the switch is turned. */
-const RUN_MS = 4_000;
+const RUN_MS = 10_000;
 /** How long is watched for anything that still moves afterwards. */
 const WATCH_MS = 4_000;
 const START_LIMIT_MS = 180_000;

@@ -66,7 +66,7 @@ function startJob(stream: Duplex, job: Job): void {
 /** What `start` sets in the process of every role. It serves bare TLS as well. */
 export function runAsRole(): void {
   keepHeapRoom(systemClock);
-  optimiseEarly();
+  optimiseEarly(systemClock);
 }
 
 /** Young objects get the room that they have in every process that has worked: it is no cost of what comes next. */

@@ -25,7 +25,7 @@ export function readPlainConnect(args: readonly string[]): PlainConnect | undefi
 
 /** Joins this process's input and output to the host until the connection ends. @throws as `connectHost` */
 export function connectProcess({ host, home }: PlainConnect, env: NodeJS.ProcessEnv): Promise<void> {
-  optimiseEarly();
+  optimiseEarly(systemClock);
   keepHeapRoom(systemClock);
   return connectHost({ home: openHome(home, env), env, host, input: process.stdin, output: process.stdout });
 }

@@ -65,7 +65,7 @@ export async function startRole<Config extends CommonConfig>(
   const config = await role.load(configPath);
   const log = createLogger({ role: role.role, level: config.log.level, format: config.log.format });
   endOnDefect(log);
-  optimiseEarly();
+  const optimising = optimiseEarly(systemClock);
   const heapRoom = keepHeapRoom(systemClock);
   const reload = new Reload(() => role.load(configPath), log);
   const asked = AbortSignal.any([interrupted, inputClosed]);
@@ -80,6 +80,8 @@ export async function startRole<Config extends CommonConfig>(
   cli.terminal.line(readyLine(role.role, config.name, running));
   const endedAlone = await keepingAlive(() => Promise.race([running.stopped, aborted(asked)]));
   heapRoom.cancel();
+  optimising.cancel();
+  optimising.cancel();
   if (endedAlone !== undefined) {
     throw new DrawbridgeError('role.ended', `The ${role.role} has ended: ${endedAlone}.`);
   }

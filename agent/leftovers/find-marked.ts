@@ -1,18 +1,7 @@
-import { type ProcessEntry, readAuditSession, readEnvironment } from './process-table.ts';
-
-/** The variable that every process of a connection is started with. */
-export const MARK_VARIABLE = 'DRAWBRIDGE_SESSION';
-
-/** How {@link findMarked} learns what is not in the table; replaced in tests. */
-export interface ProcessFacts {
-  environment(pid: number): Buffer | undefined;
-  auditSession(pid: number): string | undefined;
-}
-
-const KERNEL: ProcessFacts = { environment: readEnvironment, auditSession: readAuditSession };
+import type { MarkedEntry, ProcessLook } from './process-looks.ts';
 
 /**
- * Ids of all processes in `table` that belong to `mark`: those of `known`, those whose environment carries it, and
+ * Ids of all processes in `look` that belong to `mark`: those of `known`, those whose environment carries it, and
  * whatever is related to one of these: descendants, members of the same session (setsid), of the same audit session. So
  * a daemon is found that has put off its environment, its parent or its session, unless it has put off all of them.
  *
@@ -21,24 +10,23 @@ const KERNEL: ProcessFacts = { environment: readEnvironment, auditSession: readA
  * @param own the agent and the processes above it, which are never among them
  */
 export function findMarked(
-  table: readonly ProcessEntry[],
+  look: ProcessLook,
   mark: string,
   known: readonly number[],
   own: ReadonlySet<number>,
-  facts: ProcessFacts = KERNEL,
 ): number[] {
-  const others = table.filter(({ pid }) => !own.has(pid));
-  const text = Buffer.from(`\0${MARK_VARIABLE}=${mark}`);
+  const others = look.entries.filter(({ pid }) => !own.has(pid));
   const given = new Set(known);
-  const found = new Map<number, ProcessEntry>();
+  const found = new Map<number, MarkedEntry>();
   for (const entry of others) {
-    if (given.has(entry.pid) || carries(facts.environment(entry.pid), text)) found.set(entry.pid, entry);
+    if (given.has(entry.pid) || entry.marks.some((value) => value.startsWith(mark)))
+      found.set(entry.pid, entry);
   }
   if (found.size === 0) return [];
-  const ofAgent = facts.auditSession(process.pid);
+  const ofAgent = look.auditSessionOf(process.pid);
   const isWholeAgent = mark.endsWith('.');
   const auditOf = (pid: number): string | undefined => {
-    const session = facts.auditSession(pid);
+    const session = look.auditSessionOf(pid);
     return isWholeAgent || session === ofAgent ? undefined : session;
   };
   const audits = new Map(others.map(({ pid }) => [pid, auditOf(pid)] as const));
@@ -56,9 +44,4 @@ export function findMarked(
     }
   }
   return [...found.keys()];
-}
-
-function carries(environment: Buffer | undefined, text: Buffer): boolean {
-  if (environment === undefined) return false;
-  return environment.includes(text) || environment.subarray(0, text.length - 1).equals(text.subarray(1));
 }

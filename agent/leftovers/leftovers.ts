@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
 import { type ControlGroup, ControlGroups } from './control-groups.ts';
+import { ProcessLooks } from './process-looks.ts';
 import { readEntry } from './process-table.ts';
 import { Sweep } from './sweep.ts';
 
@@ -39,7 +40,7 @@ export interface ConnectionProcesses {
 export class Leftovers {
   readonly #options: LeftoversOptions;
   readonly #groups: Pick<ControlGroups, 'create' | 'left'> | undefined;
-  readonly #sinceTicks: number;
+  readonly #looks: ProcessLooks;
   readonly #endings = new Set<Promise<void>>();
 
   constructor(
@@ -48,7 +49,7 @@ export class Leftovers {
   ) {
     this.#options = options;
     this.#groups = groups;
-    this.#sinceTicks = readEntry(process.pid)?.startedTicks ?? 0;
+    this.#looks = new ProcessLooks(readEntry(process.pid)?.startedTicks ?? 0);
   }
 
   /** A connection begins. */
@@ -69,7 +70,7 @@ export class Leftovers {
       end: () =>
         this.#keep(async () => {
           await Promise.all(starts);
-          await this.#end(mark, group === undefined ? [] : [group], this.#sinceTicks);
+          await this.#end(mark, group === undefined ? [] : [group], this.#looks);
         }),
     };
   }
@@ -77,7 +78,7 @@ export class Leftovers {
   /** Ends what an agent before this one has left behind, when it was killed. */
   async endThoseBefore(): Promise<void> {
     const prefix = `${this.#options.owner}.`;
-    await this.#keep(() => this.#end(prefix, this.#groups?.left(prefix) ?? [], 0));
+    await this.#keep(() => this.#end(prefix, this.#groups?.left(prefix) ?? [], new ProcessLooks(0)));
   }
 
   /** Resolves when all that have ended are through. */
@@ -98,13 +99,13 @@ export class Leftovers {
     return ending;
   }
 
-  async #end(mark: string, groups: readonly ControlGroup[], sinceTicks: number): Promise<void> {
+  async #end(mark: string, groups: readonly ControlGroup[], looks: ProcessLooks): Promise<void> {
     const { clock, log, ends } = this.#options;
     if (!ends()) {
       for (const group of groups) group.remove();
       return;
     }
-    const { ended, left } = await new Sweep(mark, groups, sinceTicks, clock).run();
+    const { ended, left } = await new Sweep(mark, groups, looks, clock).run();
     if (ended.length > 0) log.info({ pids: ended }, 'ended what a session had left running');
     if (left.length > 0) log.warn({ pids: left }, 'processes of a session that has ended can not be ended');
   }

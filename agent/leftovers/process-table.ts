@@ -19,15 +19,11 @@ const PARENT = 1;
 const SESSION = 3;
 const STARTED = 19;
 
-/** All processes that are alive and started at `sinceTicks` or later. Those that end meanwhile are left out. */
-export function readProcessTable(sinceTicks: number): ProcessEntry[] {
-  const entries: ProcessEntry[] = [];
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const entry = readEntry(Number(name));
-    if (entry !== undefined && entry.startedTicks >= sinceTicks) entries.push(entry);
-  }
-  return entries;
+/** Ids of all processes. */
+export function processIds(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }
 
 /** One process; undefined when there is none of that id, or it only waits to be reaped. */

@@ -2,7 +2,8 @@ import type { Clock } from '../../shared/clock.ts';
 import { systemCodeOf } from '../../shared/errors.ts';
 import type { ControlGroup } from './control-groups.ts';
 import { findMarked } from './find-marked.ts';
-import { readEntry, readProcessTable } from './process-table.ts';
+import type { ProcessLooks } from './process-looks.ts';
+import { readEntry } from './process-table.ts';
 
 /** How long what is left of a connection may take to end after it was hung up; then it is killed. */
 export const GRACE_MS = 2_000;
@@ -26,14 +27,14 @@ export interface SweepResult {
 export class Sweep {
   readonly #mark: string;
   readonly #groups: readonly ControlGroup[];
-  readonly #sinceTicks: number;
+  readonly #looks: ProcessLooks;
   readonly #clock: Clock;
   readonly #hungUp = new Set<number>();
 
-  constructor(mark: string, groups: readonly ControlGroup[], sinceTicks: number, clock: Clock) {
+  constructor(mark: string, groups: readonly ControlGroup[], looks: ProcessLooks, clock: Clock) {
     this.#mark = mark;
     this.#groups = groups;
-    this.#sinceTicks = sinceTicks;
+    this.#looks = looks;
     this.#clock = clock;
   }
 
@@ -42,7 +43,7 @@ export class Sweep {
     let left: readonly number[] = [];
     for (let empty = 0; empty < EMPTY_LOOKS; ) {
       const known = this.#groups.flatMap((group) => group.pids());
-      left = this.#look(known);
+      left = await this.#look(known);
       // A control group that is empty is the kernel's own word; the look was for what had been moved out of it.
       if (left.length === 0 && this.#groups.length > 0 && known.length === 0) break;
       empty = left.length === 0 ? empty + 1 : 0;
@@ -56,8 +57,8 @@ export class Sweep {
     return { ended: [...this.#hungUp], left };
   }
 
-  #look(known: readonly number[]): number[] {
-    const found = findMarked(readProcessTable(this.#sinceTicks), this.#mark, known, ownLine());
+  async #look(known: readonly number[]): Promise<number[]> {
+    const found = findMarked(await this.#looks.next(), this.#mark, known, ownLine());
     // Of what may not be reached (an agent that is not root, and a `sudo`) there is no use in waiting for the end.
     return found.filter((pid) => send(pid, 0));
   }

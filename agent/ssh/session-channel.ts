@@ -9,8 +9,8 @@ import {
   type TerminalSize,
 } from '../../shared/ssh/channel-request.ts';
 import type { SshServerConnection } from '../../shared/ssh/server-connection.ts';
-import { MARK_VARIABLE } from '../leftovers/find-marked.ts';
 import type { ConnectionProcesses } from '../leftovers/leftovers.ts';
+import { MARK_VARIABLE } from '../leftovers/marks.ts';
 import type { Account } from '../shell/account.ts';
 import { loginEnvironment, operatorOf, RequestedEnvironment } from '../shell/environment.ts';
 import type { HostProcess, ProcessEnd, ProcessListener } from '../shell/host-process.ts';

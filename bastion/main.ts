@@ -281,7 +281,6 @@ async function start(
     clock,
     log,
   });
-  teardown.add(() => acceptor.close());
 
   const adminsParts = { database, audit, clock, bastionName: identity.name, log };
   const { admins, ...byProvider } = await openAdmins(config, adminsParts);
@@ -344,6 +343,8 @@ async function start(
   });
   served.onChange((tls) => web.useCertificate(tls));
   teardown.add(() => web.close());
+  // Before the server that they came in by, which waits for their sockets.
+  teardown.add(() => acceptor.close());
   openMetrics({
     ...{ config, identity, metrics, clock, log, teardown, text: () => web.metrics() },
     proxyStreams: () => uplink?.openStreams ?? 0,

@@ -76,6 +76,14 @@ test('an agent joins with a token, serves a session, and is cut when it is revok
   await waitFor(async () => (await bastion.audit('agent.refused')).length > 1);
 });
 
+test('a bastion stops in order while the tunnels of its agents stand', async () => {
+  const bastion = await startTestBastion();
+  await joinAgent(bastion, 'db-1');
+  await waitFor(async () => (await hosts(bastion)).some((host) => host.name === 'db-1' && host.online));
+  await bastion.role.stop('the test stops it');
+  expect(await bastion.role.stopped).toBe('the test stops it');
+});
+
 test('an agent that was revoked stays away after the next start, also when that could not be entered', async () => {
   let failing = false;
   const bastion = await startTestBastion({

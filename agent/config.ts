@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { loadConfig } from '../shared/config/config.ts';
 import type { Resolved } from '../shared/config/config-path.ts';
 import { commonFields, dialAddress, egressSection, labels } from '../shared/config/fields.ts';
+import { agentMetricsSection } from './metrics/config.ts';
 import { isLoginName } from './shell/login-name.ts';
 
 /** Most tunnels that an agent holds to its bastion. */
@@ -49,6 +50,7 @@ export const agentConfigSchema = z.strictObject({
     .describe("What the bastion's policy selects hosts by. They are told at enrolment."),
   tunnels: z.int().min(1).max(MAX_TUNNELS).default(1).describe('How many tunnels to hold to the bastion.'),
   egress: egressSection,
+  metrics: agentMetricsSection,
 });
 
 /** What `agent.yaml` says; paths absolute. */

@@ -14,6 +14,8 @@ import { Uplink } from '../shared/tunnel/uplink.ts';
 import { readVersion } from '../shared/version.ts';
 import type { AgentConfig } from './config.ts';
 import { Leftovers } from './leftovers/leftovers.ts';
+import type { AgentMetricsParts, OpenMetrics } from './metrics/open-metrics.ts';
+import { AgentTally } from './metrics/tally.ts';
 import { loadEnrolment, PinnedBastion } from './setup/enrolment-file.ts';
 import { sftpServerLine } from './sftp/server-line.ts';
 import { findSystemTools } from './shell/launch.ts';
@@ -34,14 +36,15 @@ export interface AgentDependencies {
 
 /** How an agent serves the bastion's `ssh` streams, by its target. */
 interface StreamServer {
+  readonly openConnections: number;
   serve(incoming: IncomingStream): void | Promise<void>;
   close(sentence: string): void | Promise<void>;
 }
 
 /**
  * Starts the host's role: tunnels to the bastion, and on them either the builtin SSH server or the way to the host's
- * own. Nothing listens on the host.
- * @throws `identity.*`, `enrolment.*`, `ssh.*`, `egress.*`, `store.locked`; then nothing is left running.
+ * own. Nothing listens on the host, but for figures on loopback when the configuration asks for that.
+ * @throws `identity.*`, `enrolment.*`, `ssh.*`, `egress.*`, `listen.*`, `store.locked`; then nothing is left running.
  */
 export async function startAgent(
   config: AgentConfig,
@@ -69,7 +72,9 @@ async function startLocked(
   const bastion = new PinnedBastion(config.dataDir, enrolment, log);
   const hostKey = await loadSshKeyFile(join(config.dataDir, 'ssh_host_ed25519_key'));
   const live = new LiveConfig(config, LIVE_KEYS);
-  const server = await streamServer(live, { id: identity.id, bastion, hostKey }, deps);
+  const tally = new AgentTally();
+  const version = deps.version ?? readVersion();
+  const server = await streamServer(live, { id: identity.id, bastion, hostKey, tally }, deps);
   const egress = createEgress(config.egress, { extraCa: issuer.ca === undefined ? [] : [issuer.ca] });
   const uplink = new Uplink({
     url,
@@ -78,7 +83,7 @@ async function startLocked(
     egress,
     tunnels: config.tunnels,
     onTunnel: (tunnel) => {
-      const about = { version: deps.version ?? readVersion(), identity, hostKey: hostKey.publicLine, clock };
+      const about = { version, identity, hostKey: hostKey.publicLine, clock };
       sayHello(tunnel, live.now, bastion, about).catch((error: unknown) => {
         log.warn({ err: error }, `the bastion did not take the hello of this host: ${messageOf(error)}`);
       });
@@ -89,9 +94,22 @@ async function startLocked(
     },
     onChange: (index, status) => {
       const { state, problem } = status;
+      tally.tunnelIs(index, state);
       const level = problem === undefined ? 'info' : 'warn';
       log[level]({ tunnel: index, state }, problem ?? `tunnel to ${issuer.name}: ${state}`);
     },
+    clock,
+    log,
+  });
+
+  const connections = () => server.openConnections;
+  const metrics = await metricsOf({
+    config,
+    identity,
+    version,
+    uplink,
+    connections,
+    tally,
     clock,
     log,
   });
@@ -105,12 +123,13 @@ async function startLocked(
     // Sessions first, so that their clients hear why; then the tunnels that carry the message.
     await server.close('The agent on this host is being stopped.');
     await uplink.stop('agent.stopping', 'The agent is being stopped.');
+    await metrics?.close();
     await lock.release();
     resolveStopped(reason);
   };
   uplink.start();
   return {
-    addresses: { bastion: url },
+    addresses: { bastion: url, ...(metrics?.url === undefined ? {} : { metrics: metrics.url }) },
     async reload(next) {
       const reloaded = live.take(next);
       log.level = live.now.log.level;
@@ -124,11 +143,20 @@ async function startLocked(
   };
 }
 
+/** Only an agent that tells its figures spends the memory for that. */
+async function metricsOf(parts: AgentMetricsParts): Promise<OpenMetrics | undefined> {
+  const { listen, push } = parts.config.metrics;
+  if (listen === undefined && push === undefined) return undefined;
+  const { openMetrics } = await import('./metrics/open-metrics.ts');
+  return openMetrics(parts);
+}
+
 async function streamServer(
   live: LiveConfig<AgentConfig>,
-  { id, bastion, hostKey }: { id: string; bastion: PinnedBastion; hostKey: SshKeyFile },
+  parts: { id: string; bastion: PinnedBastion; hostKey: SshKeyFile; tally: AgentTally },
   { clock, log }: AgentDependencies,
 ): Promise<StreamServer> {
+  const { id, bastion, hostKey, tally } = parts;
   const config = live.now;
   if (config.target === 'sshd') return new SshdRelay(config.sshd, clock);
   const leftovers = new Leftovers({ owner: id, ends: () => live.now.afterSession === 'end', clock, log });
@@ -143,10 +171,14 @@ async function streamServer(
     leftovers,
     pam: () => live.now.pam,
     records: new LoginRecords(clock, log),
+    onRefused: (reason) => tally.loginRefused(reason),
     clock,
     log,
   });
   return {
+    get openConnections() {
+      return builtin.openConnections;
+    },
     serve: (incoming) => builtin.serve(incoming.accept()),
     close: (sentence) => builtin.close(sentence),
   };

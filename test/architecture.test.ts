@@ -54,7 +54,7 @@ const homes: readonly { readonly banned: RegExp; readonly outside: RegExp; reado
   },
   {
     banned: /^prom-client$/,
-    outside: /^(shared\/metrics|bastion\/web|proxy\/web)\//,
+    outside: /^(shared\/metrics|agent\/metrics|bastion\/web|proxy\/web)\//,
     why: 'what decides does not count itself',
   },
   { banned: /^@lydell\/node-pty$/, outside: /^agent\//, why: 'only the host starts processes for others' },

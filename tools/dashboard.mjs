@@ -18,10 +18,16 @@ const panels = [
     'timeseries',
     'Tunnels',
     [
-      ['drawbridge_uplinks_connected', 'bastion to proxy'],
+      ['drawbridge_uplinks_connected{peer=""}', 'bastion to proxy'],
       ['drawbridge_tunnels', 'at the proxy'],
     ],
   ],
+  [
+    'timeseries',
+    'Agents that tell figures: tunnels to the bastion',
+    [['drawbridge_uplinks_connected{peer="bastion"}', '{{instance}}']],
+  ],
+  ['timeseries', 'Agents: sessions on the host', [['drawbridge_connections', '{{instance}}']]],
   [
     'timeseries',
     'Streams in the tunnels',

@@ -11,6 +11,7 @@ import {
 } from '../../shared/ssh/server-connection.ts';
 import { bridgeStream } from '../../shared/ssh/stream-bridge.ts';
 import type { Leftovers } from '../leftovers/leftovers.ts';
+import type { LoginRefusal } from '../metrics/tally.ts';
 import { type Account, findAccount, isSuperuser, ownAccount } from '../shell/account.ts';
 import { ConnectionPam } from '../shell/connection-pam.ts';
 import type { SystemTools } from '../shell/launch.ts';
@@ -45,6 +46,8 @@ export interface BuiltinServerOptions {
   /** Whether PAM is asked about accounts and opens their sessions, when this process is root. */
   readonly pam: () => boolean;
   readonly records: LoginRecords;
+  /** The bastion could not sign in. */
+  onRefused?(reason: LoginRefusal): void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -56,6 +59,11 @@ export class BuiltinServer {
 
   constructor(options: BuiltinServerOptions) {
     this.#options = options;
+  }
+
+  /** Connections that are open now. */
+  get openConnections(): number {
+    return this.#connections.size;
   }
 
   /** Serves one stream of a tunnel. */
@@ -129,20 +137,26 @@ export class BuiltinServer {
   /** The account that this attempt may use; undefined: refused. */
   async #authenticate(attempt: SshAuthAttempt): Promise<Account | undefined> {
     const { bastionKey, log } = this.#options;
-    if (attempt.key?.fingerprint !== bastionKey()) return undefined;
+    if (attempt.key === undefined) return undefined;
+    if (attempt.key.fingerprint !== bastionKey()) return this.#refused('wrong_key');
     const login = attempt.username;
     if (!isLoginName(login) || !this.#isAllowed(login)) {
       log.warn(
         { login: isLoginName(login) ? login : '?' },
         'the bastion asked for a login that this host does not serve',
       );
-      return undefined;
+      return this.#refused('not_served');
     }
     const own = ownAccount();
     if (login === own.name) return own;
     const account = await findAccount(login);
-    if (account === undefined) log.warn({ login }, 'the bastion asked for a login that does not exist here');
-    return account;
+    if (account !== undefined) return account;
+    log.warn({ login }, 'the bastion asked for a login that does not exist here');
+    return this.#refused('unknown');
+  }
+
+  #refused(reason: LoginRefusal): undefined {
+    this.#options.onRefused?.(reason);
   }
 
   /** An agent that is not root can become nobody else, whatever its list says. */

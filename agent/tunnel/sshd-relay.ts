@@ -17,6 +17,11 @@ export class SshdRelay {
     this.#clock = clock;
   }
 
+  /** Connections that are open now. */
+  get openConnections(): number {
+    return this.#sockets.size;
+  }
+
   /** Connects, then answers the stream: accepted, or refused with what is wrong. */
   serve(incoming: IncomingStream): Promise<void> {
     const { host, port } = this.#address;

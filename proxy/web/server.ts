@@ -4,7 +4,8 @@ import { type AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { fastify } from 'fastify';
 import type { Clock } from '../../shared/clock.ts';
-import { DrawbridgeError, messageOf, systemCodeOf } from '../../shared/errors.ts';
+import { messageOf, systemCodeOf } from '../../shared/errors.ts';
+import { listenFault } from '../../shared/listen-fault.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RoleMetrics } from '../../shared/metrics/role-metrics.ts';
 import { SERVER_TLS_OPTIONS } from '../../shared/tls/options.ts';
@@ -120,7 +121,7 @@ export async function createProxyWebServer(parts: {
     async listen(host, port) {
       // Not by fastify's own listen: for `localhost` that makes a second server, which would know no upgrades.
       await new Promise<void>((resolve, reject) => {
-        server.once('error', (error) => reject(listenFault(error, host, port)));
+        server.once('error', (error) => reject(listenFault(error, { host, port, key: 'https' })));
         server.listen({ host, port }, resolve);
       });
       server.removeAllListeners('error');
@@ -174,29 +175,4 @@ function answerGarbage(error: unknown, socket: Duplex, clock: Clock): void {
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     () => socket.destroy(),
   );
-}
-
-/** Why a listener could not be opened, with what to do about it. */
-export function listenFault(error: unknown, host: string, port: number): DrawbridgeError {
-  switch (systemCodeOf(error)) {
-    case 'EADDRINUSE':
-      return new DrawbridgeError('listen.in_use', `Port ${port} on ${host} is in use already.`, {
-        hint: 'Stop the program that has it (`ss -ltnp` tells which), or choose another port in proxy.yaml.',
-        cause: error,
-      });
-    case 'EACCES':
-      return new DrawbridgeError('listen.not_permitted', `Port ${port} may not be opened by this user.`, {
-        hint: 'Choose a port above 1023, or give the service CAP_NET_BIND_SERVICE.',
-        cause: error,
-      });
-    default:
-      return new DrawbridgeError(
-        'listen.failed',
-        `${host}:${port} cannot be listened on: ${messageOf(error)}.`,
-        {
-          hint: 'Check the addresses in proxy.yaml.',
-          cause: error,
-        },
-      );
-  }
 }

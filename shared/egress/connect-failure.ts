@@ -36,7 +36,7 @@ function certificateFailure(
       'egress.tls_untrusted',
       `The certificate of ${url.host} is signed by ${by}, which is not trusted here.`,
       {
-        hint: 'If this network inspects TLS, put the certificate of its authority into the file of egress.caBundle.',
+        hint: 'If it is right all the same (a private CA, a network that inspects TLS), name the file with its certificate: --ca at `drawbridge login`, --ca-bundle at `agent join`, egress.caBundle in the config file of a role.',
         cause: error,
       },
     );

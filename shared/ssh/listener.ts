@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { DrawbridgeError, systemCodeOf } from '../errors.ts';
+import { listenFault } from '../listen-fault.ts';
 import { networkOf } from '../network.ts';
 import { type ServeSshOptions, type SshServerConnection, serveSsh } from './server-connection.ts';
 
@@ -117,31 +117,10 @@ export async function listenSsh(options: SshListenerOptions): Promise<SshListene
 
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(explain(error, host, port)));
+    server.once('error', (error) => reject(listenFault(error, { host, port, key: 'ssh' })));
     server.listen({ host, port }, () => {
       const address = server.address();
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
-}
-
-function explain(error: Error, host: string, port: number): DrawbridgeError {
-  const where = `${host}:${port}`;
-  switch (systemCodeOf(error)) {
-    case 'EADDRINUSE':
-      return new DrawbridgeError('listen.in_use', `Another program already listens on ${where}.`, {
-        hint: 'Stop that program, or set another port in the config file.',
-        cause: error,
-      });
-    case 'EACCES':
-      return new DrawbridgeError('listen.not_permitted', `This account may not listen on ${where}.`, {
-        hint: 'Use a port above 1023, or allow this one with CAP_NET_BIND_SERVICE.',
-        cause: error,
-      });
-    default:
-      return new DrawbridgeError('listen.failed', `It was not possible to listen on ${where}.`, {
-        hint: 'Check the address in the config file: it must belong to this machine.',
-        cause: error,
-      });
-  }
 }

@@ -206,9 +206,18 @@ describe('an agent', () => {
     });
   });
 
-  it('holds its own list of logins whatever the bastion says', async () => {
-    await start({ logins: ['deploy'] });
+  it('holds its own list of logins whatever the bastion says, and counts whom it refused', async () => {
+    const { configPath } = await join_({ logins: ['deploy'] });
+    writeFileSync(configPath, `${readFileSync(configPath, 'utf8')}metrics: { listen: { port: 0 } }\n`);
+    const config = await loadAgentConfig(configPath);
+    role = await startAgent(config, { clock: systemClock, log: silentLogger() });
     await expect(bastion.ssh(me.name)).rejects.toMatchObject({ code: 'ssh.auth_failed' });
+    const stranger = generateSshKey('other').privateKey;
+    await expect(bastion.ssh('deploy', stranger)).rejects.toMatchObject({ code: 'ssh.auth_failed' });
+    const figures = await (await fetch(`${role.addresses['metrics']}/metrics`)).text();
+    expect(figures).toContain('drawbridge_refusals_total{type="login.refused",reason="not_served"} 1\n');
+    expect(figures).toContain('drawbridge_refusals_total{type="login.refused",reason="wrong_key"} 1\n');
+    expect(figures).toContain('drawbridge_uplinks_connected{peer="bastion"} 1\n');
   });
 
   it('dials again when the tunnel is cut', async () => {

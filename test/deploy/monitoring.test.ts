@@ -9,9 +9,13 @@ const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
 
 /** Every metric that a role defines: what stands behind `name:` or opens a row of a table of figures. */
 const defined = new Set(
-  ['shared/metrics/role-metrics.ts', 'bastion/web/metrics.ts', 'proxy/web/metrics.ts'].flatMap(
-    (path) => read(path).match(/(?<=['"])(drawbridge|process)_[a-z_]+(?=['"])/g) ?? [],
-  ),
+  [
+    'shared/metrics/process-metrics.ts',
+    'shared/metrics/role-metrics.ts',
+    'bastion/web/metrics.ts',
+    'proxy/web/metrics.ts',
+    'agent/metrics/figures.ts',
+  ].flatMap((path) => read(path).match(/(?<=['"])(drawbridge|process)_[a-z_]+(?=['"])/g) ?? []),
 );
 
 const used = (expression: string): readonly string[] =>

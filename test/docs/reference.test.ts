@@ -1,5 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { agentConfigSchema } from '../../agent/config.ts';
+import { addAgentFigures } from '../../agent/metrics/figures.ts';
+import { AgentTally } from '../../agent/metrics/tally.ts';
 import { bastionConfigSchema } from '../../bastion/config.ts';
 import { policySchema } from '../../bastion/policy/schema.ts';
 import { addBastionFigures } from '../../bastion/web/metrics.ts';
@@ -8,6 +10,7 @@ import { buildWholeProgram } from '../../cli/program.ts';
 import { createTerminal } from '../../cli/terminal.ts';
 import { proxyConfigSchema } from '../../proxy/config.ts';
 import { addProxyFigures } from '../../proxy/web/metrics.ts';
+import { ProcessMetrics } from '../../shared/metrics/process-metrics.ts';
 import { RoleMetrics } from '../../shared/metrics/role-metrics.ts';
 import { apiReference } from '../../tools/reference/api.ts';
 import { auditEventReference } from '../../tools/reference/audit-events.ts';
@@ -61,7 +64,10 @@ describe('the generated references are those of this code (else: npm run docs)',
     const none = () => 0;
     const proxy = new RoleMetrics({ role: 'proxy', version: '' });
     const bastion = new RoleMetrics({ role: 'bastion', version: '' });
+    const agent = new ProcessMetrics({ role: 'agent', version: '' });
+    addAgentFigures(agent, { tunnels: none, streams: none, connections: none, tally: new AgentTally() });
     onTestFinished(() => {
+      agent.close();
       proxy.close();
       bastion.close();
     });
@@ -73,6 +79,7 @@ describe('the generated references are those of this code (else: npm run docs)',
       const shown = [
         { role: 'bastion', text: (await web.fetch('/metrics')).text },
         { role: 'proxy', text: await proxy.text() },
+        { role: 'agent', text: await agent.text() },
       ];
       await expect(metricsReference(shown)).toMatchFileSnapshot(page('metrics.md'));
     } finally {

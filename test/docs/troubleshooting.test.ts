@@ -19,7 +19,7 @@ const OTHER_NAMES: readonly RegExp[] = [
   /^(audit|bastion|config|device|log)\.(ls|query|events|checkpoint|checkpoints|list|token|revoke|reset-witness|approve|level|reload)$/,
   /^user\.(add|list|enable|disable|groups|key|recovery-codes|reset-mfa|authenticator|security-key)/,
   /^(drawbridge|service|event|platform|log\.record)\./,
-  /^(https\.host|https\.port|tls\.ca|tls\.acme\.\w+|process\.env|process\.stdout|realm_access\.roles|navigator\.credentials)$/,
+  /^(https\.host|https\.port|metrics\.listen|tls\.ca|tls\.acme\.\w+|process\.env|process\.stdout|realm_access\.roles|navigator\.credentials)$/,
 ];
 
 interface Found {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeWholeFile } from '../../../shared/store/whole-file.ts';
@@ -31,5 +31,30 @@ describe('writeWholeFile', () => {
     mkdirSync(join(path, 'by a folder'), { recursive: true });
     await expect(writeWholeFile(path, 'new')).rejects.toThrow();
     expect(readdirSync(folder)).toEqual(['taken']);
+  });
+
+  it('removes what a killed writer of the same file left, and nothing else', async () => {
+    const folder = temporaryDirectory();
+    const make = (name: string, ageMs: number) => {
+      writeFileSync(join(folder, name), 'half');
+      const then = new Date(Date.now() - ageMs);
+      utimesSync(join(folder, name), then, then);
+    };
+    const hour = 3_600_000;
+    make('key.json.0123456789ab.new', hour);
+    make('key.json.ba9876543210.new', 0);
+    make('key.json.new', hour);
+    make('key.json.0123456789ab.new.txt', hour);
+    make('key-json.0123456789ab.new', hour);
+    make('other.json.0123456789ab.new', hour);
+    await writeWholeFile(join(folder, 'key.json'), 'whole');
+    expect(readdirSync(folder).sort()).toEqual([
+      'key-json.0123456789ab.new',
+      'key.json',
+      'key.json.0123456789ab.new.txt',
+      'key.json.ba9876543210.new',
+      'key.json.new',
+      'other.json.0123456789ab.new',
+    ]);
   });
 });

@@ -32,7 +32,7 @@ export interface ConnectOptions {
 /**
  * Joins input and output to the SSH server that the bastion runs for this host, over one WebSocket to the proxy: what
  * ssh's ProxyCommand has to do. Resolves when the connection has ended.
- * @throws `login.none`, `login.expired`, `egress.*`, what the proxy refuses with, `websocket.lost`
+ * @throws `login.none`, `login.expired`, `egress.*`, what the proxy refuses with, `websocket.cut` with why, `websocket.lost`
  */
 export async function connectHost(options: ConnectOptions): Promise<void> {
   const stream = await dialHost(options);

@@ -123,8 +123,9 @@ export class Upgrades {
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       upgraded = true;
-      this.#parts.relays.add(operator, admitted.stream);
-      void joinStreams(rawWebSocketStream(webSocket), admitted.stream).then(({ error }) => {
+      const way = rawWebSocketStream(webSocket);
+      this.#parts.relays.add(operator, admitted.stream, (sentence) => way.cut(sentence));
+      void joinStreams(way, admitted.stream).then(({ error }) => {
         if (error === undefined) return;
         this.#parts.log.debug(
           { operator: operator.username, problem: messageOf(error) },

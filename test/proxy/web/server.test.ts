@@ -334,6 +334,25 @@ describe('/connect', () => {
     );
   });
 
+  it('is cut with a sentence when the account is disabled', async () => {
+    const proxy = await startTestProxy();
+    await proxy.joinBastion('acme', echo);
+    const operator = await loggedIn(proxy, await proxy.addUser('alice'));
+    const opened = await connectHost(proxy, 'web-1.acme', await operator.bearer());
+    if (!('socket' in opened)) throw new Error(JSON.stringify(opened));
+    const stream = rawWebSocketStream(opened.socket);
+    stream.resume();
+    stream.write('x');
+    await once(stream, 'data');
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    await proxy.control.call('user.disable', { username: 'alice' });
+    await closed;
+    expect(stream.errored).toMatchObject({
+      code: 'websocket.cut',
+      message: 'Your account has been disabled.',
+    });
+  });
+
   it('is refused before the upgrade, with a status and a sentence', async () => {
     const proxy = await startTestProxy();
     await proxy.joinBastion('acme', (incoming) => incoming.refuse('gate.off', 'Remote access is off.'));

@@ -44,6 +44,17 @@ describe('a stream over a raw WebSocket', () => {
     await waitFor(() => near.destroyed && far.destroyed);
   });
 
+  test('says why it is cut, in as much as fits a close, and passes nothing more', async () => {
+    const { near, far } = await pair();
+    far.on('data', () => undefined);
+    near.on('data', () => expect.fail('something came after the cut'));
+    near.cut(`Your account has been disabled.\u001b[2J ${'ü'.repeat(100)}`);
+    far.write('too late');
+    await waitFor(() => near.destroyed && far.destroyed);
+    expect(far.errored).toMatchObject({ code: 'websocket.cut' });
+    expect(String(far.errored?.message)).toMatch(/^Your account has been disabled\. ?\[2J ü{30,}$/);
+  });
+
   test('stops its writer when nobody reads', async () => {
     const { near, far } = await pair();
     let written = 0;

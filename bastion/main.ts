@@ -54,7 +54,7 @@ import { openShipping } from './shipping/open-shipping.ts';
 import { openOperators } from './ssh/open-operators.ts';
 import { BASTION_MIGRATIONS } from './store/migrations.ts';
 import { Teardown } from './teardown.ts';
-import { openPassCheck } from './trust/pass-check.ts';
+import { PassCheck } from './trust/pass-check.ts';
 import { openUplink } from './uplink/open-uplink.ts';
 import { PinnedProxy } from './uplink/pinned-proxy.ts';
 import { openMetrics } from './web/open-metrics.ts';
@@ -199,6 +199,13 @@ async function start(
   const from = { id: identity.id, name: identity.name, version };
   const shipping = await openShipping({ config, from, source: auditLog, database, clock, log, teardown });
 
+  const passes = await PassCheck.open(
+    {
+      ...{ audience: identity.id, issuer: () => (proxy?.joined ? proxy.issuer : undefined), dataDir },
+      ...{ egress: () => createEgress(config.egress), database, clock, log },
+    },
+    { trust: config.trust, providers: config.idp },
+  );
   const { operators, hostKeys, signIns } = openOperators({
     keys: { host: hostKey.privateKey, client: clientKey.privateKey },
     services: {
@@ -211,7 +218,10 @@ async function start(
       ...(encryptTo === undefined ? {} : { encryptTo: encryptTo.map(parseAgeRecipient) }),
     },
     database,
-    rest: { registry, labelsOf, closesAt: () => gate.status.until },
+    rest: {
+      ...{ registry, labelsOf, closesAt: () => gate.status.until },
+      stillTrusts: (vouchedBy) => passes.stillTrusts(vouchedBy),
+    },
   });
 
   const uplink =
@@ -239,15 +249,7 @@ async function start(
     locks: decisions.locks,
     clock,
     log,
-    verifyPass: await openPassCheck({
-      ...{
-        audience: identity.id,
-        issuer: () => proxy?.issuer,
-        trust: config.trust,
-        providers: config.idp,
-      },
-      ...{ dataDir, egress: () => createEgress(config.egress), database, clock, log },
-    }),
+    verifyPass: (token) => passes.check(token),
     onAdmitted: (admitted) => operators.serve(admitted),
   });
 
@@ -385,6 +387,6 @@ async function start(
   sealing.seal();
   log.info({ access: gate.status.state, https }, `bastion ${identity.name} is running`);
 
-  const reload = reloadOf({ config, hosts, registry, served, audit, log });
+  const reload = reloadOf({ config, hosts, registry, passes, proxy, uplink, served, audit, log });
   return { ...runningRole({ https, control: paths.controlSocket }, teardown, log), reload };
 }

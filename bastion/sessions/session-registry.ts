@@ -157,7 +157,12 @@ export class SessionRegistry {
 
   /** Ends the sessions on one host, before it returns. */
   endOnHost(host: string, ending: SessionEnding): void {
-    for (const session of this.#live.values()) if (session.identity.host === host) session.end(ending);
+    this.endWhere((identity) => identity.host === host, ending);
+  }
+
+  /** Ends the sessions that this is true of, before it returns. */
+  endWhere(isTrue: (identity: SessionIdentity) => boolean, ending: SessionEnding): void {
+    for (const session of this.#live.values()) if (isTrue(session.identity)) session.end(ending);
   }
 
   /** @throws `session.not_live`. */

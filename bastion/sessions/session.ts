@@ -20,6 +20,8 @@ export interface SessionIdentity {
   readonly source?: string;
   /** Id of the pass that let the operator in. */
   readonly passId: string;
+  /** Issuer of the identity provider whose signature was checked, with `trust: idp`. */
+  readonly vouchedBy?: string;
   readonly startedAt: string;
 }
 
@@ -37,6 +39,12 @@ export interface SessionEnding {
 export const LOGIN_OVER: SessionEnding = {
   code: 'login.expired',
   message: 'Your login is over. Sign in again with: drawbridge login',
+};
+
+/** Whoever vouched for the operator is trusted no more. */
+export const NO_LONGER_TRUSTED: SessionEnding = {
+  code: 'pass.issuer_removed',
+  message: 'The customer no longer trusts the one who vouched for you.',
 };
 
 /**

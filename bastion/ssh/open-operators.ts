@@ -19,7 +19,7 @@ export function openOperators(options: {
   readonly keys: { readonly host: string; readonly client: string };
   readonly services: Omit<SessionServices, 'recordingSync'>;
   readonly database: Database;
-  readonly rest: Pick<OperatorConnectionOptions, 'registry' | 'labelsOf' | 'closesAt'>;
+  readonly rest: Pick<OperatorConnectionOptions, 'registry' | 'labelsOf' | 'closesAt' | 'stillTrusts'>;
 }): Operators {
   const { keys, services, database, rest } = options;
   const { audit, clock, log, bastionName } = services;

@@ -15,6 +15,7 @@ import { HostChannels } from './host-channels.ts';
 import type { HostKeys } from './host-keys.ts';
 import { HostLink } from './host-link.ts';
 import type { HostSignIns } from './host-sign-ins.ts';
+import { type LoginRefusal, lateRefusal } from './late-refusal.ts';
 import { endWithLogin } from './login-end.ts';
 import { bannerText } from './notices.ts';
 import { SessionChannel } from './session-channel.ts';
@@ -53,6 +54,8 @@ export interface OperatorConnectionOptions {
   readonly signIns: HostSignIns;
   /** The bastion's host key: an Ed25519 private key in OpenSSH format. */
   readonly hostKey: string;
+  /** Whether passes that this identity provider vouched for are still good; see `PassCheck.stillTrusts`. */
+  readonly stillTrusts: (vouchedBy: string | undefined) => boolean;
   /** Labels of a host as they are now. */
   readonly labelsOf: (host: string) => Readonly<Record<string, string>>;
   /** ISO time at which the gate closes by itself, if it does. */
@@ -170,6 +173,7 @@ export class OperatorConnection {
       login,
       ...(source === undefined ? {} : { source }),
       passId: claims.jti,
+      ...(claims.vouched_by === undefined ? {} : { vouchedBy: claims.vouched_by.issuer }),
     };
   }
 
@@ -192,19 +196,14 @@ export class OperatorConnection {
 
   /** The key is proved: session and events first, then the operator is in and the bastion signs in on the host. */
   async #admit(attempt: SshAuthAttempt, link: HostLink, decision: AllowedLogin): Promise<void> {
-    const { services, registry, labelsOf } = this.#options;
+    const { services, registry, labelsOf, stillTrusts } = this.#options;
     const { host, gate, claims } = this.#admitted;
     this.#phase = { kind: 'admitting', link };
-    const full = registry.refusal(claims.sub, decision.limits);
-    if (full !== undefined) {
-      await this.#refuseLogin(attempt.username, { code: 'bastion.busy', reason: full });
-      this.#cut(full);
-      return;
-    }
-    // Asked here again: from here on, a lock finds the session.
-    if (services.locks.isLocked(claims.sub)) {
-      await this.#refuseLogin(attempt.username, lockedOut(services.bastionName));
-      this.#cut(lockedOut(services.bastionName).reason);
+    const { bastionName, locks } = services;
+    const refusal = lateRefusal({ bastionName, registry, locks, stillTrusts }, claims, decision.limits);
+    if (refusal !== undefined) {
+      await this.#refuseLogin(attempt.username, refusal);
+      this.#cut(refusal.reason);
       return;
     }
     const session = registry.create(this.#identity(attempt.username));
@@ -259,7 +258,7 @@ export class OperatorConnection {
     session.end({ code: 'host.lost', message: `The connection to ${session.identity.host} was lost.` });
   }
 
-  async #refuseLogin(login: string, refusal: { code: string; reason: string }): Promise<void> {
+  async #refuseLogin(login: string, refusal: LoginRefusal): Promise<void> {
     if (this.#refused !== undefined) return;
     const { code, reason } = refusal;
     this.#refused = reason;
@@ -381,10 +380,6 @@ export class OperatorConnection {
       reason: gate.aborted ? sentenceOf(gate.reason) : `the key of the pass was not proved: ${reason}`,
     });
   }
-}
-
-function lockedOut(bastionName: string): { code: string; reason: string } {
-  return { code: 'operator.locked', reason: `${bastionName} does not let you in any more` };
 }
 
 function isBoundKey(fingerprint: string, bound: string): boolean {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../shared/clock.ts';
 import type { Egress } from '../../shared/egress/egress.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -12,20 +13,21 @@ import { KeyFile } from '../../shared/identity/provider/key-file.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Database } from '../../shared/store/database.ts';
 import type { TrustedProvider } from './config.ts';
-import { IdentityTrust } from './identity-trust.ts';
+import { IdentityTrust, type ProviderTrust } from './identity-trust.ts';
 import { SeenPasses } from './seen-passes.ts';
 
-/** Checks a pass, once, and says what counts about its operator. @throws `pass.*`, `id_token.*` */
-export type PassCheck = (token: string) => Promise<PassClaims>;
+/** Whose word counts about operators: the pieces of the configuration that say so. */
+export interface TrustSettings {
+  readonly trust: 'proxy' | 'idp';
+  readonly providers: readonly TrustedProvider[];
+}
 
-/** What {@link openPassCheck} is built from. */
+/** What {@link PassCheck} is built from. */
 export interface PassCheckParts {
   /** Id of this bastion. */
   readonly audience: string;
-  /** Whoever signs passes at the moment of asking; undefined: this bastion has joined no proxy. */
+  /** Whoever signs passes at the moment of asking; undefined: this bastion has joined no proxy, or has left it. */
   readonly issuer: () => PassIssuer | undefined;
-  readonly trust: 'proxy' | 'idp';
-  readonly providers: readonly TrustedProvider[];
   readonly dataDir: string;
   readonly egress: () => Egress;
   readonly database: Database;
@@ -33,39 +35,96 @@ export interface PassCheckParts {
   readonly log: Logger;
 }
 
+/** {@link TrustSettings} whose keys have been read. */
+export interface ReadyTrust {
+  readonly trust: 'proxy' | 'idp';
+  readonly providers: readonly OpenProvider[];
+}
+
+interface OpenProvider {
+  readonly settings: TrustedProvider;
+  readonly provider: ProviderTrust;
+}
+
 /**
- * How passes are checked here: the proxy's signature always, and with `trust: idp` the identity provider's as well.
- * @throws `trust.no_provider`, `idp.keys_unreadable`, `idp.bad_keys`, `egress.*`
+ * How passes are checked here: the proxy's signature always, and with `trust: idp` the identity provider's as well. Whom
+ * that is may change while sessions go on.
  */
-export async function openPassCheck(parts: PassCheckParts): Promise<PassCheck> {
-  const { audience, clock } = parts;
-  const seen = new SeenPasses(parts.database, clock);
-  const check = async (token: string): Promise<PassClaims> => {
-    const issuer = parts.issuer();
+export class PassCheck {
+  readonly #parts: PassCheckParts;
+  readonly #seen: SeenPasses;
+  #now: ReadyTrust = { trust: 'idp', providers: [] };
+
+  private constructor(parts: PassCheckParts) {
+    this.#parts = parts;
+    this.#seen = new SeenPasses(parts.database, parts.clock);
+  }
+
+  /** @throws see {@link PassCheck.prepare} */
+  static async open(parts: PassCheckParts, settings: TrustSettings): Promise<PassCheck> {
+    const check = new PassCheck(parts);
+    check.take(await check.prepare(settings));
+    return check;
+  }
+
+  /** Checks a pass, once, and says what counts about its operator. @throws `pass.*`, `id_token.*` */
+  async check(token: string): Promise<PassClaims> {
+    const { audience, clock } = this.#parts;
+    const issuer = this.#parts.issuer();
     if (issuer === undefined) {
       throw new DrawbridgeError('pass.wrong_issuer', 'This bastion has joined no proxy.');
     }
-    return verifyPass(token, { issuer, audience, seen, clock });
-  };
-  if (parts.trust === 'proxy') return check;
-  const identity = await openIdentityTrust(parts);
-  return async (token) => identity.check(await check(token));
+    const claims = await verifyPass(token, { issuer, audience, seen: this.#seen, clock });
+    const { trust, providers } = this.#now;
+    if (trust === 'proxy') return claims;
+    return new IdentityTrust({ providers: providers.map((one) => one.provider), clock }).check(claims);
+  }
+
+  /** Whether a pass that was good still is: who signed it, and who vouched for its operator, may be trusted no more. */
+  stillTrusts(vouchedBy: string | undefined): boolean {
+    if (this.#parts.issuer() === undefined) return false;
+    if (this.#now.trust === 'proxy') return true;
+    return this.#now.providers.some(({ settings }) => settings.issuer === vouchedBy);
+  }
+
+  /**
+   * Reads the keys of new providers; nothing is trusted yet.
+   * @throws `trust.no_provider`, `idp.keys_unreadable`, `idp.bad_keys`, `egress.*`
+   */
+  async prepare({ trust, providers }: TrustSettings): Promise<ReadyTrust> {
+    if (trust === 'proxy') return { trust, providers: [] };
+    if (providers.length === 0) {
+      throw new DrawbridgeError('trust.no_provider', "'trust: idp' needs an identity provider to trust.", {
+        hint: "Name its issuer and client id under 'idp' in bastion.yaml.",
+      });
+    }
+    const opened = providers.map(
+      async (settings) => this.#known(settings) ?? (await open(settings, this.#parts)),
+    );
+    return { trust, providers: await Promise.all(opened) };
+  }
+
+  /** Trusts no one any more who is not in `next`; nobody is added. */
+  narrow(next: ReadyTrust): void {
+    if (next.trust === 'proxy') return;
+    const kept = this.#now.trust === 'proxy' ? [] : this.#now.providers;
+    this.#now = { trust: 'idp', providers: kept.filter((one) => next.providers.includes(one)) };
+  }
+
+  /** Trusts who is in `next`, and nobody else. */
+  take(next: ReadyTrust): void {
+    this.#now = next;
+  }
+
+  #known(settings: TrustedProvider): OpenProvider | undefined {
+    return this.#now.providers.find((one) => isDeepStrictEqual(one.settings, settings));
+  }
 }
 
-async function openIdentityTrust(parts: PassCheckParts): Promise<IdentityTrust> {
-  if (parts.providers.length === 0) {
-    throw new DrawbridgeError('trust.no_provider', "'trust: idp' needs an identity provider to trust.", {
-      hint: "Name its issuer and client id under 'idp' in bastion.yaml.",
-    });
-  }
-  const providers = await Promise.all(
-    parts.providers.map(async ({ keys, maxLoginAge: maxLoginAgeMs, ...rest }) => ({
-      ...rest,
-      maxLoginAgeMs,
-      keys: await openKeys(rest.issuer, keys, parts),
-    })),
-  );
-  return new IdentityTrust({ providers, clock: parts.clock });
+async function open(settings: TrustedProvider, parts: PassCheckParts): Promise<OpenProvider> {
+  const { keys, maxLoginAge: maxLoginAgeMs, ...rest } = settings;
+  const provider = { ...rest, maxLoginAgeMs, keys: await openKeys(rest.issuer, keys, parts) };
+  return { settings, provider };
 }
 
 async function openKeys(

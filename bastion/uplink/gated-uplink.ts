@@ -37,6 +37,7 @@ export class GatedUplink {
   readonly #options: GatedUplinkOptions;
   readonly #uplink: Uplink;
   #wanted = false;
+  #left = false;
   #stopping: Promise<void> = Promise.resolve();
 
   constructor(options: GatedUplinkOptions) {
@@ -66,19 +67,20 @@ export class GatedUplink {
 
   /** Follows the gate. Closing waits only until the operators have been told; what is new is refused meanwhile. */
   gateIs(state: 'on' | 'off'): void {
+    if (this.#left) return;
     if (state === 'on' || this.#options.keepWhenOff) {
       this.#wanted = true;
       this.#uplink.start();
       return;
     }
-    if (!this.#wanted) return;
-    this.#wanted = false;
-    const stop = (): void => {
-      late.cancel();
-      if (!this.#wanted) this.#stop('access.off', 'The customer has turned remote access off.');
-    };
-    const late = this.#options.clock.after(STOP_AT_LATEST_MS, stop);
-    void this.#options.operatorsCut().then(stop);
+    this.#stopBehindOperators('access.off', 'The customer has turned remote access off.');
+  }
+
+  /** The bastion has left this proxy: its tunnels end for good, once the operators have been told. */
+  leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#stopBehindOperators('proxy.left', 'The customer has left this proxy.');
   }
 
   /** Ends all tunnels at once. */
@@ -102,6 +104,17 @@ export class GatedUplink {
       ...(status.rttMs === undefined ? {} : { rttMs: status.rttMs }),
       ...(status.problem === undefined ? {} : { problem: status.problem }),
     }));
+  }
+
+  #stopBehindOperators(code: string, message: string): void {
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    const stop = (): void => {
+      late.cancel();
+      if (!this.#wanted) this.#stop(code, message);
+    };
+    const late = this.#options.clock.after(STOP_AT_LATEST_MS, stop);
+    void this.#options.operatorsCut().then(stop);
   }
 
   #stop(code: string, message: string): void {

@@ -2,13 +2,14 @@ import type { AuditSink } from '../../shared/audit/event.ts';
 import type { PinnedIssuer } from '../../shared/identity/issuer-document.ts';
 import { type PublicJwk, thumbprintOf } from '../../shared/identity/keys.ts';
 import type { PinnedPeer } from '../../shared/tunnel/dial.ts';
-import { type ProxyEnrolment, writeProxyEnrolment } from '../setup/enrolment-file.ts';
+import { type ProxyEnrolment, readProxyEnrolment, writeProxyEnrolment } from '../setup/enrolment-file.ts';
 
 /** The vendor's proxy as it is pinned, which follows when the proxy gets a new key. */
 export class PinnedProxy implements PinnedPeer {
   readonly #path: string;
   readonly #audit: AuditSink;
   #enrolment: ProxyEnrolment;
+  #left = false;
 
   /** @param path where the enrolment is kept */
   constructor(enrolment: ProxyEnrolment, path: string, audit: AuditSink) {
@@ -19,6 +20,17 @@ export class PinnedProxy implements PinnedPeer {
 
   get enrolment(): ProxyEnrolment {
     return this.#enrolment;
+  }
+
+  /** False once the customer has taken the enrolment away: it signs no passes for this bastion any more. */
+  get joined(): boolean {
+    return !this.#left;
+  }
+
+  /** Looks whether the enrolment is still there, and of this proxy. @throws `enrolment.unreadable` */
+  async look(): Promise<void> {
+    const found = await readProxyEnrolment(this.#path);
+    if (found?.issuer.id !== this.id) this.#left = true;
   }
 
   get issuer(): PinnedIssuer {

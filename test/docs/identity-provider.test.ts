@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadBastionConfig } from '../../bastion/config.ts';
 import { initBastion } from '../../bastion/setup/init.ts';
-import { openPassCheck } from '../../bastion/trust/pass-check.ts';
+import { PassCheck } from '../../bastion/trust/pass-check.ts';
 import { loadProxyConfig } from '../../proxy/config.ts';
 import { initProxy } from '../../proxy/setup/init.ts';
 import { systemClock } from '../../shared/clock.ts';
@@ -49,17 +49,16 @@ describe('docs/identity-provider.md', () => {
       idp: [{ usernameSuffix: '@contoso.com', maxLoginAge: 8 * 3_600_000, keys: { maxAge: 24 * 3_600_000 } }],
     });
     const database = await Database.open(join(dir, 'x.db'), { migrations: [], synchronous: 'FULL' });
-    const opening = openPassCheck({
+    const parts = {
       audience: 'b-x',
       issuer: () => undefined,
-      trust: 'idp',
-      providers: [],
       dataDir: dir,
       egress: () => createEgress({}, { env: {} }),
       database,
       clock: systemClock,
       log: silentLogger(),
-    });
+    };
+    const opening = PassCheck.open(parts, { trust: 'idp', providers: [] });
     await expect(opening).rejects.toMatchObject({ code: 'trust.no_provider' });
     await database.close();
   });

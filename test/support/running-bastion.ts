@@ -21,7 +21,6 @@ import {
 } from '../../shared/identity/node-identity.ts';
 import { signPass } from '../../shared/identity/pass.ts';
 import { createLogger } from '../../shared/log.ts';
-import type { RunningRole } from '../../shared/role.ts';
 import { loadSshKeyFile } from '../../shared/ssh/keys.ts';
 import { TunnelAcceptor } from '../../shared/tunnel/acceptor.ts';
 import type { Tunnel } from '../../shared/tunnel/tunnel.ts';
@@ -57,7 +56,7 @@ export interface TestBastion {
   readonly admin: { readonly username: string; readonly password: string; readonly totpSecret: string };
   readonly operatorKey: TestKey;
   readonly ca: string;
-  role: RunningRole;
+  role: Awaited<ReturnType<typeof startBastion>>;
   call(method: string, params?: Json): Promise<Json>;
   audit(type?: string): Promise<readonly AuditEvent[]>;
   auditHas(type: string, fields?: object): Promise<AuditEvent>;

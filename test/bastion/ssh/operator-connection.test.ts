@@ -62,6 +62,7 @@ async function signInWhile(
         signIns: {} as never,
         hostKey: generateSshKey('host').privateKey,
         labelsOf: () => ({}),
+        stillTrusts: () => true,
         closesAt: () => undefined,
       },
       admitted,

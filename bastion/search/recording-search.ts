@@ -1,10 +1,13 @@
 import { CHUNKS_PER_SECOND } from './search-schema.ts';
 import type { ChunkLines, SearchStore } from './search-store.ts';
 import { secondOf } from './search-store.ts';
-import { countIn, matchExpression, wordsOf } from './search-words.ts';
+import { matchExpression, wordCounter, wordsOf } from './search-words.ts';
 
 /** Chunks of text that one search looks through; with more the answer says that it is not complete. */
 export const CHUNKS_LIMIT = 5_000;
+
+/** So many are read first: of words that are everywhere they are enough for a list of sessions. */
+const FIRST_CHUNKS = 512;
 
 /** Lines shown of one session among the results. */
 const LINES_OF_SESSION = 3;
@@ -39,6 +42,11 @@ export interface ScreenHit {
   readonly text: string;
 }
 
+interface ChunkPlace {
+  readonly id: number;
+  readonly channel: number;
+}
+
 /** What was found of one session. No hits: the words are in what is known about it. */
 export interface FoundSession {
   readonly session: string;
@@ -52,16 +60,7 @@ export async function searchScreens(
 ): Promise<{ readonly found: readonly FoundSession[]; readonly complete: boolean }> {
   const words = wordsOf(query.text);
   if (words.length === 0) return { found: [], complete: true };
-  const rows = await store.match(matchExpression(words, query), {
-    ids: idRange(query),
-    limit: CHUNKS_LIMIT,
-  });
-  const bySession = new Map<string, { id: number; channel: number }[]>();
-  for (const { id, session, channel } of rows) {
-    const known = bySession.get(session);
-    if (known !== undefined) known.push({ id, channel });
-    else if (bySession.size < query.limit) bySession.set(session, [{ id, channel }]);
-  }
+  const { bySession, complete } = await newestSessions(store, matchExpression(words, query), query);
   // Rows come with the last first; what happened first is what to show.
   const firsts = [...bySession].flatMap(([session, chunks]) => {
     const first = chunks.at(-1);
@@ -72,7 +71,38 @@ export async function searchScreens(
     session,
     hits: hitsOf(lines.get(first.id) ?? [], first.channel, words, LINES_OF_SESSION),
   }));
-  return { found, complete: rows.length < CHUNKS_LIMIT && found.length < query.limit };
+  return { found, complete };
+}
+
+/** Chunks that match, by session, the newest first; no more of them are read than that takes. */
+async function newestSessions(
+  store: SearchStore,
+  expression: string,
+  query: ScreenQuery,
+): Promise<{
+  readonly bySession: ReadonlyMap<string, readonly ChunkPlace[]>;
+  readonly complete: boolean;
+}> {
+  const bySession = new Map<string, ChunkPlace[]>();
+  const [firstId, lastId] = idRange(query);
+  let looked = 0;
+  for (let page = FIRST_CHUNKS, to = lastId; ; page = CHUNKS_LIMIT) {
+    const limit = Math.min(page, CHUNKS_LIMIT - looked);
+    const rows = await store.match(expression, { ids: [firstId, to], limit });
+    for (const { id, session, channel } of rows) {
+      const known = bySession.get(session);
+      if (known !== undefined) known.push({ id, channel });
+      else if (bySession.size === query.limit) return { bySession, complete: false };
+      else bySession.set(session, [{ id, channel }]);
+    }
+    looked += rows.length;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < limit) {
+      return { bySession, complete: bySession.size < query.limit };
+    }
+    if (looked >= CHUNKS_LIMIT) return { bySession, complete: false };
+    to = last.id - 1;
+  }
 }
 
 /** Every line of one recording that has the most of the words, in order. */
@@ -114,7 +144,8 @@ export async function typedCommands(
 }
 
 function hitsOf(lines: ChunkLines, channel: number, words: readonly string[], limit: number): ScreenHit[] {
-  const counted = lines.map(([timeS, text]) => ({ timeS, text, count: countIn(text, words) }));
+  const countIn = wordCounter(words);
+  const counted = lines.map(([timeS, text]) => ({ timeS, text, count: countIn(text) }));
   const most = counted.reduce((max, { count }) => Math.max(max, count), 0);
   if (most === 0) return [];
   return counted

@@ -58,6 +58,8 @@ export const SEARCH_MIGRATIONS: readonly string[] = [
   DELETE FROM markers;
   DELETE FROM keyframes;
   DELETE FROM indexed_recordings;`,
+  // Whose a chunk is, without its lines: thousands of matches are then a few pages to read, and not one each.
+  'CREATE INDEX chunk_places ON chunks (id, recording, segment);',
 ];
 
 /** Chunks of text that recordings of one second can have: 16 GiB of text. */

@@ -257,15 +257,19 @@ export class SearchStore {
       params.push(...options.ids);
     }
     if (options.recording !== undefined) {
-      conditions.push('screen_text.rowid IN (SELECT id FROM chunks WHERE recording = ?)');
-      params.push(options.recording);
+      // All of them began at one second, so that they stand together: one walk, and not a question for each.
+      const own = 'FROM chunks WHERE recording = ?';
+      conditions.push(`screen_text.rowid BETWEEN (SELECT MIN(id) ${own}) AND (SELECT MAX(id) ${own})`);
+      conditions.push('chunks.recording = ?');
+      params.push(options.recording, options.recording, options.recording);
     }
     const order = options.recording === undefined ? 'DESC' : 'ASC';
+    // Never the other way round: the full-text index gives its rows in this order without sorting, and can be left early.
     return this.#database.all(
-      `SELECT chunks.id AS id, session, channel, segment FROM
-         (SELECT rowid FROM screen_text WHERE ${conditions.join(' AND ')} ORDER BY rowid ${order} LIMIT ?) AS hit
-       JOIN chunks ON chunks.id = hit.rowid JOIN indexed_recordings ON indexed_recordings.id = chunks.recording
-       ORDER BY chunks.id ${order}`,
+      `SELECT chunks.id AS id, session, channel, segment FROM screen_text
+       CROSS JOIN chunks INDEXED BY chunk_places ON chunks.id = screen_text.rowid
+       CROSS JOIN indexed_recordings ON indexed_recordings.id = chunks.recording
+       WHERE ${conditions.join(' AND ')} ORDER BY screen_text.rowid ${order} LIMIT ?`,
       [...params, options.limit],
     );
   }

@@ -4,6 +4,8 @@ const WORDS_LIMIT = 20;
 /** Letters, digits and what FTS5's `unicode61` joins to them; everything else separates. */
 const TOKEN = /[\p{L}\p{N}\p{Co}\p{M}]+/gu;
 
+const NOT_ASCII = /[^\0-\x7f]/;
+
 /** Words of a query, by blanks, in lower case. Ones without a letter or a digit are left out: they are not indexed. */
 export function wordsOf(query: string): readonly string[] {
   const words = query
@@ -37,16 +39,21 @@ export function tagTokens(of: { readonly operator?: string; readonly host?: stri
   ];
 }
 
-/** How many of the words a line has. */
-export function countIn(line: string, words: readonly string[]): number {
-  const plain = plainOf(line);
-  return words.filter((word) => tokensOf(plainOf(word)).every((token) => plain.includes(token))).length;
+/** Counts how many of the words a line has. */
+export function wordCounter(words: readonly string[]): (line: string) => number {
+  const wanted = words.map((word) => tokensOf(plainOf(word)));
+  return (line) => {
+    const plain = plainOf(line);
+    return wanted.filter((tokens) => tokens.every((token) => plain.includes(token))).length;
+  };
 }
 
 function tokensOf(text: string): readonly string[] {
   return text.match(TOKEN) ?? [];
 }
 
+/** In lower case and without diacritics, of which most lines have none. */
 function plainOf(text: string): string {
-  return text.toLowerCase().normalize('NFD').replaceAll(/\p{M}/gu, '');
+  const lower = text.toLowerCase();
+  return NOT_ASCII.test(lower) ? lower.normalize('NFD').replaceAll(/\p{M}/gu, '') : lower;
 }

@@ -127,6 +127,37 @@ describe('the search index', () => {
     expect(await found('needle', { to: '2030-02-01T00:00:00Z' })).toEqual(['s-2', 's-1']);
   });
 
+  it('goes on to older sessions behind one that has the word in more places than are read at once', async () => {
+    await add('s-old', [[1, 'o', 'the error of yesterday\r\n']], { startedAt: '2030-01-01T00:00:00.000Z' });
+    const subject = {
+      session: 's-long',
+      channel: 1,
+      startedAt: '2030-01-02T00:00:00.000Z',
+      operator: 'alice',
+      host: 'web-1',
+      login: 'deploy',
+    };
+    const chunks = Array.from({ length: 600 }, (_, n) => ({
+      startS: n,
+      lines: [[n, `error number ${n}`]] as const,
+    }));
+    await store.storeSegment(await store.begin(subject), subject, {
+      keyframe: { startS: 0, offsetBytes: 100, cols: 80, rows: 24, screen: '' },
+      endBytes: 1000,
+      endS: 600,
+      chunks,
+      markers: [],
+      commands: [],
+    });
+    const all = await searchScreens(store, { text: 'error', limit: 10 });
+    expect(all.found.map(({ session }) => session)).toEqual(['s-long', 's-old']);
+    expect(all.found[0]?.hits).toEqual([{ channel: 1, timeS: 0, text: 'error number 0' }]);
+    expect(all.complete).toBe(true);
+    const newest = await searchScreens(store, { text: 'error', limit: 1 });
+    expect(newest.found.map(({ session }) => session)).toEqual(['s-long']);
+    expect(newest.complete).toBe(false);
+  });
+
   it('finds every place in one recording', async () => {
     const recording = await add(
       's-1',

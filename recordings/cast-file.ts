@@ -1,6 +1,8 @@
+import { createHash, type Hash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { type FileDigest, GrowingDigest } from './digest.ts';
 
 /** What a recording that is written anew is called until it is whole. */
 export const UNFINISHED_SUFFIX = '.new';
@@ -20,6 +22,8 @@ export class CastFile {
   #fd: number;
   #committedBytes = 0;
   #writtenBytes = 0;
+  /** Over what was written; undefined once some of that was taken back. */
+  #hash: Hash | undefined = createHash('sha256');
   #open = true;
 
   private constructor(filePath: string, foldersToSync: readonly string[], fd: number) {
@@ -55,11 +59,28 @@ export class CastFile {
     return this.#fd;
   }
 
+  /**
+   * Digest of what is committed: of the bytes as they were written, so that whoever changes the file, however soon, shows.
+   * Undefined once a write was taken back: then {@link readBack} it. Only between commits.
+   */
+  get digest(): FileDigest | undefined {
+    const sha256 = this.#hash?.copy().digest('hex');
+    return sha256 === undefined ? undefined : { sha256, sizeBytes: this.#committedBytes };
+  }
+
+  /** Digest of what is committed, from the file itself. @throws system errors, `recording.truncated` */
+  async readBack(): Promise<FileDigest> {
+    const digest = new GrowingDigest();
+    await digest.advance(this.#fd, this.#committedBytes);
+    return digest.current();
+  }
+
   /** Appends all of `bytes`. A disk that fills up writes a part first and fails at the next try. */
   write(bytes: Buffer): void {
     let offset = 0;
     while (offset < bytes.length) {
       const written = fs.writeSync(this.#fd, bytes, offset, bytes.length - offset);
+      this.#hash?.update(bytes.subarray(offset, offset + written));
       offset += written;
       this.#writtenBytes += written;
     }
@@ -71,6 +92,7 @@ export class CastFile {
 
   /** Cuts the file back to the last commit: also what a write that failed may have left without telling. */
   rollback(): void {
+    if (this.#writtenBytes !== this.#committedBytes) this.#hash = undefined;
     fs.ftruncateSync(this.#fd, this.#committedBytes);
     this.#writtenBytes = this.#committedBytes;
   }
@@ -106,6 +128,7 @@ export class CastFile {
     }
     const replaced = this.#fd;
     this.#fd = fd;
+    this.#hash = createHash('sha256').update(content);
     this.#writtenBytes = content.length;
     this.#committedBytes = content.length;
     try {

@@ -1,3 +1,5 @@
+import { endianness } from 'node:os';
+
 /** Where encoded bytes go. It must be done with `bytes` when it returns. */
 export type EncodedSink = (bytes: Buffer) => void;
 
@@ -13,8 +15,14 @@ const ESCAPED_MAX_BYTES = 6;
 /** Base64 is encoded in steps of so many bytes; a multiple of 3, so that no padding comes in between. */
 const BASE64_STEP_BYTES = 48 * 1024;
 
-/** Text is escaped in steps of so many bytes, each with room for its worst case. */
+/** Text is escaped in steps of so many bytes, each with room for its worst case. A multiple of {@link WORD_BYTES}. */
 const ESCAPE_STEP_BYTES = 2 * 1024;
+
+/** Bytes that are looked at together. */
+const WORD_BYTES = 4;
+
+/** Whether the first byte of a word is its lowest here, as almost everywhere; elsewhere each byte is looked at alone. */
+const LOWEST_FIRST = endianness() === 'LE';
 
 const BACKSLASH = 0x5c;
 const LETTER_U = 0x75;
@@ -55,6 +63,9 @@ export class EventEncoder {
   readonly #sink: EncodedSink;
   #buffer = Buffer.allocUnsafeSlow(BUFFER_MIN_BYTES);
   #used = 0;
+  /** One step of text, as bytes and as words. */
+  readonly #words = new Uint32Array(ESCAPE_STEP_BYTES / WORD_BYTES);
+  readonly #bytes = new Uint8Array(this.#words.buffer);
 
   constructor(sink: EncodedSink) {
     this.#sink = sink;
@@ -108,12 +119,38 @@ export class EventEncoder {
     this.#used += this.#buffer.write(text, this.#used, 'latin1');
   }
 
-  #escaped(bytes: Uint8Array): void {
-    for (let start = 0; start < bytes.length; start += ESCAPE_STEP_BYTES) {
-      const end = Math.min(start + ESCAPE_STEP_BYTES, bytes.length);
-      this.#reserve((end - start) * ESCAPED_MAX_BYTES);
-      this.#used = escapeInto(this.#buffer, this.#used, bytes, start, end);
+  #escaped(text: Uint8Array): void {
+    for (let start = 0; start < text.length; start += ESCAPE_STEP_BYTES) {
+      const step = text.subarray(start, start + ESCAPE_STEP_BYTES);
+      this.#reserve(step.length * ESCAPED_MAX_BYTES);
+      this.#bytes.set(step);
+      this.#used = this.#escapeStep(this.#used, step.length);
     }
+  }
+
+  /**
+   * Puts `length` bytes of the step, escaped, into the buffer at `used`, where there is room, and gives back where they
+   * end. Most words have nothing to escape in them, and looking at four bytes together halves the cost of recording text.
+   */
+  #escapeStep(used: number, length: number): number {
+    const buffer = this.#buffer;
+    const bytes = this.#bytes;
+    const words = this.#words;
+    const wordsEnd = LOWEST_FIRST ? Math.floor(length / WORD_BYTES) : 0;
+    let next = used;
+    for (let at = 0; at < wordsEnd; at++) {
+      const word = words[at] ?? 0;
+      if (hasEscape(word)) {
+        next = escapeInto(buffer, next, bytes, at * WORD_BYTES, (at + 1) * WORD_BYTES);
+        continue;
+      }
+      buffer[next] = word;
+      buffer[next + 1] = word >> 8;
+      buffer[next + 2] = word >> 16;
+      buffer[next + 3] = word >>> 24;
+      next += WORD_BYTES;
+    }
+    return escapeInto(buffer, next, bytes, wordsEnd * WORD_BYTES, length);
   }
 
   /** Makes room for `bytes` more, at most {@link BUFFER_MAX_BYTES}: by growing first, then by handing on. */
@@ -129,6 +166,16 @@ export class EventEncoder {
     }
     if (this.#used + bytes > this.#buffer.length) this.flush();
   }
+}
+
+/**
+ * Whether one of the four bytes of a word is a control character, a quote or a backslash. A byte below n is one whose top
+ * bit is set by taking n away and was not set before; one that equals x is one below 1 in the difference to x.
+ */
+function hasEscape(word: number): boolean {
+  const borrowed =
+    (word - 0x20202020) | ((word ^ 0x22222222) - 0x01010101) | ((word ^ 0x5c5c5c5c) - 0x01010101);
+  return (borrowed & ~word & 0x80808080) !== 0;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -5,7 +6,7 @@ import type { Timer } from '../shared/clock.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { syncFolder } from './cast-file.ts';
 import { headerLine, terminalSize } from './cast-header.ts';
-import { type FileDigest, GrowingDigest } from './digest.ts';
+import type { FileDigest } from './digest.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { type CastHeader, EVENT_CODE, NO_EXIT_STATUS } from './format.ts';
 import { type LiveLine, LiveViewers } from './live-viewers.ts';
@@ -25,6 +26,7 @@ export const HELD_TAIL_MS = 20;
 const LABEL_LIMIT = 1024;
 
 const NOTHING = Buffer.alloc(0);
+const NOTHING_SYNCED: FileDigest = { sha256: createHash('sha256').digest('hex'), sizeBytes: 0 };
 
 const fdatasync = promisify(fs.fdatasync);
 
@@ -47,12 +49,12 @@ export class Recorder {
   readonly #body: RecordingBody;
   readonly #viewers = new LiveViewers();
   readonly #stopSync: () => void;
-  #digest = new GrowingDigest();
+  /** Of the beginning that a power cut would leave. */
+  #syncedDigest: FileDigest = NOTHING_SYNCED;
   /** The beginning of the file is bound into the audit log: what is there must stay. */
   #isBound = false;
   #held: { readonly bytes: Buffer; readonly timer: Timer } | undefined;
   #exitStatus: string = NO_EXIT_STATUS;
-  #syncedBytes = 0;
   #foldersSynced = false;
   #syncing: Promise<void> = Promise.resolve();
   #failure: DrawbridgeError | undefined;
@@ -68,7 +70,7 @@ export class Recorder {
     const recorder = this;
     this.#stopSync = sync.add({
       get due() {
-        return recorder.sizeBytes > recorder.#syncedBytes;
+        return recorder.unsyncedBytes > 0;
       },
       run: () => recorder.#sync(),
     });
@@ -107,7 +109,7 @@ export class Recorder {
 
   /** What is written and, should the machine lose its power at this moment, not yet on the disk. */
   get unsyncedBytes(): number {
-    return Math.max(this.sizeBytes - this.#syncedBytes, 0);
+    return Math.max(this.sizeBytes - this.#syncedDigest.sizeBytes, 0);
   }
 
   /** Size of the asciicast in whole lines: that of the file unless it is encrypted. */
@@ -123,7 +125,7 @@ export class Recorder {
 
   /** Digest of the beginning of the file that was on the disk about a second ago. */
   get partialDigest(): FileDigest {
-    return this.#digest.current();
+    return this.#syncedDigest;
   }
 
   /** {@link partialDigest} for the audit log: from now on that beginning stays as it is. Nothing once it is closed. */
@@ -286,7 +288,7 @@ export class Recorder {
     }
   }
 
-  /** Brings the file to the disk and takes the new part into the digest. */
+  /** Brings the file to the disk. */
   #sync(): Promise<void> {
     this.#syncing = this.#syncOnce().catch((error: unknown) => {
       if (this.#failure === undefined) this.#options.onFailure?.(this.#fail(error));
@@ -295,14 +297,13 @@ export class Recorder {
   }
 
   async #syncOnce(): Promise<void> {
-    const endBytes = this.sizeBytes;
+    const { digest } = this.#body.file;
     if (!this.#foldersSynced) {
       for (const folder of this.#body.file.foldersToSync) await syncFolder(folder);
       this.#foldersSynced = true;
     }
     await fdatasync(this.#body.file.fd);
-    this.#syncedBytes = endBytes;
-    await this.#digest.advance(this.#body.file.fd, endBytes);
+    if (digest !== undefined) this.#syncedDigest = digest;
   }
 
   async #finish(): Promise<RecordingDigest> {
@@ -321,17 +322,21 @@ export class Recorder {
     const durationMs = this.#options.clock.monotonicMs() - this.#startMs;
     this.#viewers.tellEnded(this.contentBytes);
     await this.#syncing;
+    let digest: FileDigest;
     try {
       if (this.#failure === undefined) await this.#sync();
-      await this.#digest.advance(this.#body.file.fd, this.sizeBytes);
+      digest = this.#body.file.digest ?? (await this.#body.file.readBack());
     } catch (error) {
       throw failed('The recording could not be read back for its digest.', this.path, error);
     } finally {
       this.#body.file.close();
     }
     const failure = this.#failure;
-    const digest = { ...this.#digest.current(), durationMs };
-    return failure === undefined ? { ...digest, complete: true } : { ...digest, complete: false, failure };
+    return {
+      ...digest,
+      durationMs,
+      ...(failure === undefined ? { complete: true } : { complete: false, failure }),
+    };
   }
 
   #writeExit(): void {
@@ -345,7 +350,6 @@ export class Recorder {
       await this.#syncing;
       if (this.#failure !== undefined) throw this.#failure;
       if (await this.#body.replaceSmall(line)) {
-        this.#digest = new GrowingDigest();
         await this.#syncReplaced();
         return;
       }

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { CastFile } from '../../recordings/cast-file.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -30,4 +31,43 @@ describe('CastFile', () => {
     file.close();
     file.close();
   });
+
+  it('knows the digest of what it wrote, and not of what somebody made of it', async () => {
+    const file = CastFile.create(join(temporaryDirectory(), 'a.cast'));
+    onTestFinished(() => file.close());
+    file.write(Buffer.from('shown'));
+    file.commit();
+    writeFileSync(file.path, 'other');
+    expect(file.digest).toEqual({ sha256: sha256('shown'), sizeBytes: 5 });
+    expect(await file.readBack()).toEqual({ sha256: sha256('other'), sizeBytes: 5 });
+  });
+
+  it('knows the digest of what took the place of everything, and of what follows it', async () => {
+    const file = CastFile.create(join(temporaryDirectory(), 'a.cast'));
+    onTestFinished(() => file.close());
+    file.write(Buffer.from('first'));
+    file.commit();
+    await file.replace(Buffer.from('second'));
+    file.write(Buffer.from('!'));
+    file.commit();
+    expect(file.digest).toEqual({ sha256: sha256('second!'), sizeBytes: 7 });
+    expect(await file.readBack()).toEqual(file.digest);
+  });
+
+  it('leaves the digest to the file once something was taken back, and only then', async () => {
+    const file = CastFile.create(join(temporaryDirectory(), 'a.cast'));
+    onTestFinished(() => file.close());
+    file.write(Buffer.from('kept'));
+    file.commit();
+    file.rollback();
+    expect(file.digest).toEqual({ sha256: sha256('kept'), sizeBytes: 4 });
+    file.write(Buffer.from('lost'));
+    file.rollback();
+    expect(file.digest).toBeUndefined();
+    expect(await file.readBack()).toEqual({ sha256: sha256('kept'), sizeBytes: 4 });
+  });
 });
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

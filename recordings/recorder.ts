@@ -13,6 +13,7 @@ import { type LiveLine, LiveViewers } from './live-viewers.ts';
 import { encodeTerminalOutput, StreamTrack } from './output-track.ts';
 import { RECORDING_LIMIT_BYTES, type RecorderOptions, type RecordingDigest } from './recorder-options.ts';
 import { RecordingBody } from './recording-body.ts';
+import { recordingFailed } from './recording-failure.ts';
 import { encryptedCast, type StoredCast } from './stored-cast.ts';
 import { SyncSchedule } from './sync-schedule.ts';
 import { incompleteTailLength } from './utf8.ts';
@@ -90,7 +91,7 @@ export class Recorder {
       return recorder;
     } catch (error) {
       body?.file.close();
-      throw failed('The recording could not be started, so nothing was opened.', filePath, error);
+      throw recordingFailed('The recording could not be started, so nothing was opened.', filePath, error);
     }
   }
 
@@ -327,7 +328,7 @@ export class Recorder {
       if (this.#failure === undefined) await this.#sync();
       digest = this.#body.file.digest ?? (await this.#body.file.readBack());
     } catch (error) {
-      throw failed('The recording could not be read back for its digest.', this.path, error);
+      throw recordingFailed('The recording could not be read back for its digest.', this.path, error);
     } finally {
       this.#body.file.close();
     }
@@ -373,12 +374,16 @@ export class Recorder {
   #assertOpen(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closed !== undefined) {
-      throw failed('The recording is closed, so nothing more can be shown.', this.path, undefined);
+      throw recordingFailed('The recording is closed, so nothing more can be shown.', this.path, undefined);
     }
   }
 
   #fail(error: unknown): DrawbridgeError {
-    const failure = failed('The recording could not be written, so the session ends here.', this.path, error);
+    const failure = recordingFailed(
+      'The recording could not be written, so the session ends here.',
+      this.path,
+      error,
+    );
     this.#failure = failure;
     this.#takeHeld();
     this.#encoder.discard();
@@ -391,11 +396,4 @@ export class Recorder {
     this.#viewers.tellEnded(this.contentBytes);
     return failure;
   }
-}
-
-function failed(sentence: string, filePath: string, cause: unknown): DrawbridgeError {
-  return new DrawbridgeError('recording.failed', sentence, {
-    hint: `Check free space and permissions of ${path.dirname(filePath)}.`,
-    cause,
-  });
 }

@@ -21,7 +21,7 @@ import {
   SEGMENT_EVENTS,
   WITNESSED_FOLDER,
 } from './format.ts';
-import { type KnownRecording, KnownRecordings } from './known-recordings.ts';
+import { type KnownRecording, KnownRecordings, RECORDINGS_LIMIT } from './known-recordings.ts';
 import { openWitnessed } from './witnessed.ts';
 
 /** What finished recordings are called when they are compressed. */
@@ -192,6 +192,11 @@ async function addEvents(
     if (lines.length >= SEGMENT_EVENTS || bytes >= SEGMENT_BYTES) await flush();
   }
   if (lines.length > 0) await flush();
+  if (options.recordings && known.leftOut > 0) {
+    throw new DrawbridgeError('archive.failed', `An archive holds ${RECORDINGS_LIMIT} recordings at most.`, {
+      hint: 'Export the log in parts: --since and --until.',
+    });
+  }
   return known;
 }
 

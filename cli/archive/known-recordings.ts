@@ -20,10 +20,24 @@ const MARKS_LIMIT = 2_000;
 /** Marks that are remembered in all: beyond it only the last one of each recording, which costs precision alone. */
 const MARKS_TOTAL_LIMIT = 500_000;
 
+/** Recordings that are remembered, in some hundred bytes each; what is said of others is counted and not taken. */
+export const RECORDINGS_LIMIT = 500_000;
+
 /** Gathers from events what they say about recordings. Paths that lead out of the folder are not taken. */
 export class KnownRecordings {
   readonly #byPath = new Map<string, KnownRecording>();
+  readonly #limit: number;
   #marks = 0;
+  #leftOut = 0;
+
+  constructor(limit = RECORDINGS_LIMIT) {
+    this.#limit = limit;
+  }
+
+  /** Events about recordings beyond the limit: nothing is known of those recordings. */
+  get leftOut(): number {
+    return this.#leftOut;
+  }
 
   get all(): Iterable<KnownRecording> {
     return this.#byPath.values();
@@ -36,6 +50,10 @@ export class KnownRecordings {
   take(event: AuditEvent): void {
     const { type, path, sha256, sizeBytes, seq } = event;
     if (!type.startsWith('recording.') || typeof path !== 'string' || !isInside(path)) return;
+    if (this.#byPath.size >= this.#limit && !this.#byPath.has(path)) {
+      this.#leftOut += 1;
+      return;
+    }
     if (type === 'recording.closed' && typeof sha256 === 'string') {
       const size = typeof sizeBytes === 'number' ? sizeBytes : undefined;
       // A recording is closed once: what is said of it later must not replace what was true then.

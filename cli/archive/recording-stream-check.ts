@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import type { FaultList } from '../../shared/audit/fault-list.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { GrownTo, KnownRecording } from './known-recordings.ts';
+import { unpackedRecording } from './packed-recording.ts';
 
 /** What came of one recording. */
 export type RecordingResult = 'fits' | 'grows' | 'faulty';
@@ -50,7 +49,7 @@ export async function checkRecording(
     return 'faulty';
   };
   try {
-    for await (const bytes of plain(content, file)) take(bytes);
+    for await (const bytes of plain(content, file, closed?.sizeBytes)) take(bytes);
   } catch (error) {
     return report(closed?.seq, sizeBytes, `can not be unpacked: ${messageOf(error)}`);
   }
@@ -74,8 +73,11 @@ export async function checkRecording(
   return report(seq, lastFitting, `was changed behind byte ${lastFitting}, after it was closed`);
 }
 
-function plain(content: AsyncIterable<Buffer>, file: string): AsyncIterable<Buffer> {
-  return file.endsWith('.gz')
-    ? Readable.from(content, { objectMode: false }).compose(createGunzip())
-    : content;
+/** @param endBytes Where it ends, by the log: more of a compressed one is not unpacked. */
+function plain(
+  content: AsyncIterable<Buffer>,
+  file: string,
+  endBytes = Number.POSITIVE_INFINITY,
+): AsyncIterable<Buffer> {
+  return file.endsWith('.gz') ? unpackedRecording(content, endBytes) : content;
 }

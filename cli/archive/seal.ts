@@ -4,7 +4,7 @@ import type { RolePlace } from '../role-config.ts';
 
 /**
  * A checkpoint over everything so far, so that the archive's last event is sealed too. False when the role does not run:
- * stopped in order, it has signed its last checkpoint by itself; killed, its last events are signed by nobody.
+ * stopped in order, it has signed its last checkpoint by itself; killed, its last events are not signed.
  */
 export async function seal(place: RolePlace): Promise<boolean> {
   let client: ControlClient;

@@ -2,11 +2,13 @@ import { readTar, type TarEntry } from '../../shared/archive/tar.ts';
 import { isAuditEvent } from '../../shared/audit/audit-file.ts';
 import { ChainCheck } from '../../shared/audit/chain-check.ts';
 import { CheckpointCheck } from '../../shared/audit/checkpoint-check.ts';
-import { counted, type Fault, FaultList } from '../../shared/audit/fault-list.ts';
+import { type Fault, FaultList } from '../../shared/audit/fault-list.ts';
 import { MerkleFrontier } from '../../shared/audit/merkle.ts';
 import { SigningKeys } from '../../shared/audit/signing-keys.ts';
 import type { VerifierKey } from '../../shared/audit/verifier-key.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
+import { ArchiveRecordings } from './archive-recordings.ts';
+import { type ArchiveLines, linesOf, parseJson, textOf } from './archive-text.ts';
 import {
   END_NAME,
   EVENTS_FOLDER,
@@ -16,11 +18,8 @@ import {
   type Manifest,
   manifestSchema,
   RECORDINGS_FOLDER,
-  TEXT_LIMIT_BYTES,
   WITNESSED_FOLDER,
 } from './format.ts';
-import { KnownRecordings } from './known-recordings.ts';
-import { checkRecording } from './recording-stream-check.ts';
 import { WitnessNotes } from './witness-notes.ts';
 
 /** What an archive is verified with. */
@@ -74,21 +73,18 @@ class Verification {
   readonly #options: VerifyArchiveOptions;
   readonly #faults = new FaultList();
   readonly #witness: WitnessNotes;
-  readonly #known = new KnownRecordings();
-  readonly #seen = new Set<string>();
+  readonly #recordings: ArchiveRecordings;
   #manifest: Manifest | undefined;
   #keys: SigningKeys;
   #checks: { readonly chain: ChainCheck; readonly checkpoints: CheckpointCheck } | undefined;
   #place: Pick<Fault, 'file' | 'offset'> = {};
-  readonly #deletedLater = new Set<string>();
   #hasEnd = false;
-  #fitting = 0;
-  #growing = 0;
 
   constructor(options: VerifyArchiveOptions, keys: SigningKeys) {
     this.#options = options;
     this.#keys = keys;
     this.#witness = new WitnessNotes(options.witnesses, options.key.id, this.#faults);
+    this.#recordings = new ArchiveRecordings(this.#faults);
     this.#witness.takeAll(options.checkpoints, 'a checkpoint that was kept elsewhere');
   }
 
@@ -101,8 +97,8 @@ class Verification {
     }
     if (name === MANIFEST_NAME) await this.#takeManifest(await textOf(entry));
     else if (name.startsWith(KEYS_FOLDER)) return;
-    else if (name.startsWith(WITNESSED_FOLDER)) this.#takeWitnessed(await textOf(entry));
-    else if (name.startsWith(EVENTS_FOLDER)) await this.#takeEvents(await textOf(entry), name);
+    else if (name.startsWith(WITNESSED_FOLDER)) this.#takeWitnessed(await linesOf(entry));
+    else if (name.startsWith(EVENTS_FOLDER)) await this.#takeEvents(await linesOf(entry), name);
     else if (name.startsWith(RECORDINGS_FOLDER)) await this.#takeRecording(entry);
     else if (name === END_NAME) this.#takeEnd(await textOf(entry));
     else this.#fault(`${name} does not belong into an evidence archive`);
@@ -128,7 +124,8 @@ class Verification {
     if (checkpoints.fitting === 0 && chain.events > 0) {
       this.#fault('no signed checkpoint fits the events: nothing shows whose log this is');
     }
-    this.#findMissing(checkpoints.coveredEvents);
+    if (manifest?.recordings === 'all' && this.#hasEnd)
+      this.#recordings.findMissing(checkpoints.coveredEvents);
     this.#witness.finish({ from: (manifest?.firstSeq ?? 1) - 1, to: chain.seq });
     const { first } = this.#faults;
     const lines = [
@@ -136,7 +133,7 @@ class Verification {
       chain.summary(),
       checkpoints.summary(),
       this.#witness.summary(),
-      this.#recordingsSummary(),
+      this.#recordings.summary(manifest?.recordings === 'none'),
       ...this.#faults.lines(),
     ];
     return {
@@ -148,7 +145,7 @@ class Verification {
       head: chain.head,
       checkpoints: checkpoints.fitting,
       witnessed: this.#witness.cosigned,
-      recordings: this.#fitting,
+      recordings: this.#recordings.fitting,
       lines: lines.filter((line) => line !== undefined),
       ...(first === undefined ? {} : { firstFault: first }),
     };
@@ -178,54 +175,43 @@ class Verification {
     }
   }
 
-  #takeWitnessed(text: string): void {
+  #takeWitnessed({ lines }: ArchiveLines): void {
     if (this.#checks !== undefined) {
       this.#fault('counter-signed checkpoints stand behind events');
       return;
     }
-    for (const line of linesOf(text)) {
-      const value = parseJson(line);
+    for (const line of lines) {
+      const value = line === undefined ? undefined : parseJson(line);
       const note = typeof value === 'object' && value !== null && 'note' in value ? value.note : undefined;
       this.#witness.takeAll([typeof note === 'string' ? note : ''], 'a counter-signed checkpoint', true);
     }
   }
 
-  async #takeEvents(text: string, file: string): Promise<void> {
+  async #takeEvents({ lines, isWhole, offsetOf }: ArchiveLines, file: string): Promise<void> {
     const { chain, checkpoints } = this.#begin();
-    const lines = linesOf(text);
     let index = 0;
-    // Counting bytes costs time, and only a fault needs it.
-    this.#faults.at = () => ({ file, offset: offsetOf(lines, index) });
+    this.#faults.at = () => ({ file, offset: offsetOf(index) });
     for (const line of lines) {
-      const event = parseJson(line);
-      if (!isAuditEvent(event)) chain.skipUnreadable();
+      const event = line === undefined ? undefined : parseJson(line);
+      if (line === undefined || !isAuditEvent(event)) chain.skipUnreadable();
       else {
         const stored = chain.take(event, line);
         if (stored !== undefined) await checkpoints.take(event, stored, chain.isWhole);
-        this.#known.take(event);
+        this.#recordings.note(event);
       }
       index += 1;
     }
-    if (text !== '' && !text.endsWith('\n')) this.#fault('the last line is cut');
+    if (!isWhole) this.#fault('the last line is cut');
     this.#faults.at = undefined;
     this.#options.progress?.({ events: chain.events, recordings: 0 });
   }
 
   async #takeRecording(entry: TarEntry): Promise<void> {
-    const name = entry.name.slice(RECORDINGS_FOLDER.length);
-    const path = name.replace(/\.gz$/, '');
-    const known = this.#known.find(path);
-    if (known === undefined || known.deletedSeq !== undefined) {
-      return this.#fault(
-        `there is a recording ${path} of which the log ${known === undefined ? 'knows nothing' : 'says that it was deleted'}`,
-      );
-    }
-    if (this.#seen.has(path)) return this.#fault(`the recording ${path} is there twice`);
-    this.#seen.add(path);
-    const result = await checkRecording(entry.content, known, entry.name, this.#faults);
-    if (result === 'fits') this.#fitting += 1;
-    if (result === 'grows') this.#growing += 1;
-    this.#options.progress?.({ events: 0, recordings: this.#seen.size });
+    const { file } = this.#place;
+    this.#faults.at = () => (file === undefined ? {} : { file });
+    await this.#recordings.take(entry);
+    this.#faults.at = undefined;
+    this.#options.progress?.({ events: 0, recordings: this.#recordings.seen });
   }
 
   #takeEnd(text: string): void {
@@ -235,22 +221,18 @@ class Verification {
       this.#fault('the end of the archive can not be read');
       return;
     }
-    const { events, recordings, missing, deletedLater } = parsed.data;
-    if (this.#manifest?.until !== undefined) for (const path of deletedLater) this.#deletedLater.add(path);
     const { chain } = this.#begin();
+    const { events } = parsed.data;
     if (events !== chain.events) {
       this.#fault(
         `the archive had ${events} events when it was made, and has ${chain.events}`,
         chain.seq + 1,
       );
     }
-    if (recordings !== this.#seen.size) {
-      this.#fault(`the archive had ${recordings} recordings when it was made, and has ${this.#seen.size}`);
-    }
-    for (const path of missing) {
-      this.#seen.add(path);
-      this.#fault(`the recording ${path} was not there when the archive was made`);
-    }
+    const { file } = this.#place;
+    this.#faults.at = () => (file === undefined ? {} : { file });
+    this.#recordings.takeEnd(parsed.data, this.#manifest?.until !== undefined);
+    this.#faults.at = undefined;
   }
 
   /** The events may begin only when the manifest has said where. */
@@ -269,20 +251,6 @@ class Verification {
     return this.#checks;
   }
 
-  /** @param coveredEvents What stands behind them in the log, anybody may have put there: no deletion is believed. */
-  #findMissing(coveredEvents: number): void {
-    if (this.#manifest?.recordings !== 'all' || !this.#hasEnd) return;
-    for (const { path, closed, deletedSeq, grown } of this.#known.all) {
-      const seq = closed?.seq ?? grown.at(-1)?.seq;
-      if (deletedSeq !== undefined && deletedSeq > coveredEvents) {
-        const text = `the recording ${path} is missing, and no signed checkpoint covers event ${deletedSeq} about its deletion`;
-        this.#fault(text, deletedSeq);
-      }
-      if (deletedSeq !== undefined || this.#seen.has(path) || this.#deletedLater.has(path)) continue;
-      this.#fault(`the recording ${path} (event ${seq ?? 0}) is missing`, seq);
-    }
-  }
-
   #about(): { ok: true; text: string } | undefined {
     const manifest = this.#manifest;
     if (manifest === undefined) return undefined;
@@ -294,50 +262,7 @@ class Verification {
     };
   }
 
-  #recordingsSummary(): { ok: true; text: string } | undefined {
-    const texts = [
-      ...(this.#fitting === 0 ? [] : [`${counted(this.#fitting, 'recording')} unchanged.`]),
-      ...(this.#growing === 0
-        ? []
-        : [`${counted(this.#growing, 'recording')} still grew, and began as the log says.`]),
-      ...(this.#deletedLater.size === 0
-        ? []
-        : [
-            `${counted(this.#deletedLater.size, 'recording')} deleted later, as the later part of the log must show.`,
-          ]),
-      ...(this.#manifest?.recordings === 'none' ? ['The archive was made without recordings.'] : []),
-    ];
-    return texts.length === 0 ? undefined : { ok: true, text: texts.join(' ') };
-  }
-
   #fault(text: string, seq?: number): void {
     this.#faults.add({ ...(seq === undefined ? {} : { seq }), ...this.#place, ...this.#faults.at?.(), text });
-  }
-}
-
-async function textOf(entry: TarEntry): Promise<string> {
-  if (entry.sizeBytes > TEXT_LIMIT_BYTES) {
-    throw new DrawbridgeError('archive.unreadable', `${entry.name} has more than ${TEXT_LIMIT_BYTES} bytes.`);
-  }
-  const pieces: Buffer[] = [];
-  for await (const piece of entry.content) pieces.push(piece);
-  return Buffer.concat(pieces).toString('utf8');
-}
-
-function linesOf(text: string): string[] {
-  const lines = text.split('\n');
-  if (lines.at(-1) === '') lines.pop();
-  return lines;
-}
-
-function offsetOf(lines: readonly string[], index: number): number {
-  return lines.slice(0, index).reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DrawbridgeError, systemCodeOf } from '../../shared/errors.ts';
+import { seal } from '../archive/seal.ts';
 import { listRecordings } from '../evidence.ts';
 import { readRolePlace } from '../role-config.ts';
 import type { Terminal } from '../terminal.ts';
@@ -42,6 +43,7 @@ export async function useOnce(
   const place = await readRolePlace(document.bastion.config);
   const deadline = Date.now() + SESSIONS_LIMIT_MS;
   for (;;) {
+    await seal(place);
     const report = await verifyEvidence(place);
     if (report.ok && report.recordings >= 2) {
       for (const recording of await listRecordings(place)) terminal.line(`recording: ${recording.path}`);

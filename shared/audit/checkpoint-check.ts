@@ -105,7 +105,7 @@ export class CheckpointCheck {
       text:
         after <= 1
           ? text
-          : `${text} ${counted(after, 'event')} came after the last one and are signed by nobody: they could have been changed, added or cut off.`,
+          : `${text} The last ${counted(after, 'event')} are not signed yet: the next checkpoint covers them. Until then, a change of them need not show.`,
     };
   }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type ArchiveReport, verifyArchive } from '../../../cli/archive/verify-archive.ts';
+import { gzipMember } from '../../../recordings/gzip-members.ts';
 import { GENESIS_HASH, hashEvent, lineOf } from '../../../shared/audit/chain.ts';
 import { signCheckpoint } from '../../../shared/audit/checkpoint-note.ts';
 import { cosign } from '../../../shared/audit/cosignature.ts';
@@ -72,12 +74,12 @@ test('what is entered while an archive is made is left for the next one, so that
     await other.export(options.path, { sealed: true });
     const sealed = await verifyArchive(options);
     expect(sealed).toMatchObject({ ok: true });
-    expect(JSON.stringify(sealed.lines)).not.toContain('signed by nobody');
+    expect(JSON.stringify(sealed.lines)).not.toContain('not signed yet');
     const unsealed = { ...options, path: join(dir, 'unsealed.tar') };
     await other.export(unsealed.path, { sealed: false });
     const report = await verifyArchive(unsealed);
     expect(report.ok).toBe(true);
-    expect(JSON.stringify(report.lines)).toContain('came after the last one and are signed by nobody');
+    expect(JSON.stringify(report.lines)).toContain('events are not signed yet');
   } finally {
     await other.close();
   }
@@ -179,6 +181,62 @@ test('a recording that the log closes a second time is still compared with what 
     checkpoints: [],
   });
   expect(faultsOf(report)).toContain(path);
+});
+
+test('bytes that only a lenient reader takes for the text that was stored are a change', async () => {
+  const other = await createEvidenceSite(join(dir, 'lenient'));
+  onTestFinished(() => other.close());
+  await other.log.append({ type: 'exec.started', actor: 'operator:alice', command: 'echo \ufffd' });
+  await other.seal();
+  const path = join(dir, 'lenient.tar');
+  await other.export(path);
+  const options = { path, key: other.key, witnesses: [other.witness], checkpoints: [] };
+  expect(await verifyArchive(options)).toMatchObject({ ok: true });
+  const files = await filesOf(path);
+  const bad = files.map((file) => {
+    const at = file.content.indexOf('\ufffd');
+    if (!file.name.startsWith('events/') || at < 0) return file;
+    const content = Buffer.concat([
+      file.content.subarray(0, at),
+      Buffer.from([0xff]),
+      file.content.subarray(at + 3),
+    ]);
+    return { ...file, content };
+  });
+  await writeFiles(path, bad);
+  const report = await verifyArchive(options);
+  expect(report.firstFault).toMatchObject({ seq: 1, offset: 0, text: 'event 1 is not readable as an event' });
+  await writeFiles(
+    path,
+    files.map((file) =>
+      file.name === 'end.json'
+        ? { ...file, content: Buffer.concat([file.content, Buffer.from([0xff])]) }
+        : file,
+    ),
+  );
+  expect(faultsOf(await verifyArchive(options))).toContain('nd.json is not UTF-8');
+});
+
+test('a compressed recording holds what it must and nothing beside it', async () => {
+  const recording = whole.find(({ name }) => name.startsWith('recordings/'));
+  if (recording === undefined) throw new Error('there is no recording');
+  const half = Math.floor(recording.content.length / 2);
+  const packed = Buffer.concat([
+    gzipMember(recording.content.subarray(0, half)),
+    gzipMember(recording.content.subarray(half)),
+  ]);
+  const stored = async (content: Buffer) =>
+    faultsOf(
+      await verify(whole.map((file) => (file === recording ? { name: `${file.name}.gz`, content } : file))),
+    );
+  expect(await stored(packed)).toBe('');
+  expect(await stored(Buffer.concat([packed, Buffer.from('smuggled')]))).toMatch(/ends within a member/);
+  expect(await stored(Buffer.concat([packed, gzipSync('')]))).toMatch(/ends within a member/);
+  expect(await stored(gzipSync(recording.content))).toMatch(/damaged/);
+  expect(await stored(packed.subarray(0, -3))).toMatch(/ends within a member/);
+  expect(await stored(Buffer.concat([packed, gzipMember(Buffer.from('more'))]))).toMatch(
+    /goes on for 4 bytes behind its end/,
+  );
 });
 
 async function verify(

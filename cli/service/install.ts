@@ -4,7 +4,7 @@ import { loadAgentConfig } from '../../agent/config.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
 import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { type RolePlace, readRolePlace } from '../role-config.ts';
-import { type RunProgram, runSystemProgram } from './system.ts';
+import { type RunProgram, readSystemdVersion, runSystemProgram } from './system.ts';
 import { renderUnit, SERVICE_ACCOUNT, unitName } from './unit.ts';
 
 const UNIT_DIRECTORY = '/etc/systemd/system';
@@ -21,6 +21,8 @@ export interface ServiceSystem {
   /** Whether systemd runs this machine. */
   isRunning(): Promise<boolean>;
   readonly run: RunProgram;
+  /** Of systemd, if it is there. */
+  version(): Promise<number | undefined>;
 }
 
 /** This machine. */
@@ -29,6 +31,7 @@ export const thisSystem: ServiceSystem = {
   accountName: SERVICE_ACCOUNT,
   isRunning: () => exists(SYSTEMD_RUNS),
   run: runSystemProgram,
+  version: readSystemdVersion,
 };
 
 /** Whether a role's unit is on this machine. */
@@ -56,7 +59,9 @@ export async function installService(
   const place = await readRolePlace(configPath);
   const startsShells = place.role === 'agent' && (await loadAgentConfig(configPath)).target === 'builtin';
   const writable = [...new Set([place.dataDir, ...(place.role === 'bastion' ? [place.recordingsDir] : [])])];
+  const systemdVersion = await system.version();
   const unit = renderUnit({
+    ...(systemdVersion === undefined ? {} : { systemdVersion }),
     role: place.role,
     configPath,
     writable,

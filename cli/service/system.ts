@@ -28,3 +28,20 @@ export const runSystemProgram: RunProgram = async (program, args) => {
     `\`${line}\` failed: ${said.trim() || `status ${status}`}.`,
   );
 };
+
+/** Version of this machine's systemd; undefined where there is none. */
+export async function readSystemdVersion(): Promise<number | undefined> {
+  const child = spawn('systemctl', ['--version'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    if (said.length < OUTPUT_LIMIT_CHARACTERS) said += text;
+  });
+  try {
+    await once(child, 'close');
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
+  const version = /^systemd (\d+)/.exec(said)?.[1];
+  return version === undefined ? undefined : Number(version);
+}

@@ -13,10 +13,18 @@ export interface UnitParts {
   readonly command: readonly [node: string, entryPath: string];
   /** True for an agent that starts shells itself: it becomes other accounts, and must be root. */
   readonly startsShells: boolean;
+  /** Of the systemd that reads the unit, if it is known. */
+  readonly systemdVersion?: number;
 }
 
-/** A role that says nothing for so long is started anew. */
-const WATCHDOG_S = 60;
+/**
+ * A role that says nothing for so long is started anew. As long as systemd gives its own services: a machine that was
+ * paused for a snapshot, or that is starved for a minute, is no reason to end sessions.
+ */
+const WATCHDOG_S = 180;
+
+/** The first systemd that can wait longer before each further start; the others complain about keys that they don't know. */
+const GROWING_PAUSES_SINCE = 254;
 
 const DESCRIPTIONS = {
   proxy: "Drawbridge proxy, the vendor's meeting point",
@@ -76,7 +84,7 @@ export function unitName(role: UnitParts['role']): string {
  * @throws `service.unusable_path` for a path that a unit can't hold or that the unit itself would hide
  */
 export function renderUnit(parts: UnitParts): string {
-  const { role, configPath, writable, command, startsShells } = parts;
+  const { role, configPath, writable, command, startsShells, systemdVersion = 0 } = parts;
   for (const path of [configPath, ...writable, ...command]) {
     if (/[\s"'\\%$]/.test(path)) throw unusable(path, 'It holds a character that a systemd unit can not.');
     if (!startsShells && /^\/(root|home|run\/user)\//.test(path))
@@ -96,9 +104,13 @@ export function renderUnit(parts: UnitParts): string {
     'NotifyAccess=all',
     `WatchdogSec=${WATCHDOG_S}`,
     `ExecStart=${command.join(' ')} ${role} start --config ${configPath}`,
-    'ExecReload=/bin/kill -HUP $MAINPID',
+    // By its control socket, so that `systemctl reload` fails with the fault that the file has. An agent has no socket.
+    role === 'agent'
+      ? 'ExecReload=/bin/kill -HUP $MAINPID'
+      : `ExecReload=${command.join(' ')} ${role} reload --config ${configPath}`,
     'Restart=always',
     'RestartSec=2',
+    ...(systemdVersion < GROWING_PAUSES_SINCE ? [] : ['RestartSteps=5', 'RestartMaxDelaySec=60']),
     'TimeoutStopSec=30',
     'KillMode=mixed',
     'LimitNOFILE=65536',

@@ -28,6 +28,7 @@ function arrange(running = true) {
     // An account that every system has.
     accountName: 'nobody',
     isRunning: async () => running,
+    version: async () => 255,
     run: async (program, args) => {
       ran.push([program, ...args].join(' '));
     },
@@ -42,6 +43,7 @@ describe.runIf(process.getuid?.() === 0)('the service of a role', () => {
     const done = await installService(configPath, '/usr/lib/drawbridge/main.js', system);
     expect(done).toEqual({ unitPath: join(unitDirectory, 'drawbridge-agent.service'), started: true });
     expect(readFileSync(done.unitPath, 'utf8')).toContain(`agent start --config ${configPath}`);
+    expect(readFileSync(done.unitPath, 'utf8')).toContain('RestartSteps=');
     expect(ran).toEqual([
       'systemctl daemon-reload',
       'systemctl enable drawbridge-agent.service',

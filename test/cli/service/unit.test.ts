@@ -49,6 +49,21 @@ describe('a systemd unit', () => {
     expect(checked.status, checked.stdout).toBe(0);
   });
 
+  it('waits longer before each further start, where systemd can', () => {
+    expect(renderUnit({ ...parts('bastion'), systemdVersion: 253 })).not.toContain('RestartSteps');
+    const text = renderUnit({ ...parts('bastion'), systemdVersion: 254 });
+    expect(text).toMatch(/^RestartSteps=5\nRestartMaxDelaySec=60$/m);
+    expect(text).toMatch(/^StartLimitIntervalSec=0$/m);
+  });
+
+  it('reloads by the command that says what is wrong, where there is a socket to ask', () => {
+    const reload = (role: UnitParts['role']) => /^ExecReload=(.*)$/m.exec(renderUnit(parts(role)))?.[1];
+    expect(reload('bastion')).toBe(
+      '/usr/bin/env /usr/bin/true bastion reload --config /etc/drawbridge/bastion.yaml',
+    );
+    expect(reload('agent')).toBe('/bin/kill -HUP $MAINPID');
+  });
+
   it('lets shells of an agent do what their account may', () => {
     const text = renderUnit(parts('agent', true));
     expect(text).not.toMatch(/NoNewPrivileges|ProtectSystem|^User=/m);

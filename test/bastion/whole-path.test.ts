@@ -147,7 +147,7 @@ describe('the whole path through a bastion', () => {
     const startMs = performance.now();
     await bastion.call('access.set', { state: 'off', reason: 'the work is done' });
     expect(await ssh.ended).toBe(255);
-    expect(ssh.seen.lastOutputAtMs - startMs).toBeLessThan(1000);
+    expect(ssh.seen.lastOutputAtMs - startMs).toBeLessThan(5_000);
     expect(ssh.seen.stderr).toContain('Remote access to acme is turned off: the work is done.');
     await bastion.auditHas('session.ended', { code: 'access.off' });
     await bastion.auditHas('exec.ended');

@@ -126,7 +126,7 @@ describe('a proxy', () => {
     await proxy.role.stop('test');
     const tookMs = performance.now() - startMs;
     expect(tookMs).toBeGreaterThanOrEqual(490);
-    expect(tookMs).toBeLessThan(4_000);
+    expect(tookMs).toBeLessThan(20_000);
     await closed;
     await waitFor(() => tunnel?.signal.aborted === true);
   });

@@ -19,7 +19,8 @@ describe('a pattern with *', () => {
   test('takes no noticeable time on a hostile name', () => {
     const startMs = performance.now();
     expect(matchesGlob(`${'*a'.repeat(50)}b`, 'a'.repeat(255))).toBe(false);
-    expect(performance.now() - startMs).toBeLessThan(100);
+    // Trying all ways would take longer than anybody lives; a busy machine may take a second.
+    expect(performance.now() - startMs).toBeLessThan(5_000);
   });
 });
 

@@ -51,9 +51,11 @@ export function eventOfRow(row: EventRow): AuditEvent {
 /** True when `value` has what every event has. Further fields are as they may be. */
 export function isAuditEvent(value: unknown): value is AuditEvent {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const event: Readonly<Record<string, unknown>> = { ...value };
-  const texts = [event['id'], event['time'], event['type'], event['actor'], event['prev'], event['hash']];
-  return Number.isSafeInteger(event['seq']) && texts.every((text) => typeof text === 'string');
+  // Looked at as it is: a copy would be a fifth of the time that verifying a log takes.
+  const { seq, id, time, type, actor, prev, hash }: Partial<Record<string, unknown>> = value;
+  return (
+    Number.isSafeInteger(seq) && [id, time, type, actor, prev, hash].every((text) => typeof text === 'string')
+  );
 }
 
 /** The log can't be trusted as it is. */

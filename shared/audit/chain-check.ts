@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as hashOf } from 'node:crypto';
 import { GENESIS_HASH, hashEvent, lineOf } from './chain.ts';
 import type { AuditEvent } from './event.ts';
 import { counted, type FaultList } from './fault-list.ts';
@@ -114,9 +114,7 @@ function storedHashAndLine(event: AuditEvent, line: string): { hash: string; lin
   const member = `"hash":"${event.hash}",`;
   const at = line.indexOf(member);
   if (at < 0 || line.indexOf(member, at + 1) >= 0) return undefined;
-  const hash = createHash('sha256')
-    .update(line.slice(0, at) + line.slice(at + member.length))
-    .digest('hex');
+  const hash = hashOf('sha256', line.slice(0, at) + line.slice(at + member.length), 'hex');
   return hash === event.hash ? { hash, line } : undefined;
 }
 

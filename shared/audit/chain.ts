@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.ts';
 import type { AuditEvent } from './event.ts';
 
@@ -7,9 +7,7 @@ export const GENESIS_HASH = '0'.repeat(64);
 
 /** Hash of an event: SHA-256 (hex) over the canonical JSON of everything but `hash`. */
 export function hashEvent(event: Omit<AuditEvent, 'hash'> & { readonly hash?: string }): string {
-  return createHash('sha256')
-    .update(canonicalJson({ ...event, hash: undefined }))
-    .digest('hex');
+  return hash('sha256', canonicalJson({ ...event, hash: undefined }), 'hex');
 }
 
 /**

@@ -1,21 +1,21 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * The Merkle tree of RFC 6962, section 2.1, over the lines of the log. Leaves and nodes are hashed with different
  * first bytes, so that a node never passes for a leaf.
  */
-const LEAF = Buffer.of(0);
+const LEAF = '\0';
 const NODE = Buffer.of(1);
 const HASH_BYTES = 32;
 
 /** Hash of one leaf. */
 export function leafHash(line: string): Buffer {
-  return createHash('sha256').update(LEAF).update(line).digest();
+  return hash('sha256', LEAF + line, 'buffer');
 }
 
 /** Hash of a node over two subtrees. */
 export function nodeHash(left: Buffer, right: Buffer): Buffer {
-  return createHash('sha256').update(NODE).update(left).update(right).digest();
+  return hash('sha256', Buffer.concat([NODE, left, right]), 'buffer');
 }
 
 /**
@@ -47,7 +47,7 @@ export class MerkleFrontier {
   /** Root hash over all leaves; that of no leaf is the hash of nothing. */
   root(): Buffer {
     const last = this.#subtrees.at(-1);
-    if (last === undefined) return createHash('sha256').digest();
+    if (last === undefined) return hash('sha256', '', 'buffer');
     return this.#subtrees.slice(0, -1).reduceRight((right, { root }) => nodeHash(root, right), last.root);
   }
 

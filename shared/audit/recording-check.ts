@@ -9,7 +9,8 @@ export class RecordingCheck {
   /** Recordings whose file is not there, by path: a later event may say that it was deleted. */
   readonly #missing = new Map<string, { readonly seq: number; readonly sha256: string }>();
   #fitting = 0;
-  #deleted = 0;
+  /** The events that say of a missing recording that it was deleted. */
+  readonly #deletedSeqs: number[] = [];
   #unchecked = 0;
   #faulty = false;
 
@@ -26,7 +27,7 @@ export class RecordingCheck {
   async take(event: AuditEvent): Promise<void> {
     const { path, sha256 } = event;
     if (event.type === 'recording.deleted' && typeof path === 'string') {
-      this.#takeDeletion(path, sha256);
+      this.#takeDeletion(event.seq, path, sha256);
       return;
     }
     if (event.type !== 'recording.closed' || typeof path !== 'string' || typeof sha256 !== 'string') return;
@@ -51,19 +52,26 @@ export class RecordingCheck {
   }
 
   /** A deletion counts for the very content that it names. */
-  #takeDeletion(path: string, sha256: unknown): void {
+  #takeDeletion(seq: number, path: string, sha256: unknown): void {
     const missing = this.#missing.get(path);
     if (missing === undefined || missing.sha256 !== sha256) return;
     this.#missing.delete(path);
-    this.#deleted += 1;
+    this.#deletedSeqs.push(seq);
   }
 
-  summary(): { ok: true; text: string } | undefined {
-    if (this.#faulty || this.#fitting + this.#unchecked + this.#deleted === 0) return undefined;
-    const deleted = this.#deleted === 0 ? '' : `, ${this.#deleted} deleted as the log says`;
-    return this.#unchecked > 0
-      ? { ok: true, text: `${counted(this.#unchecked, 'recording')} not looked at.` }
-      : { ok: true, text: `${counted(this.#fitting, 'recording')} unchanged${deleted}.` };
+  /** @param coveredEvents The last event that a checkpoint covers: a deletion behind it, anybody may have entered. */
+  summary(coveredEvents: number): { ok: true; text: string } | undefined {
+    const deleted = this.#deletedSeqs.length;
+    if (this.#faulty || this.#fitting + this.#unchecked + deleted === 0) return undefined;
+    if (this.#unchecked > 0)
+      return { ok: true, text: `${counted(this.#unchecked, 'recording')} not looked at.` };
+    const unsigned = this.#deletedSeqs.filter((seq) => seq > coveredEvents).length;
+    const texts = [
+      `${counted(this.#fitting, 'recording')} unchanged`,
+      ...(deleted === 0 ? [] : [`${deleted} deleted as the log says`]),
+      ...(unsigned === 0 ? [] : [`${unsigned} of these by events that are not signed yet`]),
+    ];
+    return { ok: true, text: `${texts.join(', ')}.` };
   }
 
   #report(seq: number, path: string, what: string): void {

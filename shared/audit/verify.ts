@@ -65,7 +65,12 @@ export async function verifyAudit(input: VerifyInput): Promise<VerifyReport> {
   }
   recordings.finish();
   checkpoints.finish(chain.isWhole);
-  const lines = [chain.summary(), checkpoints.summary(), recordings.summary(), ...faults.lines()];
+  const lines = [
+    chain.summary(),
+    checkpoints.summary(),
+    recordings.summary(checkpoints.coveredEvents),
+    ...faults.lines(),
+  ];
   const { first } = faults;
   return {
     ok: first === undefined,

@@ -334,6 +334,7 @@ async function start(
           publicJwk: identity.publicJwk,
           certificate: served.current.cert,
           proxy: proxy?.enrolment,
+          directory: byProvider.provider?.standing,
         },
         ssh: { host: hostKey.fingerprint, client: clientKey.fingerprint },
       }),

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -16,6 +15,7 @@ import { hashEvent, lineOf } from '../shared/audit/chain.ts';
 import { systemClock } from '../shared/clock.ts';
 import { silentLogger } from '../shared/log.ts';
 import { Database } from '../shared/store/database.ts';
+import { freePort } from './free-port.ts';
 import type { Row } from './table.ts';
 
 const SESSIONS = Number(process.env['DRAWBRIDGE_BENCH_SESSIONS'] ?? 100_000);
@@ -202,13 +202,4 @@ async function apiToken(path: string): Promise<string> {
   const { secret } = await admins.tokens.create('bench', 'viewer', 'system');
   await database.close();
   return secret;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }

@@ -26,6 +26,7 @@ const PARTS: Readonly<Record<string, (options: PartOptions) => Promise<readonly 
   kill: async () => (await import('./kill.ts')).runKillBench(),
   search: async () => (await import('./search.ts')).runSearchBench(),
   lists: async () => (await import('./lists.ts')).runListsBench(),
+  page: async () => (await import('./page.ts')).runPageBench(),
   appends: async () => (await import('./evidence.ts')).runAppendsBench(),
   verify: async () => (await import('./evidence.ts')).runVerifyBench(),
   'small-vm': async ({ minutes }) => (await import('./small-vm.ts')).runSmallVmBench(minutes),

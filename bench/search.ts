@@ -98,7 +98,7 @@ async function build(store: SearchStore): Promise<Row[]> {
       return { startS: chunk, lines: lines.map((line, index) => [index, line] as const) };
     });
     const keyframe = { startS: 0, offsetBytes: 100, cols: 80, rows: 24, screen: '' };
-    const rest = { markers: [], commands: [] };
+    const rest = { markers: [], pauses: [], commands: [] };
     await store.storeSegment(recording, subject, { keyframe, endBytes: 1000, endS: 9, chunks, ...rest });
     await store.settle(recording, 'done');
   }

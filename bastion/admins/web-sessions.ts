@@ -7,8 +7,6 @@ import type { AdminRole } from './role.ts';
 export const WEB_SESSION_IDLE_MS = 30 * 60_000;
 /** and in any case after so long. */
 export const WEB_SESSION_LIFETIME_MS = 12 * 3_600_000;
-/** After so long, when a directory vouched for who it is: what it changes is learnt at the next sign-in alone. */
-export const PROVIDED_SESSION_LIFETIME_MS = 8 * 3_600_000;
 /** Sign-ins of one administrator at once; one more ends the oldest. */
 export const WEB_SESSIONS_PER_ADMIN = 20;
 /** `last_seen_at` is written at most this often, so that reading a page does not write the database each time. */
@@ -52,18 +50,18 @@ export class WebSessions {
   }
 
   /**
-   * Starts a session and gives the cookie's value. `providedRole` is the role of somebody whom a directory vouched for;
-   * without it, the role is the account's, whatever that becomes.
+   * Starts a session and gives the cookie's value. `provided` is the role of somebody whom a directory vouched for, and
+   * how long that holds; without it, the role is the account's, whatever that becomes.
    */
   async open(
     username: string,
     address: string,
-    providedRole?: AdminRole,
+    provided?: { readonly role: AdminRole; readonly lastsMs: number },
   ): Promise<{ secret: string; expiresAtMs: number }> {
     const nowMs = this.#clock.nowMs();
     const secret = createBearerSecret();
-    const isProvided = providedRole !== undefined;
-    const expiresAtMs = nowMs + (isProvided ? PROVIDED_SESSION_LIFETIME_MS : WEB_SESSION_LIFETIME_MS);
+    const isProvided = provided !== undefined;
+    const expiresAtMs = nowMs + (provided?.lastsMs ?? WEB_SESSION_LIFETIME_MS);
     await this.#database.run('DELETE FROM admin_sessions WHERE expires_at <= ? OR last_seen_at <= ?', [
       nowMs,
       nowMs - WEB_SESSION_IDLE_MS,
@@ -73,7 +71,7 @@ export class WebSessions {
          (token_hash, username, account, provided_role, address, created_at, last_seen_at, expires_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       [
-        ...[hashBearerSecret(secret), username, isProvided ? null : username, providedRole ?? null],
+        ...[hashBearerSecret(secret), username, isProvided ? null : username, provided?.role ?? null],
         ...[address, nowMs, nowMs, expiresAtMs],
       ],
     );

@@ -102,18 +102,23 @@ export class RecordingLibrary {
   }
 
   /** @throws `recording.not_found`, `recording.not_indexed`, `recording.encrypted` */
-  async replayIndex(actor: Actor, id: string, channel: number): Promise<ReplayIndex> {
+  async replayIndex(actor: Actor, id: string, channel: number, pauseLimitS?: number): Promise<ReplayIndex> {
     const { session, recording } = await this.#find(id, channel);
-    const index = await replayIndex(this.#parts.store, id, channel);
+    const index = await replayIndex(this.#parts.store, id, channel, pauseLimitS);
     await this.#viewed(actor, session, recording);
     return index;
   }
 
   /** @throws `recording.not_found`, `recording.not_indexed`, `recording.malformed` */
-  async replaySegment(actor: Actor, id: string, channel: number, number: number): Promise<ReplaySegment> {
+  async replaySegment(
+    actor: Actor,
+    id: string,
+    { channel, number, pauseLimitS }: { channel: number; number: number; pauseLimitS?: number | undefined },
+  ): Promise<ReplaySegment> {
     const { session, recording } = await this.#find(id, channel);
     await this.#viewed(actor, session, recording);
-    return replaySegment(this.#parts.store, { session: id, channel, path: recording.path }, number);
+    const of = { session: id, channel, path: recording.path };
+    return replaySegment(this.#parts.store, of, number, pauseLimitS);
   }
 
   /** See `keyframeAt`. Enters nothing: for those who have entered the look at the live session. */

@@ -2,6 +2,7 @@ import { readLineBytes } from '../../recordings/cast-lines.ts';
 import { displayOf, readCastHeader } from '../../recordings/cast-reader.ts';
 import { EVENT_CODE, isBytesEvent, parseEventLine } from '../../recordings/format.ts';
 import type { Keyframe } from '../../recordings/indexing/index-format.ts';
+import { type Pause, timelineOf } from '../../recordings/pauses.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { SearchStore, SegmentPlace } from './search-store.ts';
 
@@ -15,6 +16,8 @@ export interface ReplayIndex {
   readonly term: { readonly cols: number; readonly rows: number };
   readonly segments: readonly { readonly start: number; readonly number: number }[];
   readonly markers: readonly (readonly [number, string])[];
+  /** Times without output, as they were recorded. */
+  readonly pauses: readonly Pause[];
 }
 
 /** One segment of it: a screen to begin with, and the events up to the next. */
@@ -24,40 +27,50 @@ export interface ReplaySegment {
 }
 
 /**
- * Where to seek in a recording.
+ * Where to seek in a recording, by times in which no pause is longer than `pauseLimitS`.
  * @throws `recording.not_indexed` when it has not been read yet, or can't be: play the whole file then
  */
 export async function replayIndex(
   store: SearchStore,
   session: string,
   channel: number,
+  pauseLimitS?: number,
 ): Promise<ReplayIndex> {
   const indexed = await store.find(session, channel);
   if (indexed === undefined || indexed.state !== 'done') throw notIndexed();
   const first = await store.keyframe(indexed, { number: 0 });
   const segments = (await store.segments(indexed)).filter(hasEvents);
   if (first === undefined || segments.length === 0) throw notIndexed();
+  const pauses = await store.pauses(indexed);
+  const { toPlayed } = timelineOf(indexed.durationS, pauses, pauseLimitS);
   return {
     version: 1,
-    duration: indexed.durationS,
+    duration: toPlayed(indexed.durationS),
     term: { cols: first.cols, rows: first.rows },
-    segments: segments.map(({ number, startS }) => ({ start: number === 0 ? 0 : startS, number })),
-    markers: await store.markers(indexed),
+    segments: segments.map(({ number, startS }) => ({ start: number === 0 ? 0 : toPlayed(startS), number })),
+    markers: (await store.markers(indexed)).map(([atS, label]) => [toPlayed(atS), label]),
+    pauses,
   };
 }
 
-/** Reads one segment from the recording at `path`. @throws `recording.not_indexed`, `recording.malformed` */
+/** Reads one segment from the recording at `path`, by the times that `replayIndex` has with the same limit. @throws `recording.not_indexed`, `recording.malformed` */
 export async function replaySegment(
   store: SearchStore,
   recording: { readonly session: string; readonly channel: number; readonly path: string },
   number: number,
+  pauseLimitS?: number,
 ): Promise<ReplaySegment> {
   const indexed = await store.find(recording.session, recording.channel);
   const keyframe = indexed === undefined ? undefined : await store.keyframe(indexed, { number });
   if (indexed === undefined || keyframe === undefined || keyframe.number !== number) throw notIndexed();
+  const { toPlayed } = timelineOf(
+    indexed.durationS,
+    pauseLimitS === undefined ? [] : await store.pauses(indexed),
+    pauseLimitS,
+  );
   const display = displayOf(await readCastHeader(recording.path));
   const events: [number, string, string][] = [];
-  const startS = number === 0 ? 0 : keyframe.startS;
+  const startS = number === 0 ? 0 : toPlayed(keyframe.startS);
   // The player wants something at the very start of each segment, and at the very end of the recording.
   events.push([startS, EVENT_CODE.output, '']);
   const range = { startBytes: keyframe.offsetBytes, endBytes: keyframe.endBytes };
@@ -66,10 +79,10 @@ export async function replaySegment(
       if (isBytesEvent(line)) continue;
       const event = parseEventLine(line.toString('utf8'));
       if (event === undefined || !DRAWN.has(event.code)) continue;
-      events.push([event.time, event.code, display(event).data]);
+      events.push([toPlayed(event.time), event.code, display(event).data]);
     }
   }
-  if (keyframe.endS >= indexed.durationS) events.push([indexed.durationS, EVENT_CODE.output, '']);
+  if (keyframe.endS >= indexed.durationS) events.push([toPlayed(indexed.durationS), EVENT_CODE.output, '']);
   const { cols, rows, screen } = keyframe;
   return { snapshot: { cols, rows, init: screen }, events };
 }

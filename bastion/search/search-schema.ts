@@ -60,6 +60,14 @@ export const SEARCH_MIGRATIONS: readonly string[] = [
   DELETE FROM indexed_recordings;`,
   // Whose a chunk is, without its lines: thousands of matches are then a few pages to read, and not one each.
   'CREATE INDEX chunk_places ON chunks (id, recording, segment);',
+  // And again, for the pauses.
+  `ALTER TABLE keyframes ADD COLUMN pauses TEXT NOT NULL DEFAULT '[]';
+  INSERT INTO screen_text (screen_text) VALUES ('delete-all');
+  DELETE FROM chunks;
+  DELETE FROM commands;
+  DELETE FROM markers;
+  DELETE FROM keyframes;
+  DELETE FROM indexed_recordings;`,
 ];
 
 /** Chunks of text that recordings of one second can have: 16 GiB of text. */

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
 import type { IndexSegment, Keyframe } from '../../recordings/indexing/index-format.ts';
+import type { Pause } from '../../recordings/pauses.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { Database, type SqlValue } from '../../shared/store/database.ts';
@@ -136,7 +137,7 @@ export class SearchStore {
     subject: RecordingSubject,
     segment: IndexSegment,
   ): Promise<void> {
-    const { keyframe, endBytes, endS, chunks, next } = segment;
+    const { keyframe, endBytes, endS, chunks, pauses, next } = segment;
     const screen = await pack(Buffer.from(keyframe.screen));
     const nextScreen = next === undefined ? undefined : await pack(Buffer.from(next.screen));
     const packed = await Promise.all(chunks.map(({ lines }) => pack(Buffer.from(JSON.stringify(lines)))));
@@ -149,9 +150,9 @@ export class SearchStore {
       const isSame = at?.at === keyframe.offsetBytes;
       const number = isSame ? (at?.number ?? 0) : (at?.number ?? -1) + 1;
       if (isSame) await deleteSegment(db, recording.id, number);
-      await insertKeyframe(db, recording.id, number, keyframe, { endBytes, endS, screen });
+      await insertKeyframe(db, recording.id, number, keyframe, { endBytes, endS, screen, pauses });
       if (next !== undefined && nextScreen !== undefined) {
-        const empty = { endBytes: next.offsetBytes, endS: next.startS, screen: nextScreen };
+        const empty = { endBytes: next.offsetBytes, endS: next.startS, screen: nextScreen, pauses: [] };
         await insertKeyframe(db, recording.id, number + 1, next, empty);
       }
       let id = await nextChunkId(db, subject.startedAt);
@@ -214,6 +215,15 @@ export class SearchStore {
       [recording.id],
     );
     return rows.map(({ time_s, label }) => [time_s, label]);
+  }
+
+  /** Times without output, in order. */
+  async pauses(recording: IndexedRecording): Promise<Pause[]> {
+    const rows = await this.#database.all<{ pauses: string }>(
+      `SELECT pauses FROM keyframes WHERE recording = ? AND pauses <> '[]' ORDER BY number`,
+      [recording.id],
+    );
+    return rows.flatMap(({ pauses }) => JSON.parse(pauses) as Pause[]);
   }
 
   /** Commands that were typed, as far as the screen showed them; `limit` at most, in order. */
@@ -291,19 +301,25 @@ async function insertKeyframe(
   recording: number,
   number: number,
   keyframe: Keyframe,
-  end: { readonly endBytes: number; readonly endS: number; readonly screen: Uint8Array },
+  rest: {
+    readonly endBytes: number;
+    readonly endS: number;
+    readonly screen: Uint8Array;
+    readonly pauses: readonly Pause[];
+  },
 ): Promise<void> {
   const { startS, offsetBytes, cols, rows } = keyframe;
-  await db.run('INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', [
+  await db.run('INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [
     recording,
     number,
     startS,
     offsetBytes,
-    end.endBytes,
-    end.endS,
+    rest.endBytes,
+    rest.endS,
     cols,
     rows,
-    end.screen,
+    rest.screen,
+    JSON.stringify(rest.pauses),
   ]);
 }
 

@@ -20,7 +20,7 @@ export async function beginSession(
   const { secret, expiresAtMs } = await admins.sessions.open(
     username,
     request.ip,
-    isProvided ? role : undefined,
+    'provided' in admin ? admin : undefined,
   );
   reply.setCookie(SESSION_COOKIE, secret, { ...COOKIE_OPTIONS, maxAge: WEB_SESSION_LIFETIME_MS / 1000 });
   return { username, role, provided: isProvided, expiresAt: new Date(expiresAtMs).toISOString() };

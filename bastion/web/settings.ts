@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { type PublicJwk, thumbprintOf } from '../../shared/identity/keys.ts';
+import type { ProviderStanding } from '../admins/provider/provider-sign-in.ts';
 import { type BastionConfig, bastionPaths } from '../config.ts';
 import type { ProxyEnrolment } from '../setup/enrolment-file.ts';
 import type { Settings } from './api.ts';
@@ -13,10 +14,13 @@ export interface SettingsParts {
   /** PEM. */
   readonly certificate: string;
   readonly proxy: ProxyEnrolment | undefined;
+  /** Undefined where administrators sign in here alone. */
+  readonly directory: ProviderStanding | undefined;
 }
 
 /** How the bastion is set up, for people to read and compare. */
-export function settingsOf({ config, publicJwk, ssh, certificate, proxy }: SettingsParts): Settings {
+export function settingsOf(parts: SettingsParts): Settings {
+  const { config, publicJwk, ssh, certificate, proxy } = parts;
   const { keepFor, keepBytes, compress, compressAfter } = config.recordings;
   return {
     publicUrl: config.publicUrl,
@@ -41,6 +45,7 @@ export function settingsOf({ config, publicJwk, ssh, certificate, proxy }: Setti
       mode: config.trust,
       providers: config.idp.map(({ issuer, clientId }) => ({ issuer, clientId })),
     },
+    ...directoryOf(parts),
     recordings: {
       directory: bastionPaths(config).recordings,
       ...(keepFor === undefined ? {} : { keepForMs: keepFor }),
@@ -49,6 +54,19 @@ export function settingsOf({ config, publicJwk, ssh, certificate, proxy }: Setti
     },
     shipping: config.ship.map((target) => ({ name: target.name, kind: target.kind, to: placeOf(target) })),
     keepTunnelWhenOff: config.keepTunnelWhenOff,
+  };
+}
+
+function directoryOf({ config, directory }: SettingsParts): Pick<Settings, 'directory'> {
+  const { provider } = config.admins;
+  if (provider === undefined || directory === undefined) return {};
+  const { name, title = name, issuer, clientId, roles, requireAmr } = provider;
+  return {
+    directory: {
+      ...{ title, name, issuer, clientId, roles },
+      ...(requireAmr === undefined ? {} : { requireAmr }),
+      ...directory,
+    },
   };
 }
 

@@ -101,7 +101,7 @@ function identity(egress: Egress, url: URL): Check {
         state: 'ok',
         text: `${url.host} has a certificate that is trusted here, and is ${claimed.name} (${claimed.id}).`,
       },
-      skew(claimed.iat - Date.now() / 1000),
+      clockFinding(claimed.iat - Date.now() / 1000),
     ];
   });
 }
@@ -117,7 +117,8 @@ function claimsOf(jws: string): z.infer<typeof claims> | undefined {
   }
 }
 
-function skew(differenceS: number): Omit<Finding, 'check'> {
+/** Whether a clock that differs by so much does harm. */
+export function clockFinding(differenceS: number): Omit<Finding, 'check'> {
   const aheadS = Math.round(differenceS);
   if (Math.abs(aheadS) < SKEW_WARN_S)
     return { state: 'ok', text: 'Its clock agrees with the one of this machine.' };

@@ -15,6 +15,7 @@ import { AUDIT_MIGRATIONS, auditFilePath } from '../../shared/audit/audit-file.t
 import { createEgress } from '../../shared/egress/egress.ts';
 import { formatTime } from '../format.ts';
 import { serverCertificate } from './certificate-check.ts';
+import { directory } from './directory-check.ts';
 import { type Check, check, type Finding } from './finding.ts';
 import { database, disk, filePermissions, nodeVersion } from './machine-checks.ts';
 import { httpsChecks, sshServer, type WayOptions } from './network-checks.ts';
@@ -125,6 +126,9 @@ async function bastionChecks(
           hostSignIns(paths.controlSocket),
         ]
       : []),
+    ...(config.admins.provider === undefined
+      ? []
+      : [directory(config.admins.provider, config.publicUrl, createEgress(config.egress))]),
     ...config.hosts.map((host) =>
       sshServer(`The sshd of ${host.name}`, host.address.host, host.address.port),
     ),

@@ -1,3 +1,5 @@
+import type { Pause } from '../pauses.ts';
+
 /** A place in a recording from which it can be shown without what was before it. */
 export interface Keyframe {
   /** Time of the first event behind it, in seconds from the start; 0 for the first keyframe. */
@@ -25,6 +27,8 @@ export interface IndexSegment {
   readonly endS: number;
   readonly chunks: readonly TextChunk[];
   readonly markers: readonly (readonly [timeS: number, label: string])[];
+  /** Times of more than `SHORTEST_PAUSE_S` without output, the last one up to the next segment. */
+  readonly pauses: readonly Pause[];
   /** Commands that were typed, as far as the screen shows them: an aid, no evidence. */
   readonly commands: readonly (readonly [timeS: number, text: string])[];
   /** What to go on with behind it; absent when the recording ends here. */

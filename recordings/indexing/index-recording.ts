@@ -2,6 +2,7 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import { readLineBytes, readLines } from '../cast-lines.ts';
 import { displayOf, hadTerminal } from '../cast-reader.ts';
 import { type CastEvent, EVENT_CODE, isBytesEvent, parseEventLine, parseHeaderLine } from '../format.ts';
+import { type Pause, SHORTEST_PAUSE_S } from '../pauses.ts';
 import { Screen } from '../screen/screen.ts';
 import type { IndexRange, IndexSegment, Keyframe } from './index-format.ts';
 import { ScreenText } from './screen-text.ts';
@@ -95,6 +96,9 @@ class IndexPass {
   readonly #display: (event: CastEvent) => CastEvent;
   #keyframe: Keyframe;
   #markers: [number, string][] = [];
+  #pauses: Pause[] = [];
+  /** Time of the last event that a player draws. */
+  #shownS: number;
   #endBytes: number;
   /** Of the segment: raw bytes, which no player loads. */
   #skippedBytes = 0;
@@ -114,6 +118,7 @@ class IndexPass {
     this.#display = display;
     this.#endBytes = first.offsetBytes;
     this.#endS = first.startS;
+    this.#shownS = first.startS;
     this.#nowS = first.startS;
     this.#handedS = first.startS;
     this.#screen = new Screen(first, {
@@ -136,6 +141,7 @@ class IndexPass {
   /** Takes in one event; gives the segment that ends before it, if one does. */
   async take(event: CastEvent, lineBytes: number): Promise<IndexSegment | undefined> {
     let done: IndexSegment | undefined;
+    this.#notePause(event);
     if (this.#isDue(event.time)) {
       await this.#settle();
       this.#look();
@@ -180,6 +186,12 @@ class IndexPass {
     const isLong =
       bytes >= SEGMENT_BYTES || (bytes >= SEGMENT_QUIET_BYTES && timeS - this.#keyframe.startS >= SEGMENT_S);
     return isLong && this.#screen.atGround && this.#outputBytes > 0;
+  }
+
+  #notePause({ code, time }: CastEvent): void {
+    if (code !== EVENT_CODE.output && code !== EVENT_CODE.resize) return;
+    if (time - this.#shownS > SHORTEST_PAUSE_S) this.#pauses.push([this.#shownS, time]);
+    this.#shownS = Math.max(this.#shownS, time);
   }
 
   async #apply(event: CastEvent): Promise<void> {
@@ -245,10 +257,12 @@ class IndexPass {
       endS: this.#endS,
       chunks: this.#text.take(),
       markers: this.#markers,
+      pauses: this.#pauses,
       commands: this.#typed?.take() ?? [],
       ...(next === undefined ? {} : { next }),
     };
     this.#markers = [];
+    this.#pauses = [];
     this.#outputBytes = 0;
     this.#skippedBytes = 0;
     if (next !== undefined) this.#keyframe = next;

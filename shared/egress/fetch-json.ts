@@ -28,20 +28,22 @@ export interface FetchJsonOptions {
 /**
  * One request whose answer is JSON. Redirects are not followed.
  * @returns the status, whatever it is, and the parsed body; `undefined` for an empty or unreadable body of an error.
+ *   `dateMs` is the clock of the other end to the second, when it tells.
  * @throws `egress.*` with a plain sentence: not reached, timed out, too large, no JSON; `egress.aborted`.
  */
 export async function fetchJson(
   egress: Egress,
   url: URL,
   options: FetchJsonOptions,
-): Promise<{ status: number; body: unknown }> {
+): Promise<{ status: number; body: unknown; dateMs: number | undefined }> {
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   try {
     const response = await send(egress, url, options, signal);
     const text = await readBody(response, url, options.limitBytes ?? DEFAULT_LIMIT_BYTES);
     const status = response.statusCode ?? 0;
-    return { status, body: parseBody(text, status, url) };
+    const dateMs = Date.parse(response.headers.date ?? '');
+    return { status, body: parseBody(text, status, url), dateMs: Number.isNaN(dateMs) ? undefined : dateMs };
   } catch (error) {
     if (options.signal?.aborted === true) {
       throw new DrawbridgeError('egress.aborted', `The request to ${url.host} was given up.`, {

@@ -17,6 +17,7 @@ const CLIENT_ID = 'bastion acme';
 /** A real directory, and the bastion's sign-in by it. */
 export interface AdminProvider {
   readonly directory: TestIdentityProvider;
+  readonly config: AdminProviderConfig;
   readonly events: readonly AuditEventInput[];
   /** The sign-in, set up as told. */
   open(more?: Partial<AdminProviderConfig>, clock?: Clock): Promise<ProviderSignIn>;
@@ -36,25 +37,27 @@ export async function startAdminProvider(pageUrl: string): Promise<AdminProvider
     events.push(event);
     return { ...event, id: '', seq: events.length, time: '', prev: '', hash: '' };
   };
+  const config: AdminProviderConfig = {
+    name: 'corp',
+    title: 'Acme Directory',
+    issuer: directory.issuer,
+    clientId: CLIENT_ID,
+    clientSecretFile,
+    scopes: ['openid', 'profile'],
+    algorithms: ['RS256'],
+    usernameClaim: 'preferred_username',
+    groupsClaim: 'groups',
+    acrMeans: {},
+    signInFor: 3_600_000,
+    roles: { viewer: ['auditors'], approver: ['support'], admin: ['it'] },
+  };
   return {
     directory,
+    config,
     events,
     open: (more = {}, clock = systemClock) =>
       ProviderSignIn.open({
-        config: {
-          name: 'corp',
-          title: 'Acme Directory',
-          issuer: directory.issuer,
-          clientId: CLIENT_ID,
-          clientSecretFile,
-          scopes: ['openid', 'profile'],
-          algorithms: ['RS256'],
-          usernameClaim: 'preferred_username',
-          groupsClaim: 'groups',
-          acrMeans: {},
-          roles: { viewer: ['auditors'], approver: ['support'], admin: ['it'] },
-          ...more,
-        },
+        config: { ...config, ...more },
         publicUrl: pageUrl,
         egress: createEgress({ caBundle: directory.caPath }),
         late: new LateEvents({ audit: { append }, clock, log: silentLogger() }),

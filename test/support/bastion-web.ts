@@ -85,6 +85,17 @@ const TEST_SETTINGS: Settings = {
     key: 'cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s',
   },
   trust: { mode: 'idp', providers: [{ issuer: 'https://login.vendor.example', clientId: 'drawbridge' }] },
+  directory: {
+    title: 'Acme Directory',
+    name: 'corp',
+    issuer: 'https://login.acme.example/realms/staff',
+    clientId: 'drawbridge-acme',
+    callback: 'https://bastion.acme.example/api/login/provider/callback',
+    roles: { viewer: ['auditors'], approver: ['operations', 'on-call'], admin: ['it-admins'] },
+    requireAmr: ['mfa'],
+    lastSignIn: { at: '2026-01-05T08:00:00.000Z', username: 'corp/carol' },
+    lastFailure: { at: '2026-01-05T07:58:00.000Z', reason: 'provider_no_role' },
+  },
   recordings: {
     directory: '/var/lib/drawbridge/data/recordings',
     keepForMs: 90 * 86_400_000,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Resolved } from '../../../shared/config/config-path.ts';
-import { filePath } from '../../../shared/config/fields.ts';
+import { durationBetween, filePath } from '../../../shared/config/fields.ts';
 import { claimRulesSchema } from '../../../shared/identity/provider/claim-rules.ts';
 import { issuerUrl } from '../../../shared/identity/provider/issuer.ts';
 import { ID_TOKEN_ALGORITHMS } from '../../../shared/identity/provider/key-set.ts';
@@ -8,6 +8,9 @@ import { ID_TOKEN_ALGORITHMS } from '../../../shared/identity/provider/key-set.t
 /** Groups that may have one role. */
 const GROUPS_MAX = 64;
 const METHODS_MAX = 16;
+/** Shorter than this the page asks for a sign-in while one works; longer is a working day. */
+const SIGN_IN_MIN_MS = 5 * 60_000;
+const SIGN_IN_MAX_MS = 8 * 3_600_000;
 
 const groups = z.array(z.string().min(1).max(256)).max(GROUPS_MAX).default([]);
 const { usernameClaim, usernameSuffix, groupsClaim, acrMeans } = claimRulesSchema;
@@ -50,6 +53,11 @@ const provider = z
       .default(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])
       .describe('Signature algorithms of ID tokens that are taken.'),
     ...{ usernameClaim, usernameSuffix, groupsClaim, acrMeans },
+    signInFor: durationBetween(SIGN_IN_MIN_MS, SIGN_IN_MAX_MS, '5m to 8h')
+      .prefault('8h')
+      .describe(
+        'How long a sign-in lasts at most. What the directory changes meanwhile counts at the next one alone.',
+      ),
     requireAmr: z
       .array(z.string().min(1).max(64))
       .min(1)

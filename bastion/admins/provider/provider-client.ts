@@ -5,9 +5,9 @@ import { readSecret } from '../../../shared/egress/credentials.ts';
 import type { Egress } from '../../../shared/egress/egress.ts';
 import { fetchJson } from '../../../shared/egress/fetch-json.ts';
 import { DrawbridgeError } from '../../../shared/errors.ts';
-import { configurationUrl } from '../../../shared/identity/provider/fetched-keys.ts';
 import type { AdminProviderConfig } from './config.ts';
 import type { PendingSignIn } from './pending-sign-ins.ts';
+import { askProvider, type ProviderMetadata } from './provider-metadata.ts';
 
 /** For so long what the provider says of itself is not asked anew, */
 const METADATA_MS = 10 * 60_000;
@@ -15,18 +15,6 @@ const METADATA_MS = 10 * 60_000;
 const ASK_AGAIN_MS = 5_000;
 const TIMEOUT_MS = 10_000;
 const ANSWER_LIMIT_BYTES = 512 * 1024;
-
-const httpsAddress = z
-  .string()
-  .max(2048)
-  .refine((text) => URL.canParse(text) && new URL(text).protocol === 'https:');
-const metadataSchema = z.object({
-  issuer: z.string(),
-  authorization_endpoint: httpsAddress,
-  token_endpoint: httpsAddress,
-  token_endpoint_auth_methods_supported: z.array(z.string()).default(['client_secret_basic']),
-});
-type Metadata = z.infer<typeof metadataSchema>;
 
 const tokensSchema = z.object({ id_token: z.string() });
 const faultSchema = z.object({ error: z.string().regex(/^[a-z_]{1,64}$/) });
@@ -37,7 +25,7 @@ export class ProviderClient {
   readonly #redirectUri: string;
   readonly #egress: Egress;
   readonly #clock: Clock;
-  #asked: { readonly answer: Promise<Metadata>; staleAtMs: number } | undefined;
+  #asked: { readonly answer: Promise<ProviderMetadata>; staleAtMs: number } | undefined;
 
   constructor(options: {
     readonly config: AdminProviderConfig;
@@ -98,32 +86,16 @@ export class ProviderClient {
   }
 
   /** All who ask while an answer is on its way wait for the same one. */
-  #metadata(): Promise<Metadata> {
+  #metadata(): Promise<ProviderMetadata> {
     const nowMs = this.#clock.monotonicMs();
     if (this.#asked !== undefined && nowMs < this.#asked.staleAtMs) return this.#asked.answer;
-    const asked = { answer: this.#ask(), staleAtMs: nowMs + METADATA_MS };
+    const answer = askProvider(this.#egress, this.#config.issuer).then(({ metadata }) => metadata);
+    const asked = { answer, staleAtMs: nowMs + METADATA_MS };
     this.#asked = asked;
     asked.answer.catch(() => {
       asked.staleAtMs = this.#clock.monotonicMs() + ASK_AGAIN_MS;
     });
     return asked.answer;
-  }
-
-  async #ask(): Promise<Metadata> {
-    const { issuer } = this.#config;
-    const url = configurationUrl(issuer);
-    const limits = { timeoutMs: TIMEOUT_MS, limitBytes: ANSWER_LIMIT_BYTES };
-    const { status, body } = await fetchJson(this.#egress, url, limits);
-    if (status !== 200) {
-      throw new DrawbridgeError('idp.unexpected', `${url.host} answered with HTTP status ${status}.`);
-    }
-    const metadata = metadataSchema.safeParse(body);
-    if (metadata.success && metadata.data.issuer === issuer) return metadata.data;
-    throw new DrawbridgeError(
-      'idp.bad_configuration',
-      `${issuer} does not describe itself as this issuer with the addresses that a sign-in needs.`,
-      { hint: "Write the issuer exactly as in the provider's openid-configuration." },
-    );
   }
 }
 

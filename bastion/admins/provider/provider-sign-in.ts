@@ -48,6 +48,16 @@ export interface ProvidedAdmin {
   readonly username: string;
   readonly role: AdminRole;
   readonly provided: true;
+  /** For so long the directory is not asked again. */
+  readonly lastsMs: number;
+}
+
+/** How the sign-in is set up, and how it went last since the bastion started. */
+export interface ProviderStanding {
+  /** Where the provider sends browsers back to: what it has to know of this client. */
+  readonly callback: string;
+  readonly lastSignIn?: { readonly at: string; readonly username: string };
+  readonly lastFailure?: { readonly at: string; readonly reason: string };
 }
 
 export interface ProviderSignInOptions {
@@ -71,6 +81,7 @@ export class ProviderSignIn {
   readonly #keys: ProviderKeys;
   readonly #pending: PendingSignIns;
   readonly #limit: AttemptLimit;
+  #standing: ProviderStanding;
 
   private constructor(options: ProviderSignInOptions, keys: ProviderKeys) {
     const { config, publicUrl, clock } = options;
@@ -79,14 +90,19 @@ export class ProviderSignIn {
     this.#keys = keys;
     this.#pending = new PendingSignIns(clock);
     this.#limit = new AttemptLimit(ADMIN_SIGN_IN_RATES.address, clock);
-    const redirectUri = `${(config.pageUrl ?? publicUrl).replace(/\/$/, '')}${CALLBACK_PATH}`;
-    this.#client = new ProviderClient({ ...options, redirectUri });
+    const callback = callbackOf(config, publicUrl);
+    this.#standing = { callback };
+    this.#client = new ProviderClient({ ...options, redirectUri: callback });
   }
 
   static async open(options: ProviderSignInOptions): Promise<ProviderSignIn> {
     const { config, egress, clock, log } = options;
     const keys = { issuer: config.issuer, egress, maxAgeMs: KEYS_MAX_AGE_MS, clock, log };
     return new ProviderSignIn(options, await FetchedKeys.open(keys));
+  }
+
+  get standing(): ProviderStanding {
+    return this.#standing;
   }
 
   /** Sends a browser to the provider; `secret` is for its cookie. @throws `login.provider_unavailable`. */
@@ -97,6 +113,7 @@ export class ProviderSignIn {
       return { location: await this.#client.authorizationUrl(pending), secret };
     } catch (cause) {
       log.warn({ err: cause, issuer: config.issuer }, "administrators can't sign in by the directory");
+      this.#failed(isDrawbridgeError(cause) ? cause.code : 'internal');
       throw new DrawbridgeError(
         'login.provider_unavailable',
         `${this.title} can't be asked at this moment.`,
@@ -166,10 +183,12 @@ export class ProviderSignIn {
     if (role === undefined) return this.#refuse('provider_no_role', address, actor);
     const vouchedBy = { issuer: claims.iss, subject: claims.sub };
     await late.append({ type: 'admin.signed_in', actor, source: address, by: 'provider', role, vouchedBy });
-    return { username, role, provided: true };
+    this.#standing = { ...this.#standing, lastSignIn: { at: this.#now(), username } };
+    return { username, role, provided: true, lastsMs: config.signInFor };
   }
 
   async #refuse(reason: string, address: string, actor: Actor = 'system'): Promise<undefined> {
+    this.#failed(reason);
     await this.#options.late.append({
       type: 'admin.refused',
       actor,
@@ -179,6 +198,19 @@ export class ProviderSignIn {
     });
     return undefined;
   }
+
+  #failed(reason: string): void {
+    this.#standing = { ...this.#standing, lastFailure: { at: this.#now(), reason } };
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.nowMs()).toISOString();
+  }
+}
+
+/** The address that the provider has to know of this client: it sends browsers back there and nowhere else. */
+export function callbackOf(config: Pick<AdminProviderConfig, 'pageUrl'>, publicUrl: string): string {
+  return `${(config.pageUrl ?? publicUrl).replace(/\/$/, '')}${CALLBACK_PATH}`;
 }
 
 /** The highest role that one of the groups has. */

@@ -19,6 +19,9 @@ type SignInState =
 
 const SET_UP_PATH = '/set-up';
 
+/** A bastion that does not answer is asked again after so long. */
+const RETRY_MS = 3_000;
+
 function firstState(): SignInState {
   const { pathname, hash } = window.location;
   return pathname === withBase(SET_UP_PATH)
@@ -29,6 +32,7 @@ function firstState(): SignInState {
 /** The whole page: the sign-in, or what is behind it. */
 export function App({ api }: { api: ApiClient }) {
   const [state, setState] = useState<SignInState>(firstState);
+  const [tries, setTries] = useState(0);
 
   useEffect(() => {
     if (state.kind === 'setting-up') return;
@@ -40,7 +44,13 @@ export function App({ api }: { api: ApiClient }) {
       },
     );
     return stop;
-  }, [api, state.kind === 'setting-up']);
+  }, [api, state.kind === 'setting-up', tries]);
+
+  useEffect(() => {
+    if (state.kind !== 'failed') return;
+    const timer = setTimeout(() => setTries((count) => count + 1), RETRY_MS);
+    return () => clearTimeout(timer);
+  }, [state]);
 
   switch (state.kind) {
     case 'asking':
@@ -48,7 +58,7 @@ export function App({ api }: { api: ApiClient }) {
     case 'failed':
       return (
         <main class="center">
-          <ErrorNote error={state.error} retry={() => window.location.reload()} />
+          <ErrorNote error={state.error} retry={() => setTries((count) => count + 1)} />
         </main>
       );
     case 'setting-up':

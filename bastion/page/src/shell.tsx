@@ -4,6 +4,7 @@ import { usePage } from './data/context.ts';
 import type { UpdatesState } from './data/updates.ts';
 import { type Resource, useResource } from './data/use-resource.ts';
 import { Link, useLocation } from './router.tsx';
+import { BreakableName } from './ui/breakable-name.tsx';
 import { Icon, type IconName } from './ui/icon.tsx';
 import { AccountView } from './views/account.tsx';
 import { ApprovalsView } from './views/approvals.tsx';
@@ -40,7 +41,7 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
     '/sessions': { count: status.data?.liveSessions ?? 0, what: 'live' },
     '/approvals': { count: approvals.data?.requests.length ?? 0, what: 'waiting' },
   };
-  const main = useRef<HTMLElement>(null);
+  const main = useMainFocus(path);
   const place = PLACES.findLast(({ href }) => (href === '/' ? path === '/' : path.startsWith(href)));
   useEffect(() => {
     document.title = `${place?.name ?? 'Account'} · ${status.data?.name ?? 'Drawbridge'}`;
@@ -70,9 +71,12 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
         <div class="who">
           <Link href="/account" class="place" current={path === '/account'}>
             <Icon name="person" />
-            <span class="who-name">{me.username}</span>
+            <span class="who-name" title={me.username}>
+              <BreakableName name={me.username} />
+            </span>
           </Link>
-          <button type="button" class="quiet sign-out" onClick={onSignOut}>
+          <button type="button" class="place sign-out" onClick={onSignOut}>
+            <Icon name="leave" />
             Sign out
           </button>
         </div>
@@ -84,6 +88,27 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
       </main>
     </div>
   );
+}
+
+/** Whoever goes to another view by the keyboard goes on reading there, not at the top of the page. */
+function useMainFocus(path: string) {
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(path);
+  useEffect(() => {
+    if (shown.current === path) return;
+    shown.current = path;
+    main.current?.focus({ preventScroll: true });
+  }, [path]);
+  return main;
+}
+
+/** A part of an address; one that was typed may not be decodable, and leads to nothing then. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** How many there are of what wants a look. */
@@ -105,7 +130,7 @@ interface ViewProps {
 
 function View({ path, status, approvals }: ViewProps) {
   const session = /^\/sessions\/([^/]+)$/.exec(path)?.[1];
-  if (session !== undefined) return <SessionView key={session} id={decodeURIComponent(session)} />;
+  if (session !== undefined) return <SessionView key={session} id={decoded(session)} />;
   if (isPolicyPath(path)) return <PolicyView path={path} />;
   switch (path) {
     case '/':

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { SHORTEST_PAUSE_S } from '../../../recordings/pauses.ts';
 import { hostName, isoTime } from './fields.ts';
-import { sessionSchema } from './sessions.ts';
+import { channelQuerySchema, sessionSchema } from './sessions.ts';
 
 /** Finding, seeking, keeping and deleting recordings. */
 
@@ -55,13 +56,28 @@ export const commandListSchema = z.object({
     .describe('false when there are more than are listed, or when a recording has not been read to its end'),
 });
 
+export const replayQuerySchema = channelQuerySchema.extend({
+  pauseLimit: z.coerce
+    .number()
+    .min(SHORTEST_PAUSE_S)
+    .max(3_600)
+    .optional()
+    .describe('Times as if no pause had been longer, in seconds; as they were when left out'),
+});
+
 export const replayIndexSchema = z.object({
   version: z.literal(1),
   duration: z.number().describe('Seconds'),
   term: z.object({ cols: z.number(), rows: z.number() }),
   segments: z.array(z.object({ start: z.number(), number: z.number(), url: z.string() })).readonly(),
   markers: z.array(z.tuple([z.number(), z.string()]).readonly()).readonly(),
+  pauses: z
+    .array(z.tuple([z.number(), z.number()]).readonly())
+    .readonly()
+    .describe('From and to of what is longer than a second, as it was recorded'),
 });
+
+export type ReplayIndex = z.infer<typeof replayIndexSchema>;
 
 export const replaySegmentSchema = z.object({
   snapshot: z.object({ cols: z.number(), rows: z.number(), init: z.string() }),

@@ -1,7 +1,6 @@
 import { DrawbridgeError } from '../../../shared/errors.ts';
 import type { RecordingParts } from '../../search/open-library.ts';
 import {
-  channelQuerySchema,
   commandListSchema,
   commandsQuerySchema,
   deletedRecordingsSchema,
@@ -13,6 +12,7 @@ import {
   inSessionResultSchema,
   problemSchema,
   replayIndexSchema,
+  replayQuerySchema,
   replaySegmentSchema,
   searchQuerySchema,
   searchResultSchema,
@@ -97,20 +97,21 @@ function replayRoutes(app: WebApp, { guard }: RouteContext, { library }: Recordi
         summary: 'Where to seek in a recording, for a player that takes segments; audited',
         tags: ['sessions'],
         params: sessionIdSchema,
-        querystring: channelQuerySchema,
+        querystring: replayQuerySchema,
         response: { 200: replayIndexSchema, '4xx': problemSchema },
       },
     },
     async (request) => {
       const { id } = request.params;
-      const { channel = 1 } = request.query;
-      const index = await library.replayIndex(guard.callerOf(request).actor, id, channel);
+      const { channel = 1, pauseLimit } = request.query;
+      const index = await library.replayIndex(guard.callerOf(request).actor, id, channel, pauseLimit);
+      const times = pauseLimit === undefined ? '' : `&pauseLimit=${pauseLimit}`;
       return {
         ...index,
         segments: index.segments.map((segment) => ({
           ...segment,
           // Beside the index, wherever a reverse proxy has put both.
-          url: `segments/${segment.number}?channel=${channel}`,
+          url: `segments/${segment.number}?channel=${channel}${times}`,
         })),
       };
     },
@@ -124,14 +125,15 @@ function replayRoutes(app: WebApp, { guard }: RouteContext, { library }: Recordi
         summary: 'One segment of a recording: the screen that it begins with, and its events',
         tags: ['sessions'],
         params: segmentNumberSchema,
-        querystring: channelQuerySchema,
+        querystring: replayQuerySchema,
         response: { 200: replaySegmentSchema, '4xx': problemSchema },
       },
     },
     (request) => {
       const { id, number } = request.params;
-      const { channel = 1 } = request.query;
-      return library.replaySegment(guard.callerOf(request).actor, id, channel, number);
+      const { channel = 1, pauseLimit } = request.query;
+      const of = { channel, number, pauseLimitS: pauseLimit };
+      return library.replaySegment(guard.callerOf(request).actor, id, of);
     },
   );
 }

@@ -237,6 +237,29 @@ describe('the search index', () => {
     expect((await keyframeAt(store, recording, 1_000_000))?.offsetBytes).toBeGreaterThan(400_000);
   });
 
+  it('replays by times without the long pauses, the same in the index and in each segment', async () => {
+    const events = Array.from(
+      { length: 2000 },
+      (_, n): Event => [n / 10 + Math.floor(n / 500) * 3_600, 'o', `line ${n} ${'y'.repeat(600)}\r\n`],
+    );
+    const recording = await add('s-1', events);
+    const { duration, segments, pauses } = await replayIndex(store, 's-1', 1, 1);
+    expect(pauses).toHaveLength(3);
+    expect(duration).toBeCloseTo(199.9 + 3 * (1 - 0.1), 6);
+    expect(segments.length).toBeGreaterThan(2);
+    const times: number[] = [];
+    for (const { number, start } of segments) {
+      const { events: own } = await replaySegment(store, recording, number, 1);
+      expect(own[0]?.[0]).toBe(start);
+      times.push(...own.map(([at]) => at));
+    }
+    times.forEach((at, index) => {
+      expect(at).toBeGreaterThanOrEqual(times[index - 1] ?? 0);
+      expect(at - (times[index - 1] ?? 0)).toBeLessThanOrEqual(1.000_001);
+    });
+    expect(times.at(-1)).toBe(duration);
+  });
+
   it('says so when a recording has not been read yet', async () => {
     mkdirSync(join(folder, 'x'));
     await expect(replayIndex(store, 's-none', 1)).rejects.toMatchObject({ code: 'recording.not_indexed' });

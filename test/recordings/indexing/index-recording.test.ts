@@ -136,6 +136,17 @@ describe('the keyframes of a recording', () => {
     expect(resumed).toEqual(whole.slice(1));
   });
 
+  it('leave no pause out, not even between two segments, and none that is short', async () => {
+    const slow = long.map(([time, code, text], n): Event => [time + Math.floor(n / 500) * 100, code, text]);
+    slow.splice(3, 0, [1.1, 'm', 'a mark shows nothing']);
+    const segments = await indexed(cast(slow));
+    expect(segments.flatMap(({ pauses }) => pauses)).toEqual([
+      [124.75, 225],
+      [349.75, 450],
+      [574.75, 675],
+    ]);
+  });
+
   it('do not stand in the middle of a control sequence', async () => {
     const split: Event[] = long.flatMap(([time, code, text]): Event[] => [
       [time, code, text.slice(0, 2)],

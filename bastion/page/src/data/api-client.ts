@@ -1,6 +1,9 @@
 import type { Problem } from '../../../web/api.ts';
 import { withBase } from './base-path.ts';
 
+/** Nothing came back at all. */
+const UNREACHABLE = 'page.unreachable';
+
 /** A refusal or failure of the bastion's API, in words for people. */
 export class ApiError extends Error {
   readonly status: number;
@@ -15,6 +18,9 @@ export class ApiError extends Error {
     this.hint = problem.hint;
   }
 }
+
+/** A change that has no answer by then has a person wait in vain; whether it was done shows when the bastion is back. */
+const CHANGE_LIMIT_MS = 30_000;
 
 /** How a request is made. */
 export interface RequestOptions {
@@ -49,11 +55,14 @@ export function createApiClient(): ApiClient {
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     }).catch((error: unknown) => {
-      if (options.signal?.aborted === true) throw error;
+      if (options.signal?.aborted === true && !isTimeout(options.signal)) throw error;
       throw new ApiError(0, {
-        code: 'page.unreachable',
+        code: UNREACHABLE,
         message: 'The bastion does not answer.',
-        hint: 'Check the connection; the page tries again by itself.',
+        hint:
+          method === 'GET'
+            ? 'Check the connection; the page tries again by itself.'
+            : 'Whether it was done shows when the connection is back.',
       });
     });
     if (response.ok) return response;
@@ -66,7 +75,9 @@ export function createApiClient(): ApiClient {
     get: async <T>(path: string, options: RequestOptions = {}) =>
       (await (await request('GET', path, options)).json()) as T,
     send: async <T>(method: string, path: string, options: RequestOptions = {}) =>
-      (await (await request(method, path, options)).json()) as T,
+      (await (
+        await request(method, path, { signal: AbortSignal.timeout(CHANGE_LIMIT_MS), ...options })
+      ).json()) as T,
     text: async (path, signal) => (await request('GET', path, { signal })).text(),
     bytes: async (path, signal) =>
       new Uint8Array(await (await request('GET', path, { signal })).arrayBuffer()),
@@ -75,6 +86,10 @@ export function createApiClient(): ApiClient {
       return () => signedOutListeners.delete(listener);
     },
   };
+}
+
+function isTimeout(signal: AbortSignal): boolean {
+  return signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
 }
 
 async function problemOf(response: Response): Promise<Problem> {

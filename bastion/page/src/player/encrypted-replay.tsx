@@ -4,6 +4,7 @@ import { Icon } from '../ui/icon.tsx';
 import { KeyForm } from './key-form.tsx';
 import { castForPlayer } from './line-ends.ts';
 import { ReplayPlayer, type ReplaySubject } from './replay-player.tsx';
+import { wholeCast } from './replay-source.ts';
 
 /** A recording that only the private key opens: asked for here, and used in this browser alone. */
 export function EncryptedReplay(subject: ReplaySubject) {
@@ -44,6 +45,6 @@ export function EncryptedReplay(subject: ReplaySubject) {
 
 function OpenedReplay({ subject, data }: { readonly subject: ReplaySubject; readonly data: string }) {
   // A new source would start the player anew.
-  const [source] = useState({ data, parser: 'asciicast' as const });
+  const [source] = useState(() => wholeCast(data));
   return <ReplayPlayer {...subject} source={source} />;
 }

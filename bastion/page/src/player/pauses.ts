@@ -1,12 +1,8 @@
-/** Where a moment of the recording is in what is played, and the other way round. Seconds. */
-export interface Timeline {
-  toPlayed(recordedS: number): number;
-  toRecorded(playedS: number): number;
-  /** Length of what is played. */
-  readonly durationS: number;
-}
+import { type Pause, SHORTEST_PAUSE_S, type Timeline, timelineOf } from '../../../../recordings/pauses.ts';
 
 const ROUNDING = 1e6;
+
+const TIMED_LINE = /^\[\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*,/i;
 
 /**
  * A cast in which no pause is longer than `limitS`. The player can do that, too, but then its clock, its markers and
@@ -17,41 +13,22 @@ export function withoutPauses(
   limitS: number | undefined,
 ): { readonly cast: string; readonly timeline: Timeline } {
   const [header = '', ...lines] = cast.split('\n');
-  const recorded: number[] = [0];
-  const played: number[] = [0];
-  const shortened = lines.map((line) => {
-    const timed = /^\[\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*,/i.exec(line);
-    if (timed === null) return line;
-    const at = Number(timed[1]);
-    const before = recorded.at(-1) ?? 0;
-    const pause = Math.max(0, at - before);
-    const next = (played.at(-1) ?? 0) + (limitS === undefined ? pause : Math.min(pause, limitS));
-    recorded.push(Math.max(before, at));
-    played.push(next);
-    return `[${Math.round(next * ROUNDING) / ROUNDING},${line.slice(timed[0].length)}`;
-  });
-  const timeline: Timeline = {
-    toPlayed: (recordedS) => translate(recordedS, recorded, played),
-    toRecorded: (playedS) => translate(playedS, played, recorded),
-    durationS: played.at(-1) ?? 0,
-  };
-  return { cast: [header, ...shortened].join('\n'), timeline };
-}
-
-/** Times as they are, for a recording that is loaded piece by piece. */
-export function asRecorded(durationS: number): Timeline {
-  return { toPlayed: (at) => at, toRecorded: (at) => at, durationS };
-}
-
-/** Finds the last known time that is not greater and goes on from it, as far as the next one. */
-function translate(at: number, from: readonly number[], to: readonly number[]): number {
-  let low = 0;
-  let high = from.length - 1;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if ((from[middle] ?? 0) <= at) low = middle;
-    else high = middle - 1;
+  const pauses: Pause[] = [];
+  let lastS = 0;
+  for (const line of lines) {
+    const timed = TIMED_LINE.exec(line);
+    if (timed === null) continue;
+    const atS = Number(timed[1]);
+    if (atS - lastS > (limitS ?? SHORTEST_PAUSE_S)) pauses.push([lastS, atS]);
+    lastS = Math.max(lastS, atS);
   }
-  const start = to[low] ?? 0;
-  return Math.min(start + Math.max(0, at - (from[low] ?? 0)), to[low + 1] ?? start);
+  const timeline = timelineOf(lastS, pauses, limitS);
+  if (limitS === undefined) return { cast, timeline };
+  const shortened = lines.map((line) => {
+    const timed = TIMED_LINE.exec(line);
+    if (timed === null) return line;
+    const playedS = timeline.toPlayed(Number(timed[1]));
+    return `[${Math.round(playedS * ROUNDING) / ROUNDING},${line.slice(timed[0].length)}`;
+  });
+  return { cast: [header, ...shortened].join('\n'), timeline };
 }

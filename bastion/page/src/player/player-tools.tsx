@@ -9,8 +9,7 @@ const SPEEDS = [0.5, 1, 2, 4, 8] as const;
 interface PlayerToolsProps {
   readonly speed: number;
   readonly onSpeed: (speed: number) => void;
-  /** Undefined for a recording of which it can't be said. */
-  readonly skipsPauses: boolean | undefined;
+  readonly skipsPauses: boolean;
   readonly onSkipPauses: (skips: boolean) => void;
   readonly onLink: () => void;
   /** Address of the recording. */
@@ -32,16 +31,14 @@ export function PlayerTools({ speed, onSpeed, skipsPauses, onSkipPauses, onLink,
             ))}
           </select>
         </label>
-        {skipsPauses !== undefined && (
-          <label class="inline">
-            <input
-              type="checkbox"
-              checked={skipsPauses}
-              onChange={(event) => onSkipPauses(event.currentTarget.checked)}
-            />
-            Skip pauses
-          </label>
-        )}
+        <label class="inline">
+          <input
+            type="checkbox"
+            checked={skipsPauses}
+            onChange={(event) => onSkipPauses(event.currentTarget.checked)}
+          />
+          Skip pauses
+        </label>
         <span class="grow" />
         <button type="button" class="small" onClick={onLink}>
           <Icon name="link" />

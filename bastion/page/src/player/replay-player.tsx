@@ -1,10 +1,10 @@
-import type { Marker, Player, Source } from 'asciinema-player';
+import type { Marker, Player } from 'asciinema-player';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { AuditEntry, Recording } from '../../../web/api.ts';
 import { useLocation } from '../router.tsx';
 import { momentsOf } from './moments.ts';
-import { asRecorded, withoutPauses } from './pauses.ts';
 import { IDLE_LIMIT_S, PlayerTools } from './player-tools.tsx';
+import type { ReplaySource } from './replay-source.ts';
 import { TerminalPlayer } from './terminal-player.tsx';
 
 /** What a replay is of. */
@@ -27,23 +27,15 @@ export function ReplayPlayer({
   hits,
   file,
   startAtS,
-}: ReplaySubject & { readonly source: Source }) {
+}: ReplaySubject & { readonly source: ReplaySource }) {
   const { path, query, go } = useLocation();
   const [speed, setSpeed] = useState(1);
   const [skipsPauses, setSkipsPauses] = useState(true);
   const player = useRef<Player>(null);
-  // Large ones come piece by piece, with their times as they were.
-  const whole =
-    typeof source === 'object' && 'data' in source && typeof source.data === 'string'
-      ? source.data
-      : undefined;
-  const { shown, timeline } = useMemo(() => {
-    if (whole === undefined) {
-      return { shown: source, timeline: asRecorded((recording.durationMs ?? 0) / 1000) };
-    }
-    const { cast, timeline } = withoutPauses(whole, skipsPauses ? IDLE_LIMIT_S : undefined);
-    return { shown: { data: cast, parser: 'asciicast' } as Source, timeline };
-  }, [source, whole, skipsPauses, recording.durationMs]);
+  const { source: shown, timeline } = useMemo(
+    () => source(skipsPauses ? IDLE_LIMIT_S : undefined),
+    [source, skipsPauses],
+  );
   // A new list would start the player anew, and looking at a recording adds events of its own.
   const momentsKey = JSON.stringify(momentsOf(events, recording));
   const markers = useMemo<readonly Marker[]>(() => {
@@ -91,7 +83,7 @@ export function ReplayPlayer({
       <PlayerTools
         speed={speed}
         onSpeed={setSpeed}
-        skipsPauses={whole === undefined ? undefined : skipsPauses}
+        skipsPauses={skipsPauses}
         onSkipPauses={(skips) => {
           at.current = recordedNow();
           setSkipsPauses(skips);

@@ -1,5 +1,7 @@
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { Dialog } from './dialog.tsx';
+import { focusFirstField } from './first-field.ts';
 import { ErrorNote } from './notes.tsx';
 import type { Action } from './use-action.ts';
 
@@ -29,9 +31,13 @@ export function FormDialog({
   onClose,
   children,
 }: FormDialogProps) {
+  const form = useRef<HTMLFormElement>(null);
+  // Where nothing is asked the button that closes keeps the cursor: Enter, pressed once too often, takes nothing away.
+  useEffect(() => focusFirstField(form.current), []);
   return (
     <Dialog title={title} onClose={onClose}>
       <form
+        ref={form}
         onSubmit={(event) => {
           event.preventDefault();
           action.run();
@@ -43,7 +49,8 @@ export function FormDialog({
           <button type="button" onClick={onClose}>
             {cancel}
           </button>
-          <button type="submit" class={tone} disabled={disabled || action.running}>
+          <button type="submit" class={tone} disabled={disabled || action.running} aria-busy={action.running}>
+            {action.running && <span class="spinner" aria-hidden="true" />}
             {submit}
           </button>
         </div>

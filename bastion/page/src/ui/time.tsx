@@ -20,6 +20,16 @@ export function Moment({ at, relative = false }: { at: string; relative?: boolea
   );
 }
 
+/** When something was used last, if ever. */
+export function LastUsed({ at }: { at: string | undefined }) {
+  if (at === undefined) return <>never used</>;
+  return (
+    <>
+      used <Moment at={at} relative />
+    </>
+  );
+}
+
 function FromNow({ atMs }: { atMs: number }) {
   useNow(20_000);
   return relativeWords(atMs, Date.now());

@@ -106,6 +106,12 @@ function TurnOff({ live, onChanged, onClose }: ChangeProps & { live: number }) {
         value={reason}
         onInput={setReason}
       />
+      {change.error !== undefined && (
+        <p class="muted">
+          It can be turned off without this page, too: by <code>drawbridge access off</code> on the bastion's
+          machine.
+        </p>
+      )}
     </FormDialog>
   );
 }

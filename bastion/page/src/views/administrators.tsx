@@ -2,11 +2,11 @@ import { useState } from 'preact/hooks';
 import type { Administrator, AdministratorList, AdminRole, SetupLink } from '../../../web/api.ts';
 import { usePage } from '../data/context.ts';
 import { type Resource, useResource } from '../data/use-resource.ts';
-import { CopyLine } from '../ui/copy-line.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { Block } from '../ui/block.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { countWords } from '../ui/format.ts';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
+import { ShownOnce } from '../ui/shown-once.tsx';
 import { Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
 import { RoleChoice } from './role-choice.tsx';
@@ -22,18 +22,15 @@ export function Administrators() {
   );
   const [asking, setAsking] = useState<Asking | undefined>(undefined);
   return (
-    <section class="block" aria-labelledby="administrators-title">
-      <div class="block-head">
-        <h2 id="administrators-title">Administrators</h2>
-        <button type="button" class="small" onClick={() => setAsking({ kind: 'add' })}>
-          Add an administrator…
-        </button>
-      </div>
+    <Block
+      title="Administrators"
+      action={{ words: 'Add an administrator…', run: () => setAsking({ kind: 'add' }) }}
+    >
       {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
       {list.data === undefined && list.error === undefined && <Loading rows={2} />}
       {list.data !== undefined && <Rows administrators={list.data.administrators} onAsk={setAsking} />}
       {asking !== undefined && <Ask asking={asking} list={list} onClose={() => setAsking(undefined)} />}
-    </section>
+    </Block>
   );
 }
 
@@ -153,19 +150,15 @@ function Add({ onMade, onClose }: { onMade: (link: SetupLink) => void; onClose: 
 
 function ShowLink({ link, onClose }: { link: SetupLink; onClose: () => void }) {
   return (
-    <Dialog title={`Set-up link for ${link.username}`} onClose={onClose}>
-      <p>
-        Give it to {link.username} by a way that nobody else reads: whoever opens it first chooses the
-        password and the authenticator. It works once, until <Moment at={link.expiresAt} />, and is shown only
-        now.
-      </p>
-      <CopyLine text={link.url} label="the link" />
-      <div class="dialog-buttons">
-        <button type="button" class="primary" onClick={onClose}>
-          Done
-        </button>
-      </div>
-    </Dialog>
+    <ShownOnce
+      title={`Set-up link for ${link.username}`}
+      secret={link.url}
+      label="the link"
+      onClose={onClose}
+    >
+      Give it to {link.username} by a way that nobody else reads: whoever opens it first chooses the password
+      and the authenticator. It works once, until <Moment at={link.expiresAt} />, and is shown only now.
+    </ShownOnce>
   );
 }
 

@@ -3,12 +3,12 @@ import type { AdminRole, ApiTokenList, CreatedApiToken } from '../../../web/api.
 import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
-import { CopyLine } from '../ui/copy-line.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { Block } from '../ui/block.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { actorWords } from '../ui/format.ts';
 import { Empty, ErrorNote } from '../ui/notes.tsx';
-import { Moment } from '../ui/time.tsx';
+import { ShownOnce } from '../ui/shown-once.tsx';
+import { LastUsed } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
 import { RoleChoice } from './role-choice.tsx';
 
@@ -22,13 +22,7 @@ export function ApiTokens() {
     list.reload();
   });
   return (
-    <section class="block" aria-labelledby="tokens-title">
-      <div class="block-head">
-        <h2 id="tokens-title">API tokens</h2>
-        <button type="button" class="small" onClick={() => setAdding(true)}>
-          New token…
-        </button>
-      </div>
+    <Block title="API tokens" action={{ words: 'New token…', run: () => setAdding(true) }}>
       <p class="muted">
         For programs. All that this page does, they can do too;{' '}
         <a href={withBase('/api/openapi.json')}>the API describes itself</a>.
@@ -45,13 +39,7 @@ export function ApiTokens() {
                 {token.role}, by {actorWords(token.createdBy)}
               </span>
               <span class="muted">
-                {token.lastUsedAt === undefined ? (
-                  'never used'
-                ) : (
-                  <>
-                    used <Moment at={token.lastUsedAt} relative />
-                  </>
-                )}
+                <LastUsed at={token.lastUsedAt} />
               </span>
               <span class="row-end">
                 <button
@@ -75,7 +63,7 @@ export function ApiTokens() {
           }}
         />
       )}
-    </section>
+    </Block>
   );
 }
 
@@ -89,15 +77,9 @@ function NewToken({ onClose }: { onClose: () => void }) {
   });
   if (created !== undefined) {
     return (
-      <Dialog title={`Token ${created.name}`} onClose={onClose}>
-        <p>Copy it now; it is not shown again. Send it as “Authorization: Bearer …”.</p>
-        <CopyLine text={created.token} label="the token" />
-        <div class="dialog-buttons">
-          <button type="button" class="primary" onClick={onClose}>
-            Done
-          </button>
-        </div>
-      </Dialog>
+      <ShownOnce title={`Token ${created.name}`} secret={created.token} label="the token" onClose={onClose}>
+        Copy it now; it is not shown again. Send it as “Authorization: Bearer …”.
+      </ShownOnce>
     );
   }
   return (

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ApprovalRequest } from '../../../web/api.ts';
 import { usePage } from '../data/context.ts';
+import { Choices } from '../ui/choices.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { lengthWords } from '../ui/format.ts';
 import { NoteField, withNote } from '../ui/note-field.tsx';
@@ -45,21 +46,7 @@ export function GrantDialog({ request, onClose, onAnswered }: AnswerProps) {
           ? `${operator} gets in at once, and may come again to ${host} as ${login} until the time is over. Then these sessions end.`
           : 'Somebody else has to approve as well before it counts. The shorter of your times is taken.'}
       </p>
-      <fieldset class="choices">
-        <legend>For how long</legend>
-        {choices.map(({ value, words }) => (
-          <label key={value} class="choice">
-            <input
-              type="radio"
-              name="period"
-              value={value}
-              checked={period === value}
-              onChange={() => setPeriod(value)}
-            />
-            <span>{words}</span>
-          </label>
-        ))}
-      </fieldset>
+      <Choices legend="For how long" name="period" choices={choices} chosen={period} onChoose={setPeriod} />
     </FormDialog>
   );
 }

@@ -10,6 +10,7 @@ import { useLocation } from '../router.tsx';
 import { DayFields, momentsOfDays } from '../ui/day-range.tsx';
 import { Endless } from '../ui/endless.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { MoreFilters } from '../ui/more-filters.tsx';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
 import { TypedField } from '../ui/typed-field.tsx';
 import { EventRows } from './event-rows.tsx';
@@ -20,7 +21,9 @@ const PAGE = 100;
 /** Stretches of the log that are searched for one page before a person is asked whether to go on. */
 const STRETCHES_AT_ONCE = 20;
 
-const FILTER_NAMES = ['type', 'operator', 'host', 'session', 'from', 'to', 'text'] as const;
+const MORE_NAMES = ['type', 'operator', 'host', 'session', 'from', 'to'] as const;
+
+const FILTER_NAMES = [...MORE_NAMES, 'text'] as const;
 
 type Filter = Readonly<Record<(typeof FILTER_NAMES)[number], string>>;
 
@@ -50,7 +53,18 @@ export function AuditView() {
         </div>
       </div>
       <LogVerification state={verification} verify={verify} />
-      <div class="filters">
+      <MoreFilters
+        isSet={MORE_NAMES.some((name) => filter[name] !== '')}
+        before={
+          <TypedField
+            label="Contains"
+            look="search"
+            placeholder="A path, an address, a reason…"
+            value={filter.text}
+            onChange={(value) => change('text', value)}
+          />
+        }
+      >
         <label class="field">
           <span>Type</span>
           <select value={filter.type} onChange={(event) => change('type', event.currentTarget.value)}>
@@ -72,13 +86,7 @@ export function AuditView() {
           />
         ))}
         <DayFields range={filter} label="From" onChange={change} />
-        <TypedField
-          label="Contains"
-          placeholder="a path, an address, a reason…"
-          value={filter.text}
-          onChange={(value) => change('text', value)}
-        />
-      </div>
+      </MoreFilters>
       <AuditPages key={JSON.stringify(filter)} filter={filter} />
     </section>
   );

@@ -4,9 +4,10 @@ import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
 import { addKey } from '../data/security-key.ts';
 import { useResource } from '../data/use-resource.ts';
+import { Block } from '../ui/block.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
-import { Moment } from '../ui/time.tsx';
+import { LastUsed, Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
 
 /** What one signs in with. */
@@ -23,13 +24,10 @@ export function Factors() {
     window.location.assign(withBase(`/set-up${new URL(url).hash}`));
   });
   return (
-    <section class="block" aria-labelledby="factors-title">
-      <div class="block-head">
-        <h2 id="factors-title">What you sign in with</h2>
-        <button type="button" class="small" onClick={() => setAdding(true)}>
-          Add a security key…
-        </button>
-      </div>
+    <Block
+      title="What you sign in with"
+      action={{ words: 'Add a security key…', run: () => setAdding(true) }}
+    >
       {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
       {remove.error !== undefined && <ErrorNote error={remove.error} />}
       {choose.error !== undefined && <ErrorNote error={choose.error} />}
@@ -52,13 +50,7 @@ export function Factors() {
                 security key, since <Moment at={key.addedAt} />
               </span>
               <span class="muted">
-                {key.lastUsedAt === undefined ? (
-                  'never used'
-                ) : (
-                  <>
-                    used <Moment at={key.lastUsedAt} relative />
-                  </>
-                )}
+                <LastUsed at={key.lastUsedAt} />
               </span>
               <span class="row-end">
                 <button
@@ -82,7 +74,7 @@ export function Factors() {
           }}
         />
       )}
-    </section>
+    </Block>
   );
 }
 

@@ -1,8 +1,8 @@
-import { useId, useState } from 'preact/hooks';
 import type { SessionNames } from '../../../web/api.ts';
 import { useResource } from '../data/use-resource.ts';
 import { useLocation } from '../router.tsx';
 import { DayFields } from '../ui/day-range.tsx';
+import { MoreFilters } from '../ui/more-filters.tsx';
 import { TypedField } from '../ui/typed-field.tsx';
 
 const STATES = [
@@ -51,13 +51,11 @@ export function useSessionFilter(): {
 /** The filters of the list of sessions. */
 export function SessionFilters() {
   const { filter, change, clear, isSet } = useSessionFilter();
-  const moreId = useId();
-  // Only a phone hides them; what is set is shown there as well.
-  const [isOpen, setOpen] = useState(MORE_NAMES.some((name) => filter[name] !== ''));
   const names = useResource<SessionNames>('/api/sessions/names', ({ type }) => type === 'session.started');
   return (
-    <>
-      <div class="filters">
+    <MoreFilters
+      isSet={MORE_NAMES.some((name) => filter[name] !== '')}
+      before={
         <fieldset class="segments" aria-label="Which sessions">
           {STATES.map(({ value, words }) => (
             <button
@@ -70,15 +68,8 @@ export function SessionFilters() {
             </button>
           ))}
         </fieldset>
-        <button
-          type="button"
-          class="filter-toggle"
-          aria-expanded={isOpen}
-          aria-controls={moreId}
-          onClick={() => setOpen(!isOpen)}
-        >
-          Filters
-        </button>
+      }
+      after={
         <TypedField
           label="Find sessions"
           look="search"
@@ -86,35 +77,34 @@ export function SessionFilters() {
           value={filter.q}
           onChange={(value) => change('q', value)}
         />
-      </div>
-      <div id={moreId} class={`filters more-filters ${isOpen ? 'is-open' : ''}`}>
-        {(['operator', 'host', 'login'] as const).map((name) => (
-          <TypedField
-            key={name}
-            label={`${name[0]?.toUpperCase()}${name.slice(1)}`}
-            placeholder="any"
-            options={names.data?.[`${name}s`] ?? []}
-            value={filter[name]}
-            onChange={(value) => change(name, value)}
-          />
-        ))}
-        <label class="field">
-          <span>With</span>
-          <select value={filter.kind} onChange={(event) => change('kind', event.currentTarget.value)}>
-            {KINDS.map(({ value, words }) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
-        <DayFields range={filter} label="Started from" onChange={change} />
-        {isSet && (
-          <button type="button" class="quiet" onClick={clear}>
-            Clear
-          </button>
-        )}
-      </div>
-    </>
+      }
+    >
+      {(['operator', 'host', 'login'] as const).map((name) => (
+        <TypedField
+          key={name}
+          label={`${name[0]?.toUpperCase()}${name.slice(1)}`}
+          placeholder="any"
+          options={names.data?.[`${name}s`] ?? []}
+          value={filter[name]}
+          onChange={(value) => change(name, value)}
+        />
+      ))}
+      <label class="field">
+        <span>With</span>
+        <select value={filter.kind} onChange={(event) => change('kind', event.currentTarget.value)}>
+          {KINDS.map(({ value, words }) => (
+            <option key={value} value={value}>
+              {words}
+            </option>
+          ))}
+        </select>
+      </label>
+      <DayFields range={filter} label="Started from" onChange={change} />
+      {isSet && (
+        <button type="button" class="quiet" onClick={clear}>
+          Clear
+        </button>
+      )}
+    </MoreFilters>
   );
 }

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { Session } from '../../../web/api.ts';
 import { Link } from '../router.tsx';
+import { BreakableName } from '../ui/breakable-name.tsx';
 import { durationWords } from '../ui/format.ts';
 import { Elapsed, Moment } from '../ui/time.tsx';
 
@@ -38,7 +39,7 @@ export function SessionList({ sessions }: { sessions: readonly Session[] }) {
           <Link href={`/sessions/${encodeURIComponent(session.id)}`} class="row">
             <span class="strong">
               <SessionDot state={session.state} />
-              {session.operator}
+              <BreakableName name={session.operator} />
             </span>
             <span>
               <span class="muted">{session.login}@</span>

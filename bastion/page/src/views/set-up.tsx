@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Me, OpenedSetup } from '../../../web/api.ts';
 import type { ApiClient } from '../data/api-client.ts';
+import { CodeField } from '../ui/code-field.tsx';
 import { CopyLine } from '../ui/copy-line.tsx';
-import { Icon } from '../ui/icon.tsx';
+import { FrontCard } from '../ui/front-card.tsx';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
 import { QrCode } from '../ui/qr-code.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -23,19 +24,13 @@ export function SetUp({ api, secret, onSignedIn }: SetUpProps) {
     api.send<OpenedSetup>('POST', '/api/setup/open', { body: { secret } }).then(setOpened, setOpened);
   }, [api, secret]);
   return (
-    <main class="center">
-      <div class="card sign-in set-up">
-        <span class="brand-mark big" aria-hidden="true">
-          <Icon name="gate" />
-        </span>
-        <h1>Set up your account</h1>
-        {opened === undefined && <Loading rows={4} />}
-        {opened instanceof Error && <ErrorNote error={opened} />}
-        {opened !== undefined && !(opened instanceof Error) && (
-          <SetUpForm api={api} secret={secret} opened={opened} onSignedIn={onSignedIn} />
-        )}
-      </div>
-    </main>
+    <FrontCard title="Set up your account" class="set-up">
+      {opened === undefined && <Loading rows={4} />}
+      {opened instanceof Error && <ErrorNote error={opened} />}
+      {opened !== undefined && !(opened instanceof Error) && (
+        <SetUpForm api={api} secret={secret} opened={opened} onSignedIn={onSignedIn} />
+      )}
+    </FrontCard>
   );
 }
 
@@ -75,20 +70,7 @@ function SetUpForm({ api, secret, opened, onSignedIn }: SetUpProps & { opened: O
         <p>Scan this with an authenticator app, or type the secret into it:</p>
       </div>
       <CopyLine text={opened.totpSecret} label="the secret" />
-      <label>
-        The code that the app shows now
-        <input
-          name="code"
-          class="figures"
-          inputMode="numeric"
-          autocomplete="one-time-code"
-          pattern="[0-9 ]{6,7}"
-          title="six digits"
-          required
-          value={code}
-          onInput={(event) => setCode(event.currentTarget.value)}
-        />
-      </label>
+      <CodeField label="The code that the app shows now" value={code} onInput={setCode} />
       {complete.error !== undefined && <ErrorNote error={complete.error} />}
       <button type="submit" class="primary" disabled={complete.running}>
         {complete.running ? 'Checking…' : 'Set up and sign in'}

@@ -2,8 +2,10 @@ import type { ComponentChildren } from 'preact';
 import type { Settings, Status } from '../../../web/api.ts';
 import { mayAdminister, usePage } from '../data/context.ts';
 import { type Resource, useResource } from '../data/use-resource.ts';
+import { Block } from '../ui/block.tsx';
 import { lengthWords, sizeWords } from '../ui/format.ts';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
+import { Moment } from '../ui/time.tsx';
 import { Administrators } from './administrators.tsx';
 import { ApiTokens } from './api-tokens.tsx';
 import { shippingWords } from './evidence-card.tsx';
@@ -13,7 +15,9 @@ type Fact = readonly [name: string, value: ComponentChildren];
 /** Who may sign in, whom the bastion trusts, and what it keeps how long. */
 export function SettingsView({ status }: { status: Resource<Status> }) {
   const { me } = usePage();
-  const settings = useResource<Settings>('/api/settings', ({ type }) => /^(proxy|bastion)\./.test(type));
+  const settings = useResource<Settings>('/api/settings', ({ type }) =>
+    /^(admin|proxy|bastion)\./.test(type),
+  );
   return (
     <section class="view">
       <h1>Settings</h1>
@@ -23,6 +27,7 @@ export function SettingsView({ status }: { status: Resource<Status> }) {
       {settings.data === undefined && settings.error === undefined && <Loading />}
       {settings.data !== undefined && (
         <>
+          {settings.data.directory !== undefined && <Directory directory={settings.data.directory} />}
           <Trust settings={settings.data} />
           <Keeping settings={settings.data} status={status.data} />
           <p class="muted block">
@@ -32,6 +37,48 @@ export function SettingsView({ status }: { status: Resource<Status> }) {
         </>
       )}
     </section>
+  );
+}
+
+function Directory({ directory }: { directory: NonNullable<Settings['directory']> }) {
+  const { title, name, issuer, clientId, callback, roles, requireAmr, lastSignIn, lastFailure } = directory;
+  const groups = (['admin', 'approver', 'viewer'] as const).filter((role) => roles[role].length > 0);
+  return (
+    <Block title="Your directory">
+      <Facts
+        facts={[
+          ['Name', `${title}; its people are ${name}/…`],
+          ['Issuer', issuer],
+          ['Client id', clientId],
+          ['Sends browsers back to', callback],
+          ...groups.map((role): Fact => [`Groups with the role ${role}`, roles[role].join(', ')]),
+          ...(requireAmr === undefined ? [] : [['One of these was used', requireAmr.join(', ')] as Fact]),
+          [
+            'Last sign-in',
+            lastSignIn === undefined ? (
+              'none since the bastion started'
+            ) : (
+              <>
+                {lastSignIn.username}, <Moment at={lastSignIn.at} />
+              </>
+            ),
+          ],
+          [
+            'Last failure',
+            lastFailure === undefined ? (
+              'none since the bastion started'
+            ) : (
+              <>
+                <code>{lastFailure.reason}</code>, <Moment at={lastFailure.at} />
+              </>
+            ),
+          ],
+        ]}
+      />
+      <p class="muted">
+        On the bastion's machine, <code>drawbridge doctor</code> checks the way to it.
+      </p>
+    </Block>
   );
 }
 
@@ -112,15 +159,6 @@ function Keeping({ settings, status }: { settings: Settings; status: Status | un
         )}
       </Block>
     </>
-  );
-}
-
-function Block({ title, children }: { title: string; children: ComponentChildren }) {
-  return (
-    <section class="block" aria-label={title}>
-      <h2>{title}</h2>
-      {children}
-    </section>
   );
 }
 

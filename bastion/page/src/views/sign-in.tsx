@@ -1,7 +1,10 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Me, ProviderStart, SignInWays } from '../../../web/api.ts';
 import type { ApiClient } from '../data/api-client.ts';
 import { signInWithKey } from '../data/security-key.ts';
+import { CodeField } from '../ui/code-field.tsx';
+import { focusFirstField } from '../ui/first-field.ts';
+import { FrontCard } from '../ui/front-card.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -20,18 +23,16 @@ export function SignIn({ api, onSignedIn }: { api: ApiClient; onSignedIn: (me: M
     }
   });
   const withKey = useAction(async () => onSignedIn(await signInWithKey(api)));
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => focusFirstField(form.current), []);
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     signIn.run();
   };
   return (
-    <main class="center">
-      <form class="card sign-in" onSubmit={submit}>
-        <span class="brand-mark big" aria-hidden="true">
-          <Icon name="gate" />
-        </span>
-        <h1>Sign in</h1>
-        <p class="muted">Remote access to your hosts is decided here.</p>
+    <FrontCard title="Sign in">
+      <p class="muted">Remote access to your hosts is decided here.</p>
+      <form ref={form} onSubmit={submit}>
         <label>
           User name
           <input
@@ -55,20 +56,7 @@ export function SignIn({ api, onSignedIn }: { api: ApiClient; onSignedIn: (me: M
             onInput={(event) => setPassword(event.currentTarget.value)}
           />
         </label>
-        <label>
-          Code from your authenticator app
-          <input
-            name="code"
-            class="figures"
-            inputMode="numeric"
-            autocomplete="one-time-code"
-            pattern="[0-9 ]{6,7}"
-            title="six digits"
-            required
-            value={code}
-            onInput={(event) => setCode(event.currentTarget.value)}
-          />
-        </label>
+        <CodeField label="Code from your authenticator app" value={code} onInput={setCode} />
         {signIn.error !== undefined && <ErrorNote error={signIn.error} />}
         <button type="submit" class="primary" disabled={signIn.running}>
           {signIn.running ? 'Checking…' : 'Sign in'}
@@ -83,7 +71,7 @@ export function SignIn({ api, onSignedIn }: { api: ApiClient; onSignedIn: (me: M
         {withKey.error !== undefined && <ErrorNote error={withKey.error} />}
         <ProviderButton api={api} />
       </form>
-    </main>
+    </FrontCard>
   );
 }
 

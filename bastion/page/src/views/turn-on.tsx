@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { Access, Policy } from '../../../web/api.ts';
 import { usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
+import { Choices } from '../ui/choices.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { NoteField, withNote } from '../ui/note-field.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -54,21 +55,7 @@ export function TurnOn({ onChanged, onClose }: TurnOnProps) {
         The vendor's operators can then reach your hosts, as far as your policy allows. Everything is
         recorded.
       </p>
-      <fieldset class="choices">
-        <legend>For how long</legend>
-        {PERIODS.map(({ value, words }) => (
-          <label key={value} class="choice">
-            <input
-              type="radio"
-              name="period"
-              value={value}
-              checked={period === value}
-              onChange={() => setPeriod(value)}
-            />
-            <span>{words}</span>
-          </label>
-        ))}
-      </fieldset>
+      <Choices legend="For how long" name="period" choices={PERIODS} chosen={period} onChoose={setPeriod} />
       {period === 'until' && (
         <label>
           <span>

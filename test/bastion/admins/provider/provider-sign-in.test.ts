@@ -38,11 +38,15 @@ test('whoever the directory vouches for gets the highest role of their groups, u
   expect(asked.get('code_challenge_method')).toBe('S256');
   expect(asked.get('code_challenge')).toMatch(/^[\w-]{43}$/);
   expect(location).not.toContain(secret);
+  expect(signIn.standing).toEqual({ callback: `${PAGE}/api/login/provider/callback` });
   expect(await signIn.finish(answer, secret, ADDRESS)).toEqual({
     username: 'corp/alice',
     role: 'admin',
     provided: true,
+    lastsMs: 3_600_000,
   });
+  expect(signIn.standing).toMatchObject({ lastSignIn: { username: 'corp/alice' } });
+  expect(signIn.standing.lastFailure).toBeUndefined();
   expect(provider.events).toEqual([
     {
       type: 'admin.signed_in',
@@ -146,6 +150,7 @@ test('a directory that is not the issuer, or a secret that others may read, is s
   const provider = await startAdminProvider(PAGE);
   const elsewhere = await provider.open({ issuer: `${provider.directory.issuer}/` });
   await expect(elsewhere.begin()).rejects.toMatchObject({ code: 'login.provider_unavailable' });
+  expect(elsewhere.standing.lastFailure?.reason).toBe('idp.bad_configuration');
   expect(await signInAs(provider, { clientSecretFile: '/nowhere' })).toBeUndefined();
   expect(lastReason(provider)).toBe('ship.no_secret');
 });

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Cli } from '../../cli/cli.ts';
@@ -91,7 +91,7 @@ describe('the commands that are written down', () => {
   it('exist, with their options, in hints and examples', () => {
     const found = ['shared', 'recordings', 'proxy', 'bastion', 'agent', 'operator', 'cli']
       .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('/page'))
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !relative(root, entry.parentPath).includes('page'))
       .map((entry) => join(entry.parentPath, entry.name))
       .map((path) => ({
         path,

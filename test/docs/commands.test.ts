@@ -91,7 +91,10 @@ describe('the commands that are written down', () => {
   it('exist, with their options, in hints and examples', () => {
     const found = ['shared', 'recordings', 'proxy', 'bastion', 'agent', 'operator', 'cli']
       .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !relative(root, entry.parentPath).includes('page'))
+      .filter(
+        (entry) =>
+          entry.isFile() && entry.name.endsWith('.ts') && !relative(root, entry.parentPath).includes('page'),
+      )
       .map((entry) => join(entry.parentPath, entry.name))
       .map((path) => ({
         path,

@@ -65,7 +65,7 @@ test('a host joins by the shown line, real sessions are searched, replayed and v
   const hostile = '<img src=x onerror=alert(1)>';
   const command = `printf 'demo$ '; read -r typed; printf '%s\\n' 'the ${hostile} magnolia'; printf '\\033[31mred\\033[0m\\n'`;
   const typing = spawnSsh([...args, '-tt', command]);
-  await waitFor(() => typing.seen.stdout.includes('demo$ '), { what: 'a prompt' });
+  await waitFor(() => typing.seen.stdout.includes('demo$ '), { what: 'a prompt', timeoutMs: 30_000 });
   typing.child.stdin.write('say it\n');
   await typing.ended;
   expect(typing.seen.stdout).toContain('magnolia');

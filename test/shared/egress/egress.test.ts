@@ -50,11 +50,12 @@ const TIMEOUT_MS = 20_000;
 describe('fetchJson', () => {
   test('asks and gives back status and parsed body', async () => {
     const url = await startHttps(answerJson);
-    expect(await fetchJson(trusting(), url, { timeoutMs: TIMEOUT_MS })).toEqual({
+    expect(await fetchJson(trusting(), url, { timeoutMs: TIMEOUT_MS })).toMatchObject({
       status: 200,
       body: { method: 'GET', body: '' },
     });
     expect(await fetchJson(trusting(), url, { timeoutMs: TIMEOUT_MS, body: { a: 1 } })).toEqual({
+      dateMs: expect.any(Number),
       status: 200,
       body: { method: 'POST', body: '{"a":1}' },
     });
@@ -91,7 +92,7 @@ describe('fetchJson', () => {
       response.statusCode = 404;
       response.end('<h1>no</h1>');
     });
-    expect(await fetchJson(trusting(), notFound, { timeoutMs: TIMEOUT_MS })).toEqual({
+    expect(await fetchJson(trusting(), notFound, { timeoutMs: TIMEOUT_MS })).toMatchObject({
       status: 404,
       body: undefined,
     });

@@ -147,6 +147,7 @@ describe('the search index', () => {
       endS: 600,
       chunks,
       markers: [],
+      pauses: [],
       commands: [],
     });
     const all = await searchScreens(store, { text: 'error', limit: 10 });

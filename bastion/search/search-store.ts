@@ -8,6 +8,7 @@ import type { Logger } from '../../shared/log.ts';
 import { Database, type SqlValue } from '../../shared/store/database.ts';
 import { CHUNKS_PER_SECOND, SEARCH_MIGRATIONS } from './search-schema.ts';
 import { tagTokens } from './search-words.ts';
+import { deleteSegment, insertKeyframe, insertMoments } from './segment-rows.ts';
 
 const pack = promisify(deflateRaw);
 const unpack = promisify(inflateRaw);
@@ -294,60 +295,6 @@ export class SearchStore {
       [id, JSON.parse(await unpacked(lines)) as ChunkLines] as const;
     return new Map(await Promise.all(rows.map(read)));
   }
-}
-
-async function insertKeyframe(
-  db: Database,
-  recording: number,
-  number: number,
-  keyframe: Keyframe,
-  rest: {
-    readonly endBytes: number;
-    readonly endS: number;
-    readonly screen: Uint8Array;
-    readonly pauses: readonly Pause[];
-  },
-): Promise<void> {
-  const { startS, offsetBytes, cols, rows } = keyframe;
-  await db.run('INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [
-    recording,
-    number,
-    startS,
-    offsetBytes,
-    rest.endBytes,
-    rest.endS,
-    cols,
-    rows,
-    rest.screen,
-    JSON.stringify(rest.pauses),
-  ]);
-}
-
-async function insertMoments(
-  db: Database,
-  recording: number,
-  number: number,
-  { markers, commands }: Pick<IndexSegment, 'markers' | 'commands'>,
-): Promise<void> {
-  for (const [timeS, label] of markers) {
-    await db.run('INSERT INTO markers VALUES (?, ?, ?)', [recording, timeS, label]);
-  }
-  for (const [timeS, text] of commands) {
-    await db.run('INSERT INTO commands VALUES (?, ?, ?, ?)', [recording, number, timeS, text]);
-  }
-}
-
-async function deleteSegment(db: Database, recording: number, number: number): Promise<void> {
-  const own = 'SELECT id FROM chunks WHERE recording = ? AND segment = ?';
-  await db.run(`DELETE FROM screen_text WHERE rowid IN (${own})`, [recording, number]);
-  await db.run('DELETE FROM chunks WHERE recording = ? AND segment = ?', [recording, number]);
-  await db.run('DELETE FROM commands WHERE recording = ? AND segment = ?', [recording, number]);
-  await db.run(
-    `DELETE FROM markers WHERE recording = ?1 AND time_s >=
-       (SELECT start_s FROM keyframes WHERE recording = ?1 AND number = ?2)`,
-    [recording, number],
-  );
-  await db.run('DELETE FROM keyframes WHERE recording = ? AND number = ?', [recording, number]);
 }
 
 async function nextChunkId(db: Database, startedAt: string): Promise<number> {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/errors.ts';
+import type { SshChannel } from '../../shared/ssh/channel.ts';
 import type { IncomingChannel } from '../../shared/ssh/channel-table.ts';
 import { connectSsh, type SshClientConnection } from '../../shared/ssh/client-connection.ts';
 import type { Host } from '../hosts/host.ts';
@@ -15,12 +16,15 @@ const HOST_CONNECT_TIMEOUT_MS = 60_000;
  */
 const HOST_WINDOW_BYTES = 256 * 1024;
 
+/** Connections of one session to its host: with sshd's 10 sessions in each, as many channels as an operator may have. */
+export const CONNECTIONS_MAX = 26;
+
 /** What a {@link HostLink} needs. */
 export interface HostLinkOptions {
   readonly host: Host;
   readonly login: string;
   readonly signIns: HostSignIns;
-  readonly hostKeys: HostKeys;
+  readonly hostKeys: Pick<HostKeys, 'check'>;
   readonly clock: Clock;
   /**
    * `when_allowed`: not before {@link HostLink.allowSignIn}, since the customer has to be asked first, which can take
@@ -40,10 +44,18 @@ export class HostLink {
   readonly ready: Promise<SshClientConnection>;
   readonly login: string;
   readonly #controller = new AbortController();
+  readonly #options: HostLinkOptions;
+  readonly #connections = new Set<SshClientConnection>();
+  /** Channels of {@link openSession} that are open, or being opened. */
+  readonly #sessions = new WeakMap<SshClientConnection, number>();
+  /** So many does the host allow in one connection, as it has shown. */
+  #sessionsMax = Number.POSITIVE_INFINITY;
+  #dialling: Promise<SshClientConnection> | undefined;
   readonly #signIn: Promise<SignInName | undefined>;
   #decideSignIn: (name: SignInName | undefined) => void = () => undefined;
 
   constructor(options: HostLinkOptions) {
+    this.#options = options;
     this.login = options.login;
     this.#signIn = new Promise((resolve) => {
       this.#decideSignIn = resolve;
@@ -64,6 +76,63 @@ export class HostLink {
    */
   allowSignIn(name: SignInName): void {
     this.#decideSignIn(name);
+  }
+
+  /**
+   * A channel for a shell, a command or a subsystem. An sshd allows so many in one connection (`MaxSessions`, 10): for
+   * more, it is dialled again.
+   * @throws what {@link ready} rejects with, and what refuses the channel.
+   */
+  async openSession(signal: AbortSignal): Promise<SshChannel> {
+    const first = await this.ready;
+    for (;;) {
+      const connection = this.#withRoom();
+      if (connection === undefined) {
+        if (first.signal.aborted || this.#connections.size >= CONNECTIONS_MAX)
+          return this.#openOn(first, signal);
+        // One dial for all that wait: it has room for several of them.
+        this.#dialling ??= this.#connect(this.#options).finally(() => {
+          this.#dialling = undefined;
+        });
+        await this.#dialling;
+        continue;
+      }
+      try {
+        return await this.#openOn(connection, signal);
+      } catch (error) {
+        if (!this.#isFull(connection, error)) throw error;
+        // Each refusal lowers it, so that this comes to an end.
+        this.#sessionsMax = Math.min(this.#sessionsMax, this.#sessions.get(connection) ?? 0);
+      }
+    }
+  }
+
+  async #openOn(connection: SshClientConnection, signal: AbortSignal): Promise<SshChannel> {
+    const open = this.#sessions.get(connection) ?? 0;
+    this.#sessions.set(connection, open + 1);
+    const closed = (): void => void this.#sessions.set(connection, (this.#sessions.get(connection) ?? 1) - 1);
+    try {
+      const channel = await connection.openSession(signal);
+      if (channel.signal.aborted) closed();
+      else channel.signal.addEventListener('abort', closed, { once: true });
+      return channel;
+    } catch (error) {
+      closed();
+      throw error;
+    }
+  }
+
+  #withRoom(): SshClientConnection | undefined {
+    for (const connection of this.#connections)
+      if ((this.#sessions.get(connection) ?? 0) < this.#sessionsMax) return connection;
+    return undefined;
+  }
+
+  /** sshd says no more than that it did not open the channel; where none is open, there is another reason. */
+  #isFull(connection: SshClientConnection, error: unknown): boolean {
+    const open = this.#sessions.get(connection) ?? 0;
+    const { target } = this.#options.host;
+    return target === 'sshd' && open > 0 && isDrawbridgeError(error, 'ssh.channel_connect_failed');
   }
 
   /** Cuts the connection to the host, or the attempt at one. The host ends what ran in it. */
@@ -114,6 +183,8 @@ export class HostLink {
         },
       });
       signIns.remember(host, login, connection.signedInBy);
+      this.#connections.add(connection);
+      connection.signal.addEventListener('abort', () => this.#connections.delete(connection), { once: true });
       return connection;
     } catch (error) {
       if (keyProblem === undefined) throw error;

@@ -214,7 +214,7 @@ export class SessionChannel {
     try {
       // The host's channel is opened meanwhile; nothing is asked of it before the event is stored.
       context.allowHostSignIn();
-      const opening = context.link.ready.then((connection) => connection.openSession(session.signal));
+      const opening = context.link.openSession(session.signal);
       opening.catch(() => undefined);
       await Promise.all([this.#announce(plan, evidence), evidence.announce()]);
       started = true;

@@ -81,7 +81,7 @@ export async function createProxyWebServer(parts: {
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     routerOptions: { maxParamLength: 200 },
-    clientErrorHandler: (error, socket) => answerGarbage(error, socket, parts.clock),
+    clientErrorHandler: garbageAnswerer(parts.clock),
     frameworkErrors: (error, _request, reply) => answerBadUrl(error, reply.raw),
   });
   app.removeContentTypeParser('text/plain');
@@ -158,21 +158,27 @@ function answerBadUrl(error: unknown, response: ServerResponse): void {
 }
 
 /** A client that speaks no HTTP gets the one answer that it may understand. */
-function answerGarbage(error: unknown, socket: Duplex, clock: Clock): void {
-  if (systemCodeOf(error) === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  // The answer may never be taken, and before TLS is set up it is not even sent: then nothing else ends the socket.
-  const linger = clock.after(CLOSE_LINGER_MS, () => socket.destroy());
-  socket.once('close', () => linger.cancel());
-  const late = systemCodeOf(error) === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const status = late ? '408 Request Timeout' : '400 Bad Request';
-  const message = late ? 'The request took too long.' : 'The request is not well formed.';
-  const body = JSON.stringify({ code: late ? 'request.timeout' : 'request.invalid', message });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
+function garbageAnswerer(clock: Clock): (error: unknown, socket: Duplex) => void {
+  const answered = new WeakSet<Duplex>();
+  return (error, socket) => {
+    // More of the same. A socket that is closed with something unread is reset, and the answer with it: so the rest is
+    // taken and thrown away, for as long as the answer may take.
+    if (answered.has(socket)) return;
+    if (systemCodeOf(error) === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    answered.add(socket);
+    // The answer may never be taken, and before TLS is set up it is not even sent: then nothing else ends the socket.
+    const linger = clock.after(CLOSE_LINGER_MS, () => socket.destroy());
+    socket.once('close', () => linger.cancel());
+    const late = systemCodeOf(error) === 'ERR_HTTP_REQUEST_TIMEOUT';
+    const status = late ? '408 Request Timeout' : '400 Bad Request';
+    const message = late ? 'The request took too long.' : 'The request is not well formed.';
+    const body = JSON.stringify({ code: late ? 'request.timeout' : 'request.invalid', message });
+    socket.end(
+      `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  };
 }

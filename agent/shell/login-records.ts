@@ -2,9 +2,20 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from '
 import { isIP } from 'node:net';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
+import { enterLastLogin } from './last-login.ts';
 
-/** Who is on the machine now (`who`), and who was (`last`). */
-const FILES = { present: ['/run/utmp', '/var/run/utmp'], past: ['/var/log/wtmp'] };
+/** Who is on the machine now (`who`), who was (`last`), and when each account last was (`lastlog`). */
+const FILES = {
+  present: ['/run/utmp', '/var/run/utmp'],
+  past: ['/var/log/wtmp'],
+  last: ['/var/log/lastlog'],
+};
+
+interface Files {
+  readonly present: readonly string[];
+  readonly past: readonly string[];
+  readonly last: readonly string[];
+}
 
 /** utmp(5), as glibc lays it out; on other machines none is written. */
 const LAYOUTS: Partial<
@@ -27,6 +38,7 @@ export interface TerminalLogin {
   /** Path of the terminal. */
   readonly terminal: string;
   readonly user: string;
+  readonly uid: number;
   /** Who comes from where, for people. */
   readonly host: string;
   /** IP address. */
@@ -39,15 +51,11 @@ export interface TerminalLogin {
  */
 export class LoginRecords {
   readonly #layout = LAYOUTS[process.arch];
-  readonly #files: { readonly present: readonly string[]; readonly past: readonly string[] };
+  readonly #files: Files;
   readonly #clock: Clock;
   readonly #log: Logger;
 
-  constructor(
-    clock: Clock,
-    log: Logger,
-    files: { present: readonly string[]; past: readonly string[] } = FILES,
-  ) {
+  constructor(clock: Clock, log: Logger, files: Files = FILES) {
     this.#files = files;
     this.#clock = clock;
     this.#log = log;
@@ -56,6 +64,7 @@ export class LoginRecords {
   /** Enters a login; gives back what enters its end. */
   begin(login: TerminalLogin): () => void {
     this.#enter(login, USER_PROCESS);
+    this.#enterLast(login);
     return () => this.#enter({ ...login, user: '', host: '' }, DEAD_PROCESS);
   }
 
@@ -74,13 +83,22 @@ export class LoginRecords {
     }
   }
 
+  #enterLast({ uid, terminal, host }: TerminalLogin): void {
+    const login = { uid, host, line: lineOf(terminal), timeMs: this.#clock.nowMs() };
+    try {
+      for (const path of this.#files.last) enterLastLogin(path, login);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'a login could not be entered in lastlog');
+    }
+  }
+
   #record(
     login: TerminalLogin,
     type: number,
     { sizeBytes, wideTime }: { readonly sizeBytes: number; readonly wideTime: boolean },
   ): Buffer {
     const record = Buffer.alloc(sizeBytes);
-    const line = login.terminal.replace(/^\/dev\//, '');
+    const line = lineOf(login.terminal);
     record.writeInt16LE(type, AT.type);
     record.writeInt32LE(login.pid, AT.pid);
     putText(record, line, AT.line, LENGTH.line);
@@ -102,6 +120,10 @@ export class LoginRecords {
       Buffer.from(login.address.split('.').map(Number)).copy(record, timeAt + (wideTime ? 16 : 8));
     return record;
   }
+}
+
+function lineOf(terminal: string): string {
+  return terminal.replace(/^\/dev\//, '');
 }
 
 function firstThere(paths: readonly string[], use: (fd: number) => void): void {

@@ -152,13 +152,13 @@ class SessionChannel implements ProcessListener {
     }
   }
 
-  /** For `who` and `last`, which know logins on terminals. */
+  /** For `who`, `last` and `lastlog`, which know logins on terminals. */
   #record({ pid, terminal }: HostProcess): void {
     if (terminal === undefined || !this.#options.become) return;
     const { operator, address } = operatorOf(this.#environment);
-    const user = this.#options.account.name;
+    const { name: user, uid } = this.#options.account;
     const host = operator === undefined ? address : `${operator}@${address}`;
-    const end = this.#options.records.begin({ pid, terminal, user, host, address });
+    const end = this.#options.records.begin({ pid, terminal, user, uid, host, address });
     this.#endRecord = () => {
       this.#endRecord = () => undefined;
       end();

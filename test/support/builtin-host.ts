@@ -30,7 +30,7 @@ export async function startBuiltinHost(
     leftovers: new Leftovers({ owner: 'test', ends: () => true, clock: systemClock, log: silentLogger() }),
     clock: systemClock,
     pam: () => false,
-    records: new LoginRecords(systemClock, silentLogger(), { present: [], past: [] }),
+    records: new LoginRecords(systemClock, silentLogger(), { present: [], past: [], last: [] }),
     log: silentLogger(),
     ...overrides,
   });

@@ -120,7 +120,7 @@ describe.runIf(isSuperuser())('an agent that is root', () => {
             env: { LD_BIND_NOW: "the account's" },
             close: () => undefined,
           }),
-          records: new LoginRecords(systemClock, silentLogger(), { present: [], past: [] }),
+          records: new LoginRecords(systemClock, silentLogger(), { present: [], past: [], last: [] }),
           forwarding: true,
           account: nobody,
           become: true,

@@ -11,6 +11,7 @@ const LOGIN = {
   pid: process.pid,
   terminal: '/dev/pts/77',
   user: 'deploy',
+  uid: 3,
   host: 'alice@192.0.2.7',
   address: '192.0.2.7',
 };
@@ -26,11 +27,14 @@ describe.runIf(process.arch === 'x64' || process.arch === 'arm64')('a login on a
   function files() {
     const { path, remove } = createTemporaryDirectory();
     onTestFinished(remove);
-    const [utmp, wtmp] = [join(path, 'utmp'), join(path, 'wtmp')];
+    const [utmp, wtmp, lastlog] = [join(path, 'utmp'), join(path, 'wtmp'), join(path, 'lastlog')];
+    writeFileSync(lastlog, '');
     writeFileSync(utmp, '');
     writeFileSync(wtmp, '');
-    const records = new LoginRecords(systemClock, silentLogger(), { present: [utmp], past: [wtmp] });
-    return { records, utmp, wtmp };
+    const records = new LoginRecords(systemClock, silentLogger(), {
+      ...{ present: [utmp], past: [wtmp], last: [lastlog] },
+    });
+    return { records, utmp, wtmp, lastlog };
   }
 
   it('is shown by who while it lasts, and by last afterwards', () => {
@@ -44,6 +48,25 @@ describe.runIf(process.arch === 'x64' || process.arch === 'arm64')('a login on a
     // What ended in this very second still runs for it; what has not is "still logged in".
     if (past !== undefined)
       expect(past).toMatch(/^deploy +pts\/77 +alice@192\.0\.2\.7 .*(?:\(00:00\)|still running)\n/);
+  });
+
+  it("is the last one of its account for lastlog, and leaves the others' alone", () => {
+    const { records, lastlog } = files();
+    records.begin({ ...LOGIN, uid: 5, terminal: '/dev/pts/5' })();
+    records.begin({ ...LOGIN, host: 'long-'.repeat(80) })();
+    records.begin(LOGIN)();
+    const bytes = readFileSync(lastlog);
+    const size = process.arch === 'x64' ? 292 : 296;
+    expect(bytes).toHaveLength(6 * size);
+    const record = (uid: number): Buffer => bytes.subarray(uid * size, (uid + 1) * size);
+    expect(Math.abs(record(3).readInt32LE(0) - Date.now() / 1000)).toBeLessThan(3600);
+    expect(
+      record(3)
+        .toString('latin1', size - 288)
+        .replace(/\0+/g, ' '),
+    ).toBe('pts/77 alice@192.0.2.7 ');
+    expect(record(5).toString('latin1', size - 288)).toContain('pts/5');
+    expect(record(4).equals(Buffer.alloc(size))).toBe(true);
   });
 
   it('takes the place of the last one on the same terminal', () => {
@@ -66,8 +89,9 @@ describe.runIf(process.arch === 'x64' || process.arch === 'arm64')('a login on a
     const none = new LoginRecords(systemClock, silentLogger(), {
       present: [`${wtmp}-2`],
       past: [`${wtmp}-3`],
+      last: [`${wtmp}-4`],
     });
     none.begin(LOGIN)();
-    expect(existsSync(`${wtmp}-2`) || existsSync(`${wtmp}-3`)).toBe(false);
+    expect([2, 3, 4].filter((number) => existsSync(`${wtmp}-${number}`))).toEqual([]);
   });
 });

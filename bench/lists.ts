@@ -24,6 +24,8 @@ const BATCH = 5_000;
 const GOAL_MS = 300;
 const TRIES = 5;
 const START_MS = Date.parse('2025-01-01T00:00:00Z');
+const DAY_MS = 86_400_000;
+const DAY_LONG_AGO_MS = START_MS + DAY_MS;
 const TYPES = ['session.started', 'exec.started', 'exec.ended', 'session.ended'] as const;
 const OPERATORS = Array.from({ length: 40 }, (_, n) => `operator-${n}`);
 const HOSTS = Array.from({ length: 300 }, (_, n) => `host-${n}`);
@@ -66,6 +68,7 @@ async function measure(base: URL, ca: string, token: string): Promise<Row[]> {
     ['sessions with a command', '/api/sessions?kind=exec'],
     ['sessions without a recording, when there are none', '/api/sessions?kind=unrecorded'],
     ['sessions, from the middle', `/api/sessions?before=${middle}`],
+    ['sessions of a day, long ago', `/api/sessions?${dayOf(DAY_LONG_AGO_MS)}`],
     ['names for the filters', '/api/sessions/names'],
     ['audit log', '/api/audit?limit=100'],
     ['audit log, a type', '/api/audit?type=policy.changed'],
@@ -77,6 +80,7 @@ async function measure(base: URL, ca: string, token: string): Promise<Row[]> {
     ['audit log, a host and an operator that never met', '/api/audit?operator=operator-7&host=host-299'],
     ['audit log, from the middle', `/api/audit?before=${EVENTS / 2}`],
     ['audit log, one step of a text search without a hit', '/api/audit?text=nowhere-to-be-found'],
+    ['audit log, one step of a filter by time, long ago', `/api/audit?${dayOf(DAY_LONG_AGO_MS)}`],
     ['search of sessions', '/api/search?q=nowhere-to-be-found'],
     ['hosts', '/api/hosts'],
     ['approvals', '/api/approvals'],
@@ -101,6 +105,11 @@ async function measure(base: URL, ca: string, token: string): Promise<Row[]> {
     rows.push({ figure: `list: ${figure}, slowest of ${TRIES}`, ours: worstMs, unit: 'ms', goal: GOAL_MS });
   }
   return rows;
+}
+
+function dayOf(startMs: number): URLSearchParams {
+  const [from, to] = [startMs, startMs + DAY_MS].map((ms) => new Date(ms).toISOString());
+  return new URLSearchParams({ from: String(from), to: String(to) });
 }
 
 async function fillSessions(path: string): Promise<void> {

@@ -17,6 +17,8 @@ export interface VerifyReport {
   readonly head: string;
   /** Number of checkpoints that fit. */
   readonly checkpoints: number;
+  /** Events behind the last checkpoint that fits, besides itself: nobody has signed them yet. */
+  readonly unsigned: number;
   /** Number of recordings that have the digest that the log gives. */
   readonly recordings: number;
   /** A line per check and per fault, for people. */
@@ -77,6 +79,7 @@ export async function verifyAudit(input: VerifyInput): Promise<VerifyReport> {
     events: chain.events,
     head: chain.head,
     checkpoints: checkpoints.fitting,
+    unsigned: Math.max(checkpoints.uncovered - 1, 0),
     recordings: recordings.fitting,
     lines: lines.filter((line) => line !== undefined),
     ...(first === undefined ? {} : { firstFault: first }),

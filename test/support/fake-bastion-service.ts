@@ -301,7 +301,7 @@ export class FakeBastionService implements BastionService, AuditSink {
     const of = this.events.length;
     onProgress({ events: Math.ceil(of / 2), of });
     const lines = [{ ok: true, text: `${of} events fit together.` }];
-    return { ok: true, events: of, head: GENESIS, checkpoints: 3, recordings: 0, lines };
+    return { ok: true, events: of, head: GENESIS, checkpoints: 3, unsigned: 0, recordings: 0, lines };
   }
 
   async exportAudit(actor: Actor) {

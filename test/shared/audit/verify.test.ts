@@ -87,6 +87,7 @@ describe('the verification of a log', () => {
       events: 68,
       head: at(68).hash,
       checkpoints: 8,
+      unsigned: 0,
       recordings: 12,
       lines: [
         { ok: true, text: '68 events unchanged and linked without a gap.' },
@@ -94,6 +95,14 @@ describe('the verification of a log', () => {
         { ok: true, text: '12 recordings unchanged.' },
       ],
     });
+  });
+
+  it('counts the events that no checkpoint covers yet', async () => {
+    const lastCovered = events.map(({ type }) => type).lastIndexOf('checkpoint.signed');
+    const report = await verify(events.slice(0, lastCovered));
+    expect(report.ok).toBe(true);
+    expect(report.unsigned).toBeGreaterThan(0);
+    expect(report.lines[1]?.text).toContain(`The last ${report.unsigned + 1} events are not signed yet`);
   });
 
   it('takes an empty log for what it is', async () => {

@@ -65,7 +65,7 @@ describe.runIf(isSuperuser() && tools.su !== undefined)("the session of the syst
     expect(result.code).toBe(0);
     expect(existsSync(file)).toBe(true);
     const pid = Number(execFileSync('cat', [file]));
-    await waitFor(() => !isAlive(pid), { what: 'the holder to end' });
+    await waitFor(() => !isAlive(pid), { what: 'the holder to end', timeoutMs: 30_000 });
   });
 
   it('refuses an account that it does not let in, with its own words', async () => {

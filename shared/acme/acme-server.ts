@@ -7,10 +7,13 @@ import type { AcmeKey } from '../identity/acme-key.ts';
 const NONCE_TRIES = 8;
 const PROBLEM_CHARACTERS = 500;
 
+/** An address that an ACME server may name: what is asked there is believed, so nobody on the way may answer. */
+export const acmeUrl = z.url({ protocol: /^https$/ });
+
 const directorySchema = z.looseObject({
-  newNonce: z.url(),
-  newAccount: z.url(),
-  newOrder: z.url(),
+  newNonce: acmeUrl,
+  newAccount: acmeUrl,
+  newOrder: acmeUrl,
 });
 type Directory = z.infer<typeof directorySchema>;
 

@@ -1,8 +1,9 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { DrawbridgeError } from '../errors.ts';
 import type { AcmeKey } from '../identity/acme-key.ts';
-import { type AcmeAnswer, type AcmeServer, jsonIn, unexpected } from './acme-server.ts';
+import { type AcmeAnswer, type AcmeServer, acmeUrl, jsonIn, unexpected } from './acme-server.ts';
 import { requestCertificateFor } from './certificate-request.ts';
 import type { ChallengeListener } from './challenge-listener.ts';
 
@@ -13,9 +14,9 @@ const DECISION_LIMIT_MS = 120_000;
 
 const orderSchema = z.looseObject({
   status: z.string(),
-  authorizations: z.array(z.url()),
-  finalize: z.url(),
-  certificate: z.url().optional(),
+  authorizations: z.array(acmeUrl),
+  finalize: acmeUrl,
+  certificate: acmeUrl.optional(),
   error: z.looseObject({ detail: z.string().optional() }).optional(),
 });
 
@@ -25,7 +26,7 @@ const authorizationSchema = z.looseObject({
   challenges: z.array(
     z.looseObject({
       type: z.string(),
-      url: z.url(),
+      url: acmeUrl,
       token: z
         .string()
         .regex(/^[A-Za-z0-9_-]{1,256}$/)
@@ -73,7 +74,21 @@ export async function obtainCertificate(parts: {
       );
     return now.status === 'valid' ? now.certificate : undefined;
   });
-  return { cert: (await server.post(issued)).text, key: request.keyPem };
+  const cert = (await server.post(issued)).text;
+  assertFits(cert, request.keyPem);
+  return { cert, key: request.keyPem };
+}
+
+/** What is stored is served, and not asked for again before it is old. */
+function assertFits(cert: string, keyPem: string): void {
+  let leaf: X509Certificate;
+  try {
+    leaf = new X509Certificate(cert);
+  } catch {
+    throw unexpected('what it gave is no certificate');
+  }
+  if (!leaf.checkPrivateKey(createPrivateKey(keyPem)))
+    throw unexpected('the certificate that it gave is for another key');
 }
 
 async function proveName(

@@ -60,7 +60,7 @@ describe('an SSH listener', () => {
     const busy = listenSsh({ host: '127.0.0.1', port: server.port, serve });
     await expect(busy).rejects.toMatchObject({ code: 'listen.in_use' });
     await expect(listenSsh({ host: '192.0.2.1', port: 0, serve })).rejects.toMatchObject({
-      code: 'listen.failed',
+      code: 'listen.no_such_address',
     });
   });
 });

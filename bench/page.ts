@@ -1,19 +1,35 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateSync } from 'otplib';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { loadBastionConfig } from '../bastion/config.ts';
+import { type BastionConfig, bastionPaths, loadBastionConfig } from '../bastion/config.ts';
 import { startBastion } from '../bastion/main.ts';
+import { SearchStore } from '../bastion/search/search-store.ts';
 import { initBastion } from '../bastion/setup/init.ts';
+import { BASTION_MIGRATIONS } from '../bastion/store/migrations.ts';
+import { indexRecording } from '../recordings/indexing/index-recording.ts';
 import { systemClock } from '../shared/clock.ts';
 import { silentLogger } from '../shared/log.ts';
+import { Database } from '../shared/store/database.ts';
 import { freePort } from './free-port.ts';
+import { LONG_RECORDING_HOURS, recordLongSession } from './long-recording.ts';
+import { elapsedMs } from './statistics.ts';
 import type { Row } from './table.ts';
 
 const TRIES = 5;
 const INTERACTIVE_GOAL_MS = 1_000;
+const STARTED_MS = Date.parse('2026-01-05T08:00:00Z');
+const SESSION = 's-0000long0000';
+/** Makes 200 MiB. */
+const LOG_LINES_A_STEP = Number(process.env['DRAWBRIDGE_BENCH_LOG_LINES'] ?? 105);
+const MIB = 1024 ** 2;
 const WAIT_LIMIT_MS = 60_000;
+/** Places all over its eight hours, where the editor is on the screen: what it shows stays a while. */
+const SOUGHT = [421, 7, 575, 251, 333];
+/** Seconds between two needles. */
+const NEEDLE_PERIOD_S = 50;
+
 /** Runs before the page does: notes when what matters can be used, and how long the page was too busy to be. */
 const WATCH_SCRIPT = `
   window.busyUntilMs = 0;
@@ -23,19 +39,23 @@ const WATCH_SCRIPT = `
 
 type Admin = Awaited<ReturnType<typeof initBastion>>['admin'];
 
-/** The customer's page in Chromium, on a real bastion: from a first visit until it can be used. */
+/** The customer's page in Chromium, on a real bastion: first load to interactive, and a working day's recording. */
 export async function runPageBench(): Promise<Row[]> {
   const dir = mkdtempSync(join(tmpdir(), 'drawbridge-page-'));
   try {
     const made = await initBastion({ dir, name: 'acme', host: '127.0.0.1', httpsPort: await freePort() });
     const config = await loadBastionConfig(made.configPath);
+    const sizeBytes = await fill(config, dir);
     const role = await startBastion(config, { clock: systemClock, log: silentLogger() });
     const browser = await chromium.launch({
       executablePath: process.env['DRAWBRIDGE_CHROMIUM'] ?? '/usr/bin/chromium',
       args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
     });
     try {
-      return await measure(browser, config.publicUrl, made.admin);
+      return [
+        { figure: `page: recording of ${LONG_RECORDING_HOURS} h`, ours: sizeBytes / MIB, unit: 'MiB' },
+        ...(await measure(browser, config.publicUrl, made.admin)),
+      ];
     } finally {
       await browser.close();
       await role.stop('the bench is over');
@@ -67,10 +87,12 @@ async function measure(browser: Browser, url: string, admin: Admin): Promise<Row
     overview.push(await interactiveMs(await again.newPage(), url, '.access button'));
     await again.close();
   }
+  const recording = await measureRecording(page, url);
   await context.close();
   return [
     slowestRow('page: sign-in, first load to interactive', signIn),
     slowestRow('page: overview, first load to interactive', overview),
+    ...recording,
   ];
 }
 
@@ -103,6 +125,54 @@ async function interactiveMs(page: Page, url: string, selector: string): Promise
   })`);
 }
 
+async function measureRecording(page: Page, url: string): Promise<Row[]> {
+  const screen = page.locator('.ap-player');
+  const open: number[] = [];
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    await page.goto(`${url}/sessions/${SESSION}`);
+    const replay = page.getByRole('button', { name: 'Replay' });
+    await replay.waitFor();
+    open.push(
+      await elapsedMs(async () => {
+        await replay.click();
+        await screen.getByText('nginx').first().waitFor();
+      }),
+    );
+  }
+  const search: number[] = [];
+  const seek: number[] = [];
+  for (const needle of SOUGHT) {
+    const place = page.locator('.recording-panel li button').filter({ hasText: `needle ${needle}` });
+    search.push(
+      await elapsedMs(async () => {
+        await page.getByLabel('Find in this recording').fill(`needle ${needle}`);
+        await place.first().waitFor();
+      }),
+    );
+    seek.push(
+      await elapsedMs(async () => {
+        await place.first().click();
+        await screen.getByText(`needle ${needle}`).first().waitFor();
+      }),
+    );
+  }
+  const link: number[] = [];
+  for (const needle of SOUGHT) {
+    link.push(
+      await elapsedMs(async () => {
+        await page.goto(`${url}/sessions/${SESSION}?t=${needle * NEEDLE_PERIOD_S + 1}`);
+        await screen.getByText(`needle ${needle}`).first().waitFor();
+      }),
+    );
+  }
+  return [
+    slowestRow('page: from Replay to the first correct screen', open),
+    slowestRow('page: search in it, to the first hit', search),
+    slowestRow('page: from a hit to its screen', seek),
+    slowestRow('page: from a link to a moment, page loaded anew', link),
+  ];
+}
+
 function slowestRow(figure: string, times: readonly number[]): Row {
   return {
     figure: `${figure}, slowest of ${times.length}`,
@@ -111,4 +181,47 @@ function slowestRow(figure: string, times: readonly number[]): Row {
     goal: INTERACTIVE_GOAL_MS,
     samples: { ours: times },
   };
+}
+
+async function fill(config: BastionConfig, dir: string): Promise<number> {
+  const path = join(dir, 'long.cast');
+  const { durationMs, sha256 } = await recordLongSession(path, {
+    session: SESSION,
+    startedAtMs: STARTED_MS,
+    logLinesAStep: LOG_LINES_A_STEP,
+  });
+  const { size } = statSync(path);
+  const startedAt = new Date(STARTED_MS).toISOString();
+  const endedAt = new Date(STARTED_MS + durationMs).toISOString();
+  const database = await Database.open(bastionPaths(config).database, {
+    migrations: BASTION_MIGRATIONS,
+    synchronous: 'NORMAL',
+  });
+  await database.run(
+    `INSERT INTO sessions (id, operator, host, login, source, state, started_at, ended_at, end_reason)
+     VALUES (?, 'bench', 'bench', 'bench', '203.0.113.7', 'ended', ?, ?, 'operator left')`,
+    [SESSION, startedAt, endedAt],
+  );
+  await database.run(
+    `INSERT INTO recordings (session, channel, kind, started_at, duration_ms, size_bytes, sha256, path, state)
+     VALUES (?, 1, 'shell', ?, ?, ?, ?, ?, 'closed')`,
+    [SESSION, startedAt, durationMs, size, sha256, path],
+  );
+  await database.close();
+  const store = await SearchStore.open(join(config.dataDir, 'search.db'), silentLogger());
+  const subject = {
+    session: SESSION,
+    channel: 1,
+    startedAt,
+    operator: 'bench',
+    host: 'bench',
+    login: 'bench',
+  };
+  const recording = await store.begin(subject);
+  for await (const segment of indexRecording(path, { endBytes: size })) {
+    await store.storeSegment(recording, subject, segment);
+  }
+  await store.settle(recording, 'done');
+  await store.close();
+  return size;
 }

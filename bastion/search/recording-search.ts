@@ -115,11 +115,17 @@ export async function searchRecording(
   const indexed = await store.find(recording.session, recording.channel);
   if (words.length === 0 || indexed === undefined) return { hits: [], complete: indexed !== undefined };
   const rows = await store.match(matchExpression(words), { recording: indexed.id, limit: HITS_LIMIT });
-  const hits: ScreenHit[] = [];
+  let hits: ScreenHit[] = [];
+  let most = 1;
   for (const { id } of rows) {
+    // None can be better.
+    if (hits.length >= HITS_LIMIT && most === words.length) break;
     const lines = await store.lines([id]);
-    hits.push(...hitsOf(lines.get(id) ?? [], recording.channel, words, HITS_LIMIT));
-    if (hits.length >= HITS_LIMIT) break;
+    const best = bestOf(lines.get(id) ?? [], recording.channel, words, HITS_LIMIT);
+    if (best.count < most) continue;
+    if (best.count > most) hits = [];
+    most = best.count;
+    hits.push(...best.hits);
   }
   hits.sort((a, b) => a.timeS - b.timeS);
   return {
@@ -144,14 +150,25 @@ export async function typedCommands(
 }
 
 function hitsOf(lines: ChunkLines, channel: number, words: readonly string[], limit: number): ScreenHit[] {
+  return bestOf(lines, channel, words, limit).hits;
+}
+
+/** The lines that have the most of the words, and how many these are. */
+function bestOf(
+  lines: ChunkLines,
+  channel: number,
+  words: readonly string[],
+  limit: number,
+): { readonly count: number; readonly hits: ScreenHit[] } {
   const countIn = wordCounter(words);
   const counted = lines.map(([timeS, text]) => ({ timeS, text, count: countIn(text) }));
   const most = counted.reduce((max, { count }) => Math.max(max, count), 0);
-  if (most === 0) return [];
-  return counted
+  if (most === 0) return { count: 0, hits: [] };
+  const hits = counted
     .filter(({ count }) => count === most)
     .slice(0, limit)
     .map(({ timeS, text }) => ({ channel, timeS, text: snippetOf(text, words) }));
+  return { count: most, hits };
 }
 
 function snippetOf(text: string, words: readonly string[]): string {

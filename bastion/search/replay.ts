@@ -4,7 +4,8 @@ import { EVENT_CODE, isBytesEvent, parseEventLine } from '../../recordings/forma
 import type { Keyframe } from '../../recordings/indexing/index-format.ts';
 import { type Pause, timelineOf } from '../../recordings/pauses.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
-import type { SearchStore, SegmentPlace } from './search-store.ts';
+import { type PlayableSegment, playableSegments } from './playable-segments.ts';
+import type { IndexedRecording, SearchStore, SegmentPlace } from './search-store.ts';
 
 /** Codes that a player draws. */
 const DRAWN = new Set<string>([EVENT_CODE.output, EVENT_CODE.resize]);
@@ -39,15 +40,15 @@ export async function replayIndex(
   const indexed = await store.find(session, channel);
   if (indexed === undefined || indexed.state !== 'done') throw notIndexed();
   const first = await store.keyframe(indexed, { number: 0 });
-  const segments = (await store.segments(indexed)).filter(hasEvents);
-  if (first === undefined || segments.length === 0) throw notIndexed();
   const pauses = await store.pauses(indexed);
   const { toPlayed } = timelineOf(indexed.durationS, pauses, pauseLimitS);
+  const segments = await segmentsOf(store, indexed, toPlayed);
+  if (first === undefined || segments.length === 0) throw notIndexed();
   return {
     version: 1,
     duration: toPlayed(indexed.durationS),
     term: { cols: first.cols, rows: first.rows },
-    segments: segments.map(({ number, startS }) => ({ start: number === 0 ? 0 : toPlayed(startS), number })),
+    segments: segments.map(({ number, startS }) => ({ start: startS, number })),
     markers: (await store.markers(indexed)).map(([atS, label]) => [toPlayed(atS), label]),
     pauses,
   };
@@ -68,12 +69,14 @@ export async function replaySegment(
     pauseLimitS === undefined ? [] : await store.pauses(indexed),
     pauseLimitS,
   );
+  const segments = await segmentsOf(store, indexed, toPlayed);
+  const segment = segments.find((one) => one.number === number);
+  if (segment === undefined) throw notIndexed();
   const display = displayOf(await readCastHeader(recording.path));
   const events: [number, string, string][] = [];
-  const startS = number === 0 ? 0 : toPlayed(keyframe.startS);
   // The player wants something at the very start of each segment, and at the very end of the recording.
-  events.push([startS, EVENT_CODE.output, '']);
-  const range = { startBytes: keyframe.offsetBytes, endBytes: keyframe.endBytes };
+  events.push([segment.startS, EVENT_CODE.output, '']);
+  const range = { startBytes: keyframe.offsetBytes, endBytes: segment.endBytes };
   for await (const lines of readLineBytes(recording.path, undefined, range)) {
     for (const line of lines) {
       if (isBytesEvent(line)) continue;
@@ -82,7 +85,7 @@ export async function replaySegment(
       events.push([toPlayed(event.time), event.code, display(event).data]);
     }
   }
-  if (keyframe.endS >= indexed.durationS) events.push([toPlayed(indexed.durationS), EVENT_CODE.output, '']);
+  if (segment === segments.at(-1)) events.push([toPlayed(indexed.durationS), EVENT_CODE.output, '']);
   const { cols, rows, screen } = keyframe;
   return { snapshot: { cols, rows, init: screen }, events };
 }
@@ -98,6 +101,14 @@ export async function keyframeAt(
 ): Promise<Keyframe | undefined> {
   const indexed = await store.find(recording.session, recording.channel);
   return indexed === undefined ? undefined : store.keyframe(indexed, { beforeBytes: offsetBytes });
+}
+
+async function segmentsOf(
+  store: SearchStore,
+  indexed: IndexedRecording,
+  toPlayed: (recordedS: number) => number,
+): Promise<PlayableSegment[]> {
+  return playableSegments((await store.segments(indexed)).filter(hasEvents), indexed.durationS, toPlayed);
 }
 
 function hasEvents(segment: SegmentPlace): boolean {

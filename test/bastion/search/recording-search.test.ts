@@ -172,6 +172,19 @@ describe('the search index', () => {
     expect(hits.map(({ timeS }) => timeS)).toEqual([3, 13, 23, 33, 43, 53, 63, 73, 83, 93]);
   });
 
+  it('shows of one recording only lines with the most of the words, wherever in it others are near each other', async () => {
+    const lineAt = (n: number): string => {
+      if (n === 3) return 'zebra alone';
+      return n === 2_500 ? 'needle and zebra' : `needle ${n}`;
+    };
+    const recording = await add(
+      's-1',
+      Array.from({ length: 3_000 }, (_, n): Event => [n, 'o', `${lineAt(n)}\r\n`]),
+    );
+    const { hits } = await searchRecording(store, recording, 'zebra needle');
+    expect(hits.map(({ text }) => text)).toEqual(['needle and zebra']);
+  });
+
   it('takes whatever people type as words, and none of it as an expression', async () => {
     await add('s-1', [[1, 'o', 'plain text\r\n']]);
     await fc.assert(

@@ -3,6 +3,13 @@ import type { RefObject } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
 
+declare module 'asciinema-player' {
+  /** Its own types leave out that it says when it fails. */
+  interface Player {
+    addEventListener(eventName: 'error', handler: (failure: { readonly message?: string }) => void): void;
+  }
+}
+
 interface TerminalPlayerProps {
   readonly source: Source;
   /** A change of it starts the player anew at the same place. */
@@ -42,6 +49,12 @@ export function TerminalPlayer({ source, speed, markers, startAtS, isLive, handl
         terminalFontFamily: FONT,
         controls: !isLive,
         ...(isLive ? {} : replayOptions),
+      });
+      player.addEventListener('error', ({ message }) => {
+        if (!cancelled)
+          setState(
+            new Error(`The player can't show this recording (${message}). Download it to play it elsewhere.`),
+          );
       });
       handle.current = player;
       setState('ready');

@@ -64,6 +64,10 @@ async function begin(bastion: TestBastion, pass: TestPass): Promise<{ ended: Pro
   return { ended };
 }
 
+async function live(bastion: TestBastion): Promise<readonly { readonly id: string }[]> {
+  return (await bastion.call('sessions.list', { live: true })) as unknown as { id: string }[];
+}
+
 async function answerTo(bastion: TestBastion, pass: TestPass): Promise<string> {
   const { stream, reply } = bastion.proxy.ask({ host: 'web-1', pass: await bastion.proxy.pass(pass) });
   try {
@@ -96,7 +100,8 @@ describe('whoever vouches for operators, once the customer has removed them', { 
     });
     await bastion.auditHas('session.ended', { code: 'pass.issuer_removed' });
     await bastion.auditHas('config.reloaded', { keys: ['idp'] });
-    expect(await bastion.call('sessions.list', { live: true })).toHaveLength(1);
+    // The list follows the event that it has ended.
+    await waitFor(async () => (await live(bastion)).length === 1, { what: 'one session to be left' });
     expect(await answerTo(bastion, await byFirst())).toBe('id_token.wrong_issuer');
     expect(await answerTo(bastion, await byOther())).toBe('in');
 
@@ -104,7 +109,7 @@ describe('whoever vouches for operators, once the customer has removed them', { 
     await expect(bastion.role.reload({ ...next, idp: [] })).rejects.toMatchObject({
       code: 'trust.no_provider',
     });
-    expect(await bastion.call('sessions.list', { live: true })).toHaveLength(1);
+    expect(await live(bastion)).toHaveLength(1);
 
     // Back in the file, the first lets in again.
     await bastion.role.reload(bastion.config);
@@ -117,8 +122,9 @@ describe('whoever vouches for operators, once the customer has removed them', { 
     expect(await unvouched.ended).toMatchObject({ stderr: expect.stringContaining('no longer trusts') });
     expect(await answerTo(bastion, {})).toBe('id_token.missing');
 
-    const [left] = (await bastion.call('sessions.list', { live: true })) as [{ id: string }];
-    await bastion.call('sessions.end', { id: left.id });
+    await waitFor(async () => (await live(bastion)).length === 1, { what: 'one session to be left' });
+    const [left] = await live(bastion);
+    await bastion.call('sessions.end', { id: left?.id });
     await other.ended;
   });
 

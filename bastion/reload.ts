@@ -36,7 +36,7 @@ export function reloadOf(parts: {
     await proxy?.look();
     // Cut first: whatever is wrong with disk or log, who is not trusted any more is gone.
     passes.narrow(trust);
-    registry.endWhere(({ vouchedBy }) => !passes.stillTrusts(vouchedBy), NO_LONGER_TRUSTED);
+    registry.endWhere(({ vouchedBy }) => !passes.stillTrusts(vouchedBy, trust), NO_LONGER_TRUSTED);
     if (proxy?.joined === false) uplink?.leave();
     const { taken } = live.compare(next);
     if (taken.length > 0) await audit.append({ type: 'config.reloaded', actor: 'system', keys: taken });

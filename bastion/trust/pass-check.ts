@@ -80,11 +80,14 @@ export class PassCheck {
     return new IdentityTrust({ providers: providers.map((one) => one.provider), clock }).check(claims);
   }
 
-  /** Whether a pass that was good still is: who signed it, and who vouched for its operator, may be trusted no more. */
-  stillTrusts(vouchedBy: string | undefined): boolean {
+  /**
+   * Whether a pass that was good still is, now or by what comes `next`: who signed it, and who vouched for its operator,
+   * may be trusted no more.
+   */
+  stillTrusts(vouchedBy: string | undefined, next: ReadyTrust = this.#now): boolean {
     if (this.#parts.issuer() === undefined) return false;
-    if (this.#now.trust === 'proxy') return true;
-    return this.#now.providers.some(({ settings }) => settings.issuer === vouchedBy);
+    if (next.trust === 'proxy') return true;
+    return next.providers.some(({ settings }) => settings.issuer === vouchedBy);
   }
 
   /**

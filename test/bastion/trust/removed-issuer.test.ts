@@ -122,10 +122,11 @@ describe('whoever vouches for operators, once the customer has removed them', { 
     expect(await unvouched.ended).toMatchObject({ stderr: expect.stringContaining('no longer trusts') });
     expect(await answerTo(bastion, {})).toBe('id_token.missing');
 
+    // Who was vouched for by a provider that stays goes on all the while.
     await waitFor(async () => (await live(bastion)).length === 1, { what: 'one session to be left' });
     const [left] = await live(bastion);
-    await bastion.call('sessions.end', { id: left?.id });
-    await other.ended;
+    await bastion.call('sessions.end', { id: left?.id, message: 'Enough.' });
+    expect((await other.ended).stderr).toContain('Enough.');
   });
 
   test('a proxy whose enrolment is gone loses its sessions and its tunnels, for good', async () => {

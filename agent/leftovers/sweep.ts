@@ -27,11 +27,16 @@ export interface SweepResult {
 export class Sweep {
   readonly #mark: string;
   readonly #groups: readonly ControlGroup[];
-  readonly #looks: ProcessLooks;
+  readonly #looks: Pick<ProcessLooks, 'next'>;
   readonly #clock: Clock;
   readonly #hungUp = new Set<number>();
 
-  constructor(mark: string, groups: readonly ControlGroup[], looks: ProcessLooks, clock: Clock) {
+  constructor(
+    mark: string,
+    groups: readonly ControlGroup[],
+    looks: Pick<ProcessLooks, 'next'>,
+    clock: Clock,
+  ) {
     this.#mark = mark;
     this.#groups = groups;
     this.#looks = looks;
@@ -43,10 +48,12 @@ export class Sweep {
     let left: readonly number[] = [];
     for (let empty = 0; empty < EMPTY_LOOKS; ) {
       const known = this.#groups.flatMap((group) => group.pids());
-      left = await this.#look(known);
+      // A look that fails (too many files are open) says nothing: what is known of is ended all the same.
+      const seen = await this.#look(known).catch(() => undefined);
+      left = seen ?? known;
       // A control group that is empty is the kernel's own word; the look was for what had been moved out of it.
-      if (left.length === 0 && this.#groups.length > 0 && known.length === 0) break;
-      empty = left.length === 0 ? empty + 1 : 0;
+      if (seen?.length === 0 && this.#groups.length > 0 && known.length === 0) break;
+      empty = seen?.length === 0 ? empty + 1 : 0;
       const sinceMs = this.#clock.monotonicMs() - startMs;
       if (sinceMs >= GIVE_UP_MS) break;
       if (sinceMs >= GRACE_MS) this.#kill(left);

@@ -44,14 +44,20 @@ export class KeptInput {
     const whole = bytes.subarray(0, bytes.length - incompleteTailLength(bytes));
     // NUL is valid UTF-8 and yet the mark of binary data.
     if (whole.includes(0) || !isUtf8(whole)) {
-      this.#leaveOut('not_text');
+      // What comes before is run by the host like any other.
+      this.#keep(chunk.subarray(0, Math.max(0, textLength(whole) - this.#unfinished.length)));
+      if (this.#because === undefined) this.#leaveOut('not_text');
       return;
     }
     this.#unfinished = Buffer.from(bytes.subarray(whole.length));
-    const kept = chunk.subarray(0, KEPT_INPUT_BYTES - this.#keptBytes);
+    this.#keep(chunk);
+  }
+
+  #keep(text: Buffer): void {
+    const kept = text.subarray(0, KEPT_INPUT_BYTES - this.#keptBytes);
     if (kept.length > 0) this.#sink.input(kept);
     this.#keptBytes += kept.length;
-    if (kept.length < chunk.length) this.#leaveOut('size');
+    if (kept.length < text.length) this.#leaveOut('size');
   }
 
   result(): KeptInputResult {
@@ -64,4 +70,19 @@ export class KeptInput {
     this.#because = because;
     this.#sink.marker(NOTES[because]);
   }
+}
+
+/** How many bytes at the beginning are text: up to the first NUL, or to the first that is no UTF-8. */
+function textLength(bytes: Buffer): number {
+  const nul = bytes.indexOf(0);
+  const until = nul < 0 ? bytes : bytes.subarray(0, nul);
+  if (isUtf8(until)) return until.length;
+  let [low, high] = [0, until.length];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const part = until.subarray(0, middle);
+    if (isUtf8(part.subarray(0, middle - incompleteTailLength(part)))) low = middle;
+    else high = middle - 1;
+  }
+  return low - incompleteTailLength(until.subarray(0, low));
 }

@@ -5,6 +5,7 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import { assertNotDeleted } from '../retention/deleted.ts';
 import type { RecordingSummary, SessionSummary } from '../service.ts';
 import {
+  COMMANDS_LIST_LIMIT,
   type ScreenHit,
   type ScreenQuery,
   searchRecording,
@@ -95,8 +96,9 @@ export class RecordingLibrary {
       const { session, recording } = await this.#find(id, number);
       await this.#viewed(actor, session, recording, 'commands');
       const found = await typedCommands(this.#parts.store, { session: id, channel: number });
-      commands.push(...found.commands);
+      commands.push(...found.commands.slice(0, COMMANDS_LIST_LIMIT - commands.length));
       complete &&= found.complete;
+      if (commands.length === COMMANDS_LIST_LIMIT) return { commands, complete: false };
     }
     return { commands, complete };
   }

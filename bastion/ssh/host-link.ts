@@ -142,22 +142,21 @@ export class HostLink {
   }
 
   async #connect(options: HostLinkOptions): Promise<SshClientConnection> {
-    const { host, login, signIns } = options;
+    const { host, login } = options;
     try {
       return await this.#attempt(options);
     } catch (error) {
       if (!isDrawbridgeError(error, 'ssh.certificate_refused')) throw explain(error, host, login);
-      // It allows one try, and the certificate was it.
-      signIns.remember(host, login, 'key');
     }
     try {
-      return await this.#attempt(options);
+      // It allows one try, and the certificate was it. Remembered once the key has worked: the fault may be another.
+      return await this.#attempt(options, 'key');
     } catch (error) {
       throw explain(error, host, login);
     }
   }
 
-  async #attempt(options: HostLinkOptions): Promise<SshClientConnection> {
+  async #attempt(options: HostLinkOptions, only?: 'key'): Promise<SshClientConnection> {
     const { host, login, signIns, hostKeys, clock, onIncoming } = options;
     const { signal } = this.#controller;
     let keyProblem: string | undefined;
@@ -167,7 +166,8 @@ export class HostLink {
       const connection = await connectSsh(stream, {
         username: login,
         privateKey: signIns.privateKey,
-        certificate: () => (name === undefined ? undefined : signIns.certificate(host, login, name)),
+        certificate: () =>
+          name === undefined || only === 'key' ? undefined : signIns.certificate(host, login, name),
         signal,
         timeoutMs: HOST_CONNECT_TIMEOUT_MS,
         windowBytes: HOST_WINDOW_BYTES,

@@ -72,7 +72,10 @@ export function auditRoutes(app: WebApp, context: RouteContext): void {
           .verifyAudit((data) => feed.push({ event: 'progress', data }), signal)
           .then(
             (data) => feed.push({ event: 'report', data }),
-            (error: unknown) => feed.push({ event: 'problem', data: refusalFor(error, context.log).body }),
+            (error: unknown) => {
+              // Whoever asked has gone, which is no fault.
+              if (!signal.aborted) feed.push({ event: 'problem', data: refusalFor(error, context.log).body });
+            },
           )
           .finally(() => feed.end());
         return feed;

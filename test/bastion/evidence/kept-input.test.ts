@@ -54,12 +54,14 @@ describe('the standard input of a command', () => {
   });
 
   it.each([
-    ['bytes that are no UTF-8', Buffer.from([0x68, 0xff, 0xfe])],
-    ['a NUL', Buffer.from('a\0b')],
-  ])('is not kept from %s on, with one note', (_what, binary) => {
+    ['bytes that are no UTF-8', Buffer.from([0x68, 0xff, 0xfe]), 'h'],
+    ['a NUL', Buffer.from('rm -r x\nexit\n\0b'), 'rm -r x\nexit\n'],
+    ['a NUL behind a character of two bytes', Buffer.from('ü\0'), 'ü'],
+    ['a character that is cut off before a NUL', Buffer.from([0x61, 0xc3, 0x00]), 'a'],
+  ])('is not kept from %s on, with one note; what comes before it is', (_what, binary, before) => {
     const { kept, notes, result } = keep([Buffer.from('set -e\n'), binary, Buffer.from('text again\n')]);
-    expect(kept.toString()).toBe('set -e\n');
-    expect(result).toEqual({ bytes: 7, complete: false, because: 'not_text' });
+    expect(kept.toString()).toBe(`set -e\n${before}`);
+    expect(result).toEqual({ bytes: 7 + Buffer.byteLength(before), complete: false, because: 'not_text' });
     expect(notes).toEqual(['input is not kept from here on: it is not text']);
   });
 

@@ -1,4 +1,5 @@
 import type { AuditSink } from '../../shared/audit/event.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import type { PinnedIssuer } from '../../shared/identity/issuer-document.ts';
 import { type PublicJwk, thumbprintOf } from '../../shared/identity/keys.ts';
 import type { PinnedPeer } from '../../shared/tunnel/dial.ts';
@@ -49,10 +50,14 @@ export class PinnedProxy implements PinnedPeer {
     return this.issuer.publicJwk;
   }
 
-  /** @throws `audit.unavailable`, and what hinders writing; then the old key stays pinned. */
+  /**
+   * @throws `enrolment.missing` when the customer has taken the enrolment away, which no proxy writes anew;
+   * `audit.unavailable`, and what hinders writing. Then the old key stays pinned.
+   */
   async succeed(to: PublicJwk): Promise<void> {
     const { name, id, publicJwk } = this.issuer;
     if (to.x === publicJwk.x) return;
+    await this.#assertJoined();
     await this.#audit.append({
       type: 'proxy.key_rotated',
       actor: `proxy:${name}`,
@@ -63,8 +68,15 @@ export class PinnedProxy implements PinnedPeer {
       fromKey: { ...publicJwk },
       toKey: { ...to },
     });
+    await this.#assertJoined();
     const next = { ...this.#enrolment, issuer: { ...this.issuer, publicJwk: to } };
     await writeProxyEnrolment(this.#path, next);
     this.#enrolment = next;
+  }
+
+  async #assertJoined(): Promise<void> {
+    await this.look();
+    if (this.joined) return;
+    throw new DrawbridgeError('enrolment.missing', 'This bastion has left the proxy, or has joined another.');
   }
 }

@@ -11,9 +11,6 @@ export const DISK_LOW_WATER_BYTES = 64 * 1024 * 1024;
 /** With less free disk than this there is a warning, and the search index takes no more room. */
 export const DISK_WARNING_BYTES = 4 * DISK_LOW_WATER_BYTES;
 
-/** How long an answer about free disk may be used again. */
-const DISK_CHECK_MS = 1000;
-
 /** A fault of the audit log is taken as lasting until an append succeeds, or for so long at most. */
 const FAULT_LASTS_MS = 60_000;
 
@@ -25,7 +22,6 @@ export class EvidenceHealth implements AuditSink {
   readonly #audit: AuditSink;
   readonly #directories: readonly string[];
   readonly #clock: Clock;
-  #disk: { readonly atMs: number; readonly freeBytes: number } | undefined;
   #fault: { readonly atMs: number; readonly sentence: string } | undefined;
 
   constructor(options: { audit: AuditSink; directories: readonly string[]; clock: Clock }) {
@@ -48,13 +44,12 @@ export class EvidenceHealth implements AuditSink {
     }
   }
 
-  /** Free bytes where evidence is written: the least of its directories. 0 when it can't be told. */
+  /**
+   * Free bytes where evidence is written: the least of its directories. 0 when it can't be told. Looked at anew each
+   * time: a look takes microseconds, and a flood fills a small disk within a second.
+   */
   async diskFreeBytes(): Promise<number> {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#disk !== undefined && nowMs - this.#disk.atMs < DISK_CHECK_MS) return this.#disk.freeBytes;
-    const free = await Promise.all(this.#directories.map(freeBytesOf));
-    this.#disk = { atMs: nowMs, freeBytes: Math.min(...free) };
-    return this.#disk.freeBytes;
+    return Math.min(...(await Promise.all(this.#directories.map(freeBytesOf))));
   }
 
   /** One sentence when the disk runs low, while evidence can still be written. */

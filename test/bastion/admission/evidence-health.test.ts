@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { EvidenceHealth } from '../../../bastion/admission/evidence-health.ts';
@@ -32,4 +33,16 @@ test('an audit log that has failed is a problem until it takes an event again', 
   audit.failing = false;
   await health.append(event);
   expect(await health.problem()).toBeUndefined();
+});
+
+test('a disk that is lost after a good look is a problem at the very next', async () => {
+  const directory = temporaryDirectory();
+  const health = new EvidenceHealth({
+    audit: new MemoryAudit(),
+    directories: [directory],
+    clock: new FakeClock(),
+  });
+  expect(await health.problem()).toBeUndefined();
+  rmSync(directory, { recursive: true });
+  expect(await health.problem()).toContain('only 0 MiB of disk left');
 });

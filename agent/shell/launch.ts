@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { basename } from 'node:path';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Account } from './account.ts';
+import { carryEnvironment } from './carried-environment.ts';
 import type { PamSession } from './pam-session.ts';
 
 /** What to start for somebody. */
@@ -37,8 +38,6 @@ export interface SystemTools {
   readonly su: string | undefined;
   /** util-linux: starts something with other resource limits. */
   readonly prlimit: string | undefined;
-  /** coreutils: starts something in another environment. */
-  readonly env: string | undefined;
 }
 
 /** A command line and what it is started in. */
@@ -60,7 +59,6 @@ export function findSystemTools(): SystemTools {
     bash: firstExecutable(['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash']),
     su: firstExecutable(['/bin/su', '/usr/bin/su']),
     prlimit: firstExecutable(['/usr/bin/prlimit', '/bin/prlimit']),
-    env: firstExecutable(['/usr/bin/env', '/bin/env']),
   };
 }
 
@@ -106,13 +104,14 @@ exec "$@"`;
  *
  * `setpriv` gives it all groups of the account (Node's own `uid` option would drop them). What its environment holds
  * comes from the operator and from the account's own settings: LD_PRELOAD there, or a LANGUAGE that leads into its home,
- * would have a word in the steps that are still root. So these run with `rootNames` of it and no more, and `env` adds the
- * rest once the account has been become.
+ * would have a word in the steps that are still root. So these run with `rootNames` of it and no more, and the rest gets
+ * its names once the account has been become.
  * @throws `agent.no_setpriv` when another account is to be become and the tool for it is missing.
  */
 export function launchOf(options: LaunchOptions, tools: SystemTools, rootNames: readonly string[]): Launch {
   const { account, become, terminalSettings, joinPath, pam, env } = options;
-  const program = [...environmentLine(options, tools), ...programLine(options, tools)];
+  const carried = become ? carryEnvironment(env) : undefined;
+  const program = [...(carried?.line ?? []), ...programLine(options, tools)];
   const asAccount = [...limitsLine(options, tools), ...setprivLine(options, tools), ...program];
   if (!become && terminalSettings === undefined) return { line: headed(asAccount), env };
   const kept = Object.entries(env).filter(([name]) => rootNames.includes(name));
@@ -130,20 +129,9 @@ export function launchOf(options: LaunchOptions, tools: SystemTools, rootNames: 
     terminalSettings !== undefined && options.program.kind === 'login-shell' ? 'motd' : '',
     ...asAccount,
   ];
-  return { line, env: become ? { ...Object.fromEntries(kept), PATH: SYSTEM_PATH, HOME: account.home } : env };
-}
-
-/** Of an account that is not ours yet: given to it as it starts. */
-function environmentLine({ become, env, account }: LaunchOptions, tools: SystemTools): string[] {
-  if (!become) return [];
-  if (tools.env === undefined) {
-    throw new DrawbridgeError(
-      'agent.start_failed',
-      `This host has no env, so nothing can be started as ${account.name}.`,
-      { hint: 'Install coreutils.' },
-    );
-  }
-  return [tools.env, '--', ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
+  if (carried === undefined) return { line, env };
+  const root = { ...Object.fromEntries(kept), PATH: SYSTEM_PATH, HOME: account.home };
+  return { line, env: { ...carried.env, ...root } };
 }
 
 /** Limits can be raised as root alone, so they come before the account. */

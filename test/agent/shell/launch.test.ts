@@ -23,7 +23,6 @@ describe('the command line of a session', () => {
     bash: '/bin/bash',
     su: '/bin/su',
     prlimit: '/usr/bin/prlimit',
-    env: '/usr/bin/env',
   };
   const env = {
     LD_PRELOAD: '/home/deploy/mine.so',
@@ -38,18 +37,20 @@ describe('the command line of a session', () => {
     expect(() => launchOf(options, { ...tools, setpriv: undefined }, [])).toThrow(
       'This host has no setpriv, so nothing can be started as deploy.',
     );
-    expect(() => launchOf(options, { ...tools, env: undefined }, [])).toThrow(
-      'This host has no env, so nothing can be started as deploy.',
-    );
     expect(launchOf(options, tools, []).line.join(' ')).toContain(
-      '/usr/bin/setpriv --pdeathsig HUP --reuid 4321 --regid 4322 --init-groups -- /usr/bin/env -- USER=deploy /bin/zsh -c id',
+      '/usr/bin/setpriv --pdeathsig HUP --reuid 4321 --regid 4322 --init-groups -- /bin/sh -c export USER=',
     );
+    expect(launchOf(options, tools, []).line.slice(-3)).toEqual(['/bin/zsh', '-c', 'id']);
   });
 
   it('keeps what the operator and the account choose out of the steps that are root', () => {
     const program = { kind: 'command', command: 'id' } as const;
     const launch = launchOf({ account, program, become: true, env }, tools, ['MARK']);
-    expect(launch.env).toEqual({ MARK: 'm', HOME: '/home/deploy', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' });
+    const obeyed = Object.entries(launch.env).filter(([name]) => !name.startsWith('DRAWBRIDGE_LATER_'));
+    const expected = { MARK: 'm', HOME: '/home/deploy', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+    expect(Object.fromEntries(obeyed)).toEqual(expected);
+    // Arguments can be read by everybody on the host.
+    expect(launch.line.join(' ')).not.toContain(env.LD_PRELOAD);
     expect(launchOf({ account, program, become: false, env }, tools, ['MARK']).env).toEqual(env);
   });
 
@@ -172,7 +173,9 @@ describe.runIf(isSuperuser())('an agent that is root', () => {
     const names = readFileSync(noted, 'utf8')
       .split('\n')
       .map((line) => line.split('=')[0]);
-    expect(names.filter((name) => name !== '').sort()).toEqual(['DRAWBRIDGE_SESSION', 'HOME', 'PATH', 'PWD']);
+    const obeyed = names.filter((name) => name !== '' && !name?.startsWith('DRAWBRIDGE_LATER_'));
+    expect(obeyed.sort()).toEqual(['DRAWBRIDGE_SESSION', 'HOME', 'PATH', 'PWD']);
+    expect((await ssh('env | grep -c LATER')).stdout).toBe('0\n');
   });
 
   it('gives the terminal to the account, and keeps exit statuses and signals real', async () => {

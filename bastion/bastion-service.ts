@@ -8,6 +8,7 @@ import type { VerifyReport } from '../shared/audit/verify.ts';
 import type { Clock } from '../shared/clock.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import type { NodeIdentity } from '../shared/identity/node-identity.ts';
+import { saidText } from '../shared/plain-text.ts';
 import type { EvidenceHealth } from './admission/evidence-health.ts';
 import type { Gate } from './gate/gate.ts';
 import type { AgentEnrolment } from './hosts/agent-enrolment.ts';
@@ -139,8 +140,8 @@ export class LocalBastionService implements BastionService {
     if (registry.get(id) === undefined && (await registry.find(id)) === undefined) {
       throw new DrawbridgeError('session.not_found', `There is no session ${id.slice(0, 40)}.`);
     }
-    const said = message?.replace(/[^\P{Cc}\t]/gu, ' ').slice(0, MESSAGE_LIMIT_CHARACTERS);
-    const because = said === undefined || said === '' ? '' : `: ${said}`;
+    const said = saidText(message, MESSAGE_LIMIT_CHARACTERS);
+    const because = said === undefined ? '' : `: ${said}`;
     // The event that says who ended it is the session's own: ending must not wait for anything.
     registry.end(id, {
       code: 'session.ended_by_admin',

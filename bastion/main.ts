@@ -235,6 +235,7 @@ async function start(
           sshHostKey: hostKey.publicLine,
           audit,
           admission: () => admission,
+          registry,
           operatorsCut: () => operators.allCut(),
           onConnected: () => witness.connected(),
         });

@@ -2,6 +2,7 @@ import { enterBeside } from '../../shared/audit/enter-beside.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { saidText } from '../../shared/plain-text.ts';
 import type { Database } from '../../shared/store/database.ts';
 
 /** Operators that can be locked out at once. */
@@ -69,12 +70,12 @@ export class OperatorLocks {
     if (!this.#locks.has(operator) && this.#locks.size >= LOCKS_MAX) {
       throw new DrawbridgeError('operator.too_many_locks', `${LOCKS_MAX} operators are locked out already.`);
     }
-    const said = reason?.replace(/\p{Cc}+/gu, ' ').slice(0, REASON_LIMIT_CHARACTERS);
+    const said = saidText(reason, REASON_LIMIT_CHARACTERS);
     const lock: OperatorLock = {
       operator,
       lockedBy: actor,
       lockedAtMs: clock.nowMs(),
-      ...(said === undefined || said === '' ? {} : { reason: said }),
+      ...(said === undefined ? {} : { reason: said }),
     };
     this.#locks.set(operator, lock);
     onLocked(lock, actor);

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { Actor, AuditEventInput } from '../../shared/audit/event.ts';
 import type { Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { saidText } from '../../shared/plain-text.ts';
 import { bootEndIn } from '../gate/machine.ts';
 import type { ApprovalNeed, PolicyGrant } from '../policy/approval.ts';
 import type { ApprovalNews } from './approval-news.ts';
 import type { Approvers } from './approvers.ts';
-import type { Grant } from './grant.ts';
+import { type Grant, TEXT_LIMIT_CHARACTERS } from './grant.ts';
 import { Grants, type GrantsOptions } from './grants.ts';
 import { type ApprovalAsk, type ApprovalOutcome, ParkedRequest } from './parked-request.ts';
-import { plainText } from './plain-text.ts';
 
 /** Requests that may wait at once, in all and of one operator. */
 export const PARKED_MAX = 100;
@@ -167,7 +167,7 @@ export class Approvals {
   refuse(actor: Actor, id: string, message?: string): Promise<void> {
     return this.#inTurn(async () => {
       const request = this.#waiting(id);
-      const said = plainText(message);
+      const said = saidText(message, TEXT_LIMIT_CHARACTERS);
       await this.#options.audit.append({
         type: 'approval.refused',
         actor,
@@ -226,7 +226,7 @@ export class Approvals {
     if (own >= PARKED_PER_OPERATOR_MAX) throw tooMany(`You have ${own} requests waiting already.`);
     const { audit, clock } = this.#options;
     const { reason, ...rest } = ask;
-    const said = plainText(reason);
+    const said = saidText(reason, TEXT_LIMIT_CHARACTERS);
     const request = new ParkedRequest({
       id: createId('r'),
       ask: { ...rest, ...(said === undefined ? {} : { reason: said }) },

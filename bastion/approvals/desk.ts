@@ -1,4 +1,5 @@
 import type { Actor } from '../../shared/audit/event.ts';
+import { saidText } from '../../shared/plain-text.ts';
 import type { OperatorLock, OperatorLocks } from '../admission/operator-locks.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { Approvals } from './approvals.ts';
@@ -56,11 +57,8 @@ export function openDesk(parts: {
     lock: async (actor, operator, reason) => lockSummary(await locks.lock(actor, operator, reason)),
     unlock: (actor, operator) => locks.unlock(actor, operator),
     endSessions(actor, { operator }, message) {
-      const said = message
-        ?.replace(/\p{Cc}+/gu, ' ')
-        .trim()
-        .slice(0, MESSAGE_LIMIT_CHARACTERS);
-      const because = said === undefined || said === '' ? '' : `: ${said}`;
+      const said = saidText(message, MESSAGE_LIMIT_CHARACTERS);
+      const because = said === undefined ? '' : `: ${said}`;
       const ending = {
         code: 'session.ended_by_admin',
         message: `${bastionName} has ended this session${because}`,

@@ -3,6 +3,9 @@ import type { Clock } from '../../shared/clock.ts';
 import { type BootEnd, type KnownTime, leftOf } from '../gate/machine.ts';
 import type { PolicyGrant } from '../policy/approval.ts';
 
+/** Longest reason and message that are kept. */
+export const TEXT_LIMIT_CHARACTERS = 500;
+
 /** A customer's approval: one operator, one host, one login, by one role, for a time. */
 export interface Grant {
   readonly id: string;

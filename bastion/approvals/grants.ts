@@ -2,12 +2,19 @@ import { enterBeside } from '../../shared/audit/enter-beside.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
+import { saidText } from '../../shared/plain-text.ts';
 import type { KnownTime } from '../gate/machine.ts';
 import type { PolicyGrant } from '../policy/approval.ts';
 import type { ApprovalNews } from './approval-news.ts';
-import { type ActiveGrant, activate, type Grant, grantLeftMs, policyGrantOf } from './grant.ts';
+import {
+  type ActiveGrant,
+  activate,
+  type Grant,
+  grantLeftMs,
+  policyGrantOf,
+  TEXT_LIMIT_CHARACTERS,
+} from './grant.ts';
 import type { GrantStore } from './grant-store.ts';
-import { plainText } from './plain-text.ts';
 
 export interface GrantsOptions extends KnownTime {
   readonly store: GrantStore;
@@ -60,7 +67,7 @@ export class Grants {
     const { audit, clock, store } = this.#options;
     this.#active.delete(id);
     this.#tell({ kind: 'revoked', grant });
-    const said = plainText(message);
+    const said = saidText(message, TEXT_LIMIT_CHARACTERS);
     const event = { type: 'approval.revoked', actor, ...subjectOf(grant), message: said } as const;
     const entered = enterBeside(audit, event);
     await store.end(id, clock.nowMs());

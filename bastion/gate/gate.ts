@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Actor } from '../../shared/audit/event.ts';
 import type { Timer } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { saidText } from '../../shared/plain-text.ts';
 import type { AccessStatus } from '../service.ts';
 import {
   isStored,
@@ -107,7 +108,7 @@ export class Gate {
    * @throws `access.not_stored` or `audit.unavailable`, when it is off all the same.
    */
   turnOff(actor: Actor, reason?: string): Promise<AccessStatus> {
-    return this.#close(actor, reason?.slice(0, REASON_LIMIT_CHARACTERS));
+    return this.#close(actor, saidText(reason, REASON_LIMIT_CHARACTERS));
   }
 
   /** Stops the timer and aborts what hangs from the gate, leaving the stored state as it is. For stopping. */

@@ -1,6 +1,7 @@
 import type { Actor } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { saidText } from '../../shared/plain-text.ts';
 import type { StoredOpening } from './access-file.ts';
 import type { TurnOnOptions } from './gate-options.ts';
 import type { GateOpening } from './gate-state.ts';
@@ -30,7 +31,7 @@ export function openingOf(actor: Actor, options: TurnOnOptions, clock: Clock): G
   if (forMs !== undefined && !(Number.isFinite(forMs) && forMs > 0 && forMs <= OPENING_LIMIT_MAX_MS)) {
     throw new DrawbridgeError('usage.duration', 'Access can be on for more than nothing and at most a year.');
   }
-  const reason = options.reason?.slice(0, REASON_LIMIT_CHARACTERS);
+  const reason = saidText(options.reason, REASON_LIMIT_CHARACTERS);
   return {
     sinceMs,
     by: actor,

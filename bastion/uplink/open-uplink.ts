@@ -4,7 +4,9 @@ import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { EvidenceHealth } from '../admission/evidence-health.ts';
+import { WITHDRAWN_KIND, Withdrawals } from '../admission/withdrawals.ts';
 import type { BastionConfig } from '../config.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
 import { GatedUplink } from './gated-uplink.ts';
 import type { PinnedProxy } from './pinned-proxy.ts';
 
@@ -17,11 +19,13 @@ export function openUplink(parts: {
   sshHostKey: string;
   audit: EvidenceHealth;
   admission: () => Admission;
+  registry: SessionRegistry;
   operatorsCut: () => Promise<void>;
   onConnected: () => void;
 }): GatedUplink {
   const { config, deps, identity, proxy, audit } = parts;
   const { ca } = proxy.issuer;
+  const withdrawals = new Withdrawals({ proxy: proxy.name, registry: parts.registry });
   return new GatedUplink({
     identity,
     proxy,
@@ -29,7 +33,10 @@ export function openUplink(parts: {
     egress: createEgress(config.egress, ca === undefined ? {} : { extraCa: [ca] }),
     tunnels: config.proxy.tunnels,
     keepWhenOff: config.keepTunnelWhenOff,
-    onStream: (incoming) => parts.admission().handle(incoming),
+    onStream: (incoming) =>
+      incoming.request.kind === WITHDRAWN_KIND
+        ? withdrawals.handle(incoming)
+        : parts.admission().handle(incoming),
     operatorsCut: parts.operatorsCut,
     onConnected: parts.onConnected,
     audit,

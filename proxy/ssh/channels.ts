@@ -32,12 +32,14 @@ export async function relayToHost(
   const signal = AbortSignal.any([open.signal, from.signal]);
   try {
     const ask = { operator, destination: open.target.host, source, signal };
-    const { stream } = await parts.relays.opening(operator.username, () => parts.admission.openHost(ask));
+    const { stream, withdraw } = await parts.relays.opening(operator.username, () =>
+      parts.admission.openHost(ask),
+    );
     if (signal.aborted) {
       stream.destroy();
       return;
     }
-    parts.relays.add(operator, stream, from.disconnect);
+    parts.relays.add(operator, stream, { tell: from.disconnect, withdraw });
     const { error } = await bridgeStream(open.accept(), stream, { dropWhenCut: true });
     if (error !== undefined) {
       parts.log.debug({ operator: operator.username, problem: messageOf(error) }, 'a way to a host was cut');

@@ -1,10 +1,10 @@
 import type { AuditSink, Json } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
+import { plainText } from '../../shared/plain-text.ts';
 import type { SshAuthAttempt } from '../../shared/ssh/server-connection.ts';
 import type { KeyStanding, Operators, ProvenOperator, ShownCertificate } from '../accounts/operators.ts';
 import type { Refusals } from '../accounts/refusals.ts';
 import type { SignIn } from '../accounts/sign-in.ts';
-import { plainText } from '../tunnels/plain-text.ts';
 import { amrOfKey, amrOfKeyAndCode } from './key-factors.ts';
 import { certificateFields, OfferedCertificates } from './offered-certificates.ts';
 import { next, type OfferedKey, type Progress, type ProvenKey, type Step } from './sign-in-progress.ts';

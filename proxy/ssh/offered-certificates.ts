@@ -1,8 +1,8 @@
 import type { Json } from '../../shared/audit/event.ts';
+import { plainText } from '../../shared/plain-text.ts';
 import type { SshAuthAttempt } from '../../shared/ssh/auth-attempt.ts';
 import type { UserCertificate } from '../../shared/ssh/certificate.ts';
 import type { CertificateStanding, Operators, ShownCertificate } from '../accounts/operators.ts';
-import { plainText } from '../tunnels/plain-text.ts';
 
 type OfferedKey = NonNullable<SshAuthAttempt['key']>;
 

@@ -2,7 +2,8 @@ import type { AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError, isDrawbridgeError, messageOf } from '../../shared/errors.ts';
 import type { NodeIdentity } from '../../shared/identity/node-identity.ts';
-import { signPass } from '../../shared/identity/pass.ts';
+import { createPassId, signPass } from '../../shared/identity/pass.ts';
+import { plainText } from '../../shared/plain-text.ts';
 import type {
   OpenedStream,
   PrefaceReply,
@@ -15,7 +16,7 @@ import type { Refusals } from '../accounts/refusals.ts';
 import type { Directory } from '../store/directory.ts';
 import type { EnrolledBastion, EnrolmentStore } from '../store/store.ts';
 import { parseDestination } from './destination.ts';
-import { plainText } from './plain-text.ts';
+import { type Vouched, withdraw } from './withdrawal.ts';
 
 /** A bastion that has not answered after so long is treated as unreachable. */
 const SSH_REPLY_TIMEOUT_MS = 10_000;
@@ -36,7 +37,12 @@ export interface Admitted {
   readonly stream: TunnelStream;
   readonly host: string;
   readonly bastion: string;
+  /** Takes back the proxy's word and says why; the stream is to be cut when this has resolved. Never rejects. */
+  readonly withdraw: (sentence: string) => Promise<void>;
 }
+
+/** A stream that is vouched for, and the bastion's answer to it. */
+type OpenedConnection = Vouched & Pick<OpenedStream, 'reply'>;
 
 /** Takes operators to bastions: finds the tunnel, vouches for the operator with a pass, opens the stream. */
 export class Admission {
@@ -144,7 +150,12 @@ export class Admission {
       opened.stream.destroy();
       throw error;
     }
-    return { stream: opened.stream, host, bastion: name };
+    return {
+      stream: opened.stream,
+      host,
+      bastion: name,
+      withdraw: (sentence) => withdraw(opened, sentence, this.#clock),
+    };
   }
 
   async #open(
@@ -152,7 +163,7 @@ export class Admission {
     bastion: EnrolledBastion,
     request: PrefaceRequest,
     beforeOpening: () => Promise<void> = async () => undefined,
-  ): Promise<OpenedStream> {
+  ): Promise<OpenedConnection> {
     if (this.#stopping.aborted) {
       throw new DrawbridgeError('proxy.stopping', 'The proxy is stopping.', {
         hint: 'Try again in a minute.',
@@ -160,9 +171,11 @@ export class Admission {
     }
     const { groups, device, idp } = await this.#operators.rightsOf(operator);
     if (!(await this.#directory.find(bastion.id))) throw offline(bastion.name);
+    const passId = createPassId();
     const pass = await signPass(
       this.#identity,
       {
+        jti: passId,
         sub: operator.username,
         aud: bastion.id,
         groups,
@@ -182,7 +195,7 @@ export class Admission {
     const opened = openOn(tunnel, { ...request, pass }, bastion.name);
     // A stream that is cut before anyone pipes it must not end the process; whoever uses it sees `close`.
     opened.stream.on('error', () => undefined);
-    return opened;
+    return { ...opened, tunnel, passId };
   }
 }
 

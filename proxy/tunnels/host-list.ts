@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { isDrawbridgeError } from '../../shared/errors.ts';
+import { plainText } from '../../shared/plain-text.ts';
 import type { ProvenOperator } from '../accounts/operators.ts';
 import type { Directory } from '../store/directory.ts';
 import type { EnrolledBastion, EnrolmentStore } from '../store/store.ts';
 import type { Admission } from './admission.ts';
-import { plainText } from './plain-text.ts';
 
 /** A bastion that has not answered after so long is listed with a problem instead of hosts. */
 const HOSTS_REPLY_TIMEOUT_MS = 3_000;

@@ -13,6 +13,14 @@ export interface RelayOwner {
   readonly deviceId?: string;
 }
 
+/** How those at both ends of a connection hear that it is cut. */
+export interface RelayEnds {
+  /** Says a sentence to the client, on whatever way it has. */
+  readonly tell?: (sentence: string) => void;
+  /** Has the bastion end the connection, with the sentence as the reason. Never rejects, nor waits for long. */
+  readonly withdraw?: (sentence: string) => Promise<void>;
+}
+
 /** Which connections to cut: those that agree in every given field. */
 export type RelayChoice = Partial<RelayOwner>;
 
@@ -50,16 +58,20 @@ export class Relays {
     }
   }
 
-  /**
-   * Counts the stream to the bastion as the owner's until it closes. `tell` says a sentence to the client, on whatever
-   * way it has, when the connection is cut.
-   */
-  add(owner: RelayOwner, bastion: Duplex, tell: (sentence: string) => void = () => undefined): void {
+  /** Counts the stream to the bastion as the owner's until it closes. */
+  add(owner: RelayOwner, bastion: Duplex, { tell, withdraw }: RelayEnds = {}): void {
     if (bastion.destroyed) return;
     const { username } = owner;
+    let isEnding = false;
     const end = (sentence: string): void => {
-      tell(sentence);
-      bastion.destroy();
+      if (isEnding) return;
+      isEnding = true;
+      const cut = (): void => {
+        tell?.(sentence);
+        bastion.destroy();
+      };
+      if (withdraw === undefined) cut();
+      else void withdraw(sentence).then(cut);
     };
     this.#live.set(bastion, { owner, end });
     this.#count(username, 1);
@@ -68,7 +80,7 @@ export class Relays {
     });
   }
 
-  /** Ends the chosen connections at once; says how many. A choice without a field chooses none. */
+  /** Ends the chosen connections, each as soon as its bastion has heard why; says how many. A choice without a field chooses none. */
   cut(choice: RelayChoice, sentence: string): number {
     const chosen = [...this.#live.values()].filter(({ owner }) => isChosen(owner, choice));
     for (const { end } of chosen) end(sentence);

@@ -124,7 +124,8 @@ export class Upgrades {
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       upgraded = true;
       const way = rawWebSocketStream(webSocket);
-      this.#parts.relays.add(operator, admitted.stream, (sentence) => way.cut(sentence));
+      const { stream, withdraw } = admitted;
+      this.#parts.relays.add(operator, stream, { tell: (sentence) => way.cut(sentence), withdraw });
       void joinStreams(way, admitted.stream).then(({ error }) => {
         if (error === undefined) return;
         this.#parts.log.debug(

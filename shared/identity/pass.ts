@@ -48,14 +48,19 @@ const PASS: StatementKind<PassBody> = {
   limitBytes: 64 * 1024,
 };
 
+/** An id for a pass, by which both ends know later which connection it was for. */
+export function createPassId(): string {
+  return randomBytes(16).toString('base64url');
+}
+
 /** The proxy's statement of who an operator is, for one stream to one bastion. Valid for 60 s and once. */
 export function signPass(
   identity: NodeIdentity,
-  claims: Omit<PassClaims, 'iss' | 'iat' | 'exp' | 'jti'>,
+  claims: Omit<PassClaims, 'iss' | 'iat' | 'exp' | 'jti'> & { readonly jti?: string },
   clock: Clock,
 ): Promise<string> {
-  const jti = randomBytes(16).toString('base64url');
-  return signStatement(PASS, { ...claims, iss: identity.id, jti }, identity.privateKey, clock);
+  const { jti = createPassId(), ...rest } = claims;
+  return signStatement(PASS, { ...rest, iss: identity.id, jti }, identity.privateKey, clock);
 }
 
 /** Who signs passes: id and pinned keys. While a key is being replaced there are several, each of which counts. */

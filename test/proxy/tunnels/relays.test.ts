@@ -91,7 +91,9 @@ describe('the list of relays', () => {
     const relays = new Relays();
     const told: string[] = [];
     const streams = [new PassThrough(), new PassThrough(), new PassThrough()] as const;
-    relays.add(ownedBy('alice', { deviceId: 'd-1' }), streams[0], (sentence) => told.push(sentence));
+    relays.add(ownedBy('alice', { deviceId: 'd-1' }), streams[0], {
+      tell: (sentence) => told.push(sentence),
+    });
     relays.add(ownedBy('alice', { fingerprint: 'SHA256:other' }), streams[1]);
     relays.add(ownedBy('bob'), streams[2]);
     expect(relays.cut({}, 'Nobody.')).toBe(0);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plainText } from '../../../proxy/tunnels/plain-text.ts';
+import { plainText } from '../../shared/plain-text.ts';
 
 describe("a peer's text", () => {
   it('loses what a terminal would act on', () => {

@@ -11,6 +11,12 @@ import type { HostSignIns, SignInName } from './host-sign-ins.ts';
 const HOST_CONNECT_TIMEOUT_MS = 60_000;
 
 /**
+ * How long an sshd may be silent when it is shown a certificate, before it is asked with the key alone. It may have to ask
+ * a directory for its answer.
+ */
+const CERTIFICATE_TIMEOUT_MS = 20_000;
+
+/**
  * Receive window per channel towards hosts: what one flooding command can make the bastion hold while its operator does
  * not read. Hosts are near, so that it does not limit the rate.
  */
@@ -35,6 +41,14 @@ export interface HostLinkOptions {
   onIncoming(incoming: IncomingChannel): void;
 }
 
+/** Session channels of one connection. */
+interface SessionCount {
+  /** That are open, or being opened. */
+  open: number;
+  /** So many does the host allow in it, as it has shown. */
+  max: number;
+}
+
 /**
  * The second SSH connection of a session, from the bastion to the host. It is begun as soon as the login is known, while
  * the operator still proves their key; it goes no further than the key exchange until {@link allowSignIn}.
@@ -45,11 +59,7 @@ export class HostLink {
   readonly login: string;
   readonly #controller = new AbortController();
   readonly #options: HostLinkOptions;
-  readonly #connections = new Set<SshClientConnection>();
-  /** Channels of {@link openSession} that are open, or being opened. */
-  readonly #sessions = new WeakMap<SshClientConnection, number>();
-  /** So many does the host allow in one connection, as it has shown. */
-  #sessionsMax = Number.POSITIVE_INFINITY;
+  readonly #connections = new Map<SshClientConnection, SessionCount>();
   #dialling: Promise<SshClientConnection> | undefined;
   readonly #signIn: Promise<SignInName | undefined>;
   #decideSignIn: (name: SignInName | undefined) => void = () => undefined;
@@ -94,45 +104,53 @@ export class HostLink {
         this.#dialling ??= this.#connect(this.#options).finally(() => {
           this.#dialling = undefined;
         });
-        await this.#dialling;
+        const { signal: gone } = await this.#dialling;
+        if (gone.aborted) throw explain(gone.reason, this.#options.host, this.login);
         continue;
       }
       try {
         return await this.#openOn(connection, signal);
       } catch (error) {
         if (!this.#isFull(connection, error)) throw error;
-        // Each refusal lowers it, so that this comes to an end.
-        this.#sessionsMax = Math.min(this.#sessionsMax, this.#sessions.get(connection) ?? 0);
       }
     }
   }
 
   async #openOn(connection: SshClientConnection, signal: AbortSignal): Promise<SshChannel> {
-    const open = this.#sessions.get(connection) ?? 0;
-    this.#sessions.set(connection, open + 1);
-    const closed = (): void => void this.#sessions.set(connection, (this.#sessions.get(connection) ?? 1) - 1);
+    const count = this.#connections.get(connection) ?? { open: 0, max: Number.POSITIVE_INFINITY };
+    count.open += 1;
     try {
       const channel = await connection.openSession(signal);
+      const closed = (): void => {
+        count.open -= 1;
+        // What was learnt may have been a passing fault: asked again, now that there is room in any case.
+        count.max = Number.POSITIVE_INFINITY;
+      };
       if (channel.signal.aborted) closed();
       else channel.signal.addEventListener('abort', closed, { once: true });
       return channel;
     } catch (error) {
-      closed();
+      count.open -= 1;
       throw error;
     }
   }
 
   #withRoom(): SshClientConnection | undefined {
-    for (const connection of this.#connections)
-      if ((this.#sessions.get(connection) ?? 0) < this.#sessionsMax) return connection;
+    for (const [connection, { open, max }] of this.#connections) if (open < max) return connection;
     return undefined;
   }
 
-  /** sshd says no more than that it did not open the channel; where none is open, there is another reason. */
+  /**
+   * Whether the connection has as many sessions as the host allows. sshd says no more than that it did not open the channel;
+   * where none is open, there is another reason. Each refusal lowers what is tried, so that trying comes to an end.
+   */
   #isFull(connection: SshClientConnection, error: unknown): boolean {
-    const open = this.#sessions.get(connection) ?? 0;
-    const { target } = this.#options.host;
-    return target === 'sshd' && open > 0 && isDrawbridgeError(error, 'ssh.channel_connect_failed');
+    if (this.#options.host.target !== 'sshd' || !isDrawbridgeError(error, 'ssh.channel_connect_failed'))
+      return false;
+    const count = this.#connections.get(connection);
+    if (count === undefined || count.open === 0) return false;
+    count.max = Math.min(count.max, count.open);
+    return true;
   }
 
   /** Cuts the connection to the host, or the attempt at one. The host ends what ran in it. */
@@ -170,6 +188,7 @@ export class HostLink {
           name === undefined || only === 'key' ? undefined : signIns.certificate(host, login, name),
         signal,
         timeoutMs: HOST_CONNECT_TIMEOUT_MS,
+        certificateTimeoutMs: CERTIFICATE_TIMEOUT_MS,
         windowBytes: HOST_WINDOW_BYTES,
         clock,
         onIncoming,
@@ -183,8 +202,12 @@ export class HostLink {
         },
       });
       signIns.remember(host, login, connection.signedInBy);
-      this.#connections.add(connection);
-      connection.signal.addEventListener('abort', () => this.#connections.delete(connection), { once: true });
+      if (!connection.signal.aborted) {
+        this.#connections.set(connection, { open: 0, max: Number.POSITIVE_INFINITY });
+        connection.signal.addEventListener('abort', () => this.#connections.delete(connection), {
+          once: true,
+        });
+      }
       return connection;
     } catch (error) {
       if (keyProblem === undefined) throw error;

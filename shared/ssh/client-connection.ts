@@ -29,6 +29,8 @@ export interface ConnectSshOptions {
   readonly signal?: AbortSignal;
   /** Limit for key exchange and authentication together. */
   readonly timeoutMs: number;
+  /** Limit for the answer to the certificate, which some servers do not know and never answer. */
+  readonly certificateTimeoutMs?: number;
   /** Receive window of each channel; default 2 MiB. */
   readonly windowBytes?: number;
   readonly rekeyBytes?: number;
@@ -65,7 +67,7 @@ export interface SshClientConnection {
  * Signs in to the SSH server at the other end of `stream`.
  *
  * @throws `ssh.host_key_refused`, `ssh.auth_failed`, `ssh.certificate_refused` (the server hung up on the certificate
- * and may still take the key), `ssh.timeout`, `ssh.handshake_failed`, `ssh.closed`, or the signal's reason. The stream
+ * or says nothing to it, and may still take the key), `ssh.timeout`, `ssh.handshake_failed`, `ssh.closed`, or the signal's reason. The stream
  * is destroyed then.
  */
 export function connectSsh(stream: Duplex, options: ConnectSshOptions): Promise<SshClientConnection> {
@@ -97,16 +99,14 @@ class ClientConnection implements SshClientConnection {
     const clock = options.clock ?? systemClock;
     this.#stream = stream;
     this.#failed = outcome.failed;
-    const timer = clock.after(options.timeoutMs, () => {
-      this.#fail(new DrawbridgeError('ssh.timeout', 'The SSH server did not answer in time.'));
-    });
+    const timers = [clock.after(options.timeoutMs, () => this.#timedOut())];
     const onAbort = (): void => {
       outcome.failed(options.signal?.reason);
       this.#fail(new DrawbridgeError('ssh.closed', 'The SSH connection was ended from here.'));
     };
     options.signal?.addEventListener('abort', onAbort, { once: true });
     prepareTransport(stream, clock, ({ error }) => {
-      timer.cancel();
+      for (const timer of timers) timer.cancel();
       options.signal?.removeEventListener('abort', onAbort);
       this.#closed(error);
     });
@@ -115,7 +115,7 @@ class ClientConnection implements SshClientConnection {
     const client = new Client();
     client.on('error', (error) => this.#fail(this.#explain(error)));
     client.on('ready', () => {
-      timer.cancel();
+      for (const timer of timers) timer.cancel();
       this.#established = true;
       this.#protocol.establish();
       outcome.ready();
@@ -124,7 +124,16 @@ class ClientConnection implements SshClientConnection {
       sock: stream,
       username: options.username,
       // Called when the server is ready for it; as long as it has no answer, ssh2 sends nothing.
-      authHandler: () => this.#beginSignIn(options),
+      authHandler: () => {
+        this.#beginSignIn(options);
+        const { certificateTimeoutMs } = options;
+        if (certificateTimeoutMs === undefined || this.#gone.signal.aborted) return;
+        timers.push(
+          clock.after(certificateTimeoutMs, () => {
+            if (this.#signIn.waitsAfterCertificate) this.#timedOut();
+          }),
+        );
+      },
       algorithms: CLIENT_ALGORITHMS,
       ident: 'Drawbridge',
       readyTimeout: 0,
@@ -243,6 +252,11 @@ class ClientConnection implements SshClientConnection {
     });
   }
 
+  #timedOut(): void {
+    const silent = new DrawbridgeError('ssh.timeout', 'The SSH server did not answer in time.');
+    this.#fail(this.#signIn.waitsAfterCertificate ? certificateRefused(silent) : silent);
+  }
+
   #fail(problem: DrawbridgeError): void {
     this.#problem ??= problem;
     this.#failed(this.#problem);
@@ -262,6 +276,6 @@ class ClientConnection implements SshClientConnection {
 }
 
 function certificateRefused(cause: unknown): DrawbridgeError {
-  const sentence = 'The SSH server ended the connection when it was shown a certificate.';
+  const sentence = 'The SSH server gave no answer to a certificate.';
   return new DrawbridgeError('ssh.certificate_refused', sentence, { cause });
 }

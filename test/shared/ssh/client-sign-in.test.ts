@@ -8,6 +8,7 @@ import type { ServeSshOptions } from '../../../shared/ssh/server-connection.ts';
 import { freshSigningKey, signingKeyOf } from '../../../shared/ssh/signing-key.ts';
 import { attachPackets } from '../../../shared/ssh/ssh2-internals.ts';
 import { loadSsh2 } from '../../../shared/ssh/ssh2-library.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { createTestKey } from '../../support/ssh-client.ts';
 import { startTestServer } from '../../support/ssh-test-server.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -80,6 +81,29 @@ describe('signing in as a client', () => {
     const { port } = await server({ maxAuthTries: 1, onAuth: (attempt) => attempt.reject() });
     await expect(signIn(port, { certificate })).rejects.toMatchObject({ code: 'ssh.certificate_refused' });
     await expect(signIn(port)).rejects.toMatchObject({ code: expect.not.stringMatching('certificate') });
+  });
+
+  it('says so too when the server is silent on the certificate, and waits no longer than it was told', async () => {
+    let asked = (): void => undefined;
+    const shown = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const { port } = await server({ certificates: true, onAuth: () => asked() });
+    const clock = new FakeClock();
+    const connecting = signIn(port, { certificate, certificateTimeoutMs: 5_000, clock });
+    const refused = expect(connecting).rejects.toMatchObject({ code: 'ssh.certificate_refused' });
+    await shown;
+    clock.advance(5_000);
+    await refused;
+  });
+
+  it('leaves a server that has taken the certificate alone', async () => {
+    const { port } = await server({ certificates: true, onAuth: (attempt) => attempt.accept() });
+    const clock = new FakeClock();
+    const connection = await signIn(port, { certificate, certificateTimeoutMs: 5_000, clock });
+    clock.advance(5_000);
+    expect(connection.signal.aborted).toBe(false);
+    connection.end();
   });
 
   it('says when nothing of it will do', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../shared/clock.ts';
+import { requireOwnFolder } from '../../shared/config/role-folder.ts';
 import { createEgress, type Egress, type EgressConfig } from '../../shared/egress/egress.ts';
 import { fetchJson } from '../../shared/egress/fetch-json.ts';
 import { DrawbridgeError, systemCodeOf } from '../../shared/errors.ts';
@@ -44,11 +45,12 @@ export interface JoinBastionOptions {
  *
  * The bastion's TLS certificate is not trusted at first: its own signed document is, whose key the token names. From
  * then on its CA is known.
- * @throws `token.malformed`, `join.exists`, `join.failed`, `join.not_a_bastion`, `enrolment.refused`, `issuer.refused`, `egress.*`.
+ * @throws `token.malformed`, `join.exists`, `init.other_role`, `join.failed`, `join.not_a_bastion`, `enrolment.refused`, `issuer.refused`, `egress.*`.
  */
 export async function joinBastion(options: JoinBastionOptions): Promise<{ readonly configPath: string }> {
   const clock = options.clock ?? systemClock;
   const token = parseJoinToken(options.token);
+  await requireOwnFolder(options.dir, 'agent');
   const name = options.name ?? hostname().split('.')[0] ?? 'host';
   const url = baseUrl(options.url);
   const issuer = await fetchIssuer(createEgress(options.egress ?? {}), url, token, clock);
@@ -84,7 +86,7 @@ async function makeDataDir(dataDir: string, dir: string): Promise<void> {
   } catch (cause) {
     if (systemCodeOf(cause) === 'EEXIST')
       throw new DrawbridgeError('join.exists', `There is an agent in ${dir} already.`, {
-        hint: 'Choose another folder with --dir, or remove this one if the host is to be enrolled anew.',
+        hint: 'To make a service of it: `drawbridge agent install`. To enrol the host anew: `drawbridge agent uninstall --purge` first. For a second agent: --dir.',
         cause,
       });
     throw new DrawbridgeError(

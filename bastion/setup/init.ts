@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type AcmeChoice, acmeFault } from '../../shared/acme/template.ts';
 import { AuditLog } from '../../shared/audit/log.ts';
 import { systemClock } from '../../shared/clock.ts';
+import { requireOwnFolder } from '../../shared/config/role-folder.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import {
   createNodeIdentity,
@@ -54,11 +55,12 @@ export interface InitialisedBastion {
  * Makes what a bastion needs to start: configuration, first policy, identity, SSH keys, certificate and first
  * administrator. The configuration is written last, so that an init that was interrupted is completed by the next one,
  * with the keys that are there.
- * @throws `init.exists`, `init.invalid_host`, `init.invalid_acme`, `init.failed`, `identity.invalid_name`, `admin.*`, `store.*`.
+ * @throws `init.exists`, `init.other_role`, `init.invalid_host`, `init.invalid_acme`, `init.failed`, `identity.invalid_name`, `admin.*`, `store.*`.
  */
 export async function initBastion(options: InitBastionOptions): Promise<InitialisedBastion> {
   const configPath = join(options.dir, 'bastion.yaml');
   const dataDir = join(options.dir, 'data');
+  await requireOwnFolder(options.dir, 'bastion');
   if (await exists(configPath)) throw alreadyThere(options.dir, configPath);
   const place = placeOf(options);
   await makeFolders(options.dir, dataDir);
@@ -139,7 +141,7 @@ async function makeSshKey(path: string, comment: string): Promise<void> {
 function alreadyThere(dir: string, configPath: string, name?: string): DrawbridgeError {
   const named = name === undefined ? '' : ` "${name}"`;
   return new DrawbridgeError('init.exists', `There is a bastion${named} in ${dir} already.`, {
-    hint: `Start it with drawbridge bastion start --config ${configPath}, or choose another folder.`,
+    hint: `Start it with \`drawbridge bastion start --config ${configPath}\`, make a service of it with \`drawbridge bastion install --config ${configPath}\`, or choose another folder.`,
   });
 }
 

@@ -25,7 +25,8 @@ export function ports(places: readonly ListenPlace[], isRunning: () => Promise<b
   });
 }
 
-async function tryToListen({ key, host, port }: ListenPlace): Promise<Omit<Finding, 'check'>> {
+/** Whether this account can listen there now. */
+export async function tryToListen({ key, host, port }: ListenPlace): Promise<Omit<Finding, 'check'>> {
   const server = createServer();
   try {
     server.listen(port, host);

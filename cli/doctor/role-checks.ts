@@ -16,6 +16,7 @@ import { createEgress } from '../../shared/egress/egress.ts';
 import { formatTime } from '../format.ts';
 import { serverCertificate } from './certificate-check.ts';
 import { directory } from './directory-check.ts';
+import { figures } from './figures-check.ts';
 import { type Check, check, type Finding } from './finding.ts';
 import { database, disk, filePermissions, nodeVersion } from './machine-checks.ts';
 import { httpsChecks, sshServer, type WayOptions } from './network-checks.ts';
@@ -181,6 +182,7 @@ async function agentChecks(
     nodeVersion(),
     filePermissions(config.dataDir),
     disk(config.dataDir),
+    ...figures(config.metrics.listen),
     ...httpsChecks(egress, new URL(url), { ...way, ...(await inspectorsOf(config.egress)) }),
     ...(config.target === 'sshd'
       ? [sshServer("The host's sshd", config.sshd.host, config.sshd.port), authorizedKeysCommand()]

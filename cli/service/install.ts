@@ -4,8 +4,14 @@ import { loadAgentConfig } from '../../agent/config.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
 import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { type RolePlace, readRolePlace } from '../role-config.ts';
-import { type RunProgram, readSystemdVersion, runSystemProgram } from './system.ts';
-import { renderUnit, SERVICE_ACCOUNT, unitName } from './unit.ts';
+import {
+  type LastWords,
+  type RunProgram,
+  readLastWords,
+  readSystemdVersion,
+  runSystemProgram,
+} from './system.ts';
+import { renderUnit, requireUsablePaths, SERVICE_ACCOUNT, unitName } from './unit.ts';
 
 const UNIT_DIRECTORY = '/etc/systemd/system';
 
@@ -23,6 +29,8 @@ export interface ServiceSystem {
   readonly run: RunProgram;
   /** Of systemd, if it is there. */
   version(): Promise<number | undefined>;
+  /** What a unit that did not start said last. */
+  lastWords(unit: string): Promise<LastWords | undefined>;
 }
 
 /** This machine. */
@@ -32,7 +40,21 @@ export const thisSystem: ServiceSystem = {
   isRunning: () => exists(SYSTEMD_RUNS),
   run: runSystemProgram,
   version: readSystemdVersion,
+  lastWords: readLastWords,
 };
+
+/**
+ * Refuses what {@link installService} would refuse, before anything that can be done only once: keys are made, a token
+ * is spent.
+ * @throws `service.not_root`, `service.unusable_path`
+ */
+export function requireInstallable(
+  parts: { readonly configPath: string; readonly entryPath: string },
+  startsShells = false,
+): void {
+  requireRoot();
+  requireUsablePaths([parts.configPath, process.execPath, parts.entryPath], startsShells);
+}
 
 /** Whether a role's unit is on this machine. */
 export function isInstalled(role: RolePlace['role'], system: ServiceSystem = thisSystem): Promise<boolean> {
@@ -48,7 +70,7 @@ export interface InstalledService {
 /**
  * Writes the systemd unit of the role that this config file is for, gives its files to the service's account, and
  * starts it now and at every boot. Safe to repeat.
- * @throws `service.not_root`, `service.unusable_path`, `service.command_failed`, `config.*`
+ * @throws `service.not_root`, `service.unusable_path`, `service.command_failed`, `service.not_started`, `config.*`
  */
 export async function installService(
   configPath: string,
@@ -76,9 +98,23 @@ export async function installService(
   if (started) {
     await system.run('systemctl', ['daemon-reload']);
     await system.run('systemctl', ['enable', unitName(place.role)]);
-    await system.run('systemctl', ['restart', unitName(place.role)]);
+    await restart(unitName(place.role), system);
   }
   return { unitPath, started };
+}
+
+/** systemd itself says only where to look for why. */
+async function restart(unit: string, system: ServiceSystem): Promise<void> {
+  try {
+    await system.run('systemctl', ['restart', unit]);
+  } catch (cause) {
+    const words = await system.lastWords(unit);
+    if (words === undefined) throw cause;
+    throw new DrawbridgeError('service.not_started', `${unit} did not start: ${words.sentence}`, {
+      hint: `${words.hint === undefined ? '' : `${words.hint} `}It is tried again every few seconds: systemctl status ${unit}`,
+      cause,
+    });
+  }
 }
 
 /**
@@ -93,8 +129,7 @@ export async function uninstallService(
 ): Promise<{ readonly removed: readonly string[] }> {
   requireRoot();
   const place = options.purge === undefined ? undefined : await readRolePlace(options.purge.configPath);
-  if (place !== undefined && place.role !== role)
-    throw new DrawbridgeError('usage.role', `${place.configPath} is the config file of a ${place.role}.`);
+  if (place !== undefined) requireRole(place, role);
   const unitPath = join(system.unitDirectory, unitName(role));
   const wasThere = await exists(unitPath);
   if (wasThere && (await system.isRunning())) {
@@ -173,8 +208,14 @@ function wantedPath(unitPath: string): string {
   return join(dirname(unitPath), 'multi-user.target.wants', basename(unitPath));
 }
 
-/** Called before anything that can be done only once. @throws `service.not_root` */
-export function requireRoot(): void {
+/** @throws `usage.role` for the config file of another role */
+export function requireRole(place: RolePlace, role: RolePlace['role']): void {
+  if (place.role === role) return;
+  throw new DrawbridgeError('usage.role', `${place.configPath} is the config file of a ${place.role}.`);
+}
+
+/** @throws `service.not_root` */
+function requireRoot(): void {
   if (process.getuid?.() === 0) return;
   throw new DrawbridgeError('service.not_root', 'Only root can install or remove a service.', {
     hint: 'Run the same command with sudo.',

@@ -85,11 +85,7 @@ export function unitName(role: UnitParts['role']): string {
  */
 export function renderUnit(parts: UnitParts): string {
   const { role, configPath, writable, command, startsShells, systemdVersion = 0 } = parts;
-  for (const path of [configPath, ...writable, ...command]) {
-    if (/[\s"'\\%$]/.test(path)) throw unusable(path, 'It holds a character that a systemd unit can not.');
-    if (!startsShells && /^\/(root|home|run\/user)\//.test(path))
-      throw unusable(path, 'Services do not see home directories.');
-  }
+  requireUsablePaths([configPath, ...writable, ...command], startsShells);
   const lines = [
     '# Written by `drawbridge`. Changes of your own belong into a drop-in: systemctl edit',
     '[Unit]',
@@ -121,6 +117,15 @@ export function renderUnit(parts: UnitParts): string {
     'WantedBy=multi-user.target',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** @throws `service.unusable_path` for a path that a unit can't hold or that the unit itself would hide */
+export function requireUsablePaths(paths: readonly string[], startsShells: boolean): void {
+  for (const path of paths) {
+    if (/[\s"'\\%$]/.test(path)) throw unusable(path, 'It holds a character that a systemd unit can not.');
+    if (!startsShells && /^\/(root|home|run\/user)\//.test(path))
+      throw unusable(path, 'Services do not see home directories.');
+  }
 }
 
 function unusable(path: string, why: string): DrawbridgeError {

@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Option } from 'commander';
 import { type Cli, examples, label, nameList, type RegisterVerb } from '../cli.ts';
 import { hostAndPort } from '../host-and-port.ts';
 import { configPathOf } from '../role-config.ts';
-import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
+import { INSTALL_HELP, installAndTell, registerService, requireInstallable } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { registerRotateKey } from './rotate-key.ts';
 
@@ -54,7 +54,7 @@ export const registerAgent: RegisterVerb = (program, cli) => {
     'drawbridge agent join https://bastion.acme.example dbj1.… --name web-1 --label role=web',
     'drawbridge agent join https://bastion.acme.example dbj1.… --target sshd --sshd 127.0.0.1:22',
   ]);
-  registerUninstall(agent, cli, 'agent', DEFAULT_AGENT_CONFIG);
+  registerService(agent, cli, 'agent', DEFAULT_AGENT_CONFIG);
   const keys = agent
     .command('authorized-keys')
     .argument(
@@ -77,8 +77,8 @@ export const registerAgent: RegisterVerb = (program, cli) => {
 
 async function joinHost(cli: Cli, bastion: string, token: string, options: JoinOptions): Promise<void> {
   const { joinBastion } = await import('../../agent/setup/join.ts');
-  // Before the token is spent.
-  if (options.install === true) (await import('../service/install.ts')).requireRoot();
+  const willBe = join(resolve(options.dir), 'agent.yaml');
+  await requireInstallable(cli, willBe, options, options.target !== 'sshd');
   const egress = {
     ...(options.proxy === undefined ? {} : { proxy: options.proxy }),
     ...(options.direct === undefined ? {} : { noProxy: options.direct }),

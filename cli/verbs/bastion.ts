@@ -1,9 +1,9 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ACME_DIRECTORY_HELP, ACME_HELP, acmeChoice } from '../acme-options.ts';
 import { type Cli, examples, portNumber, type RegisterVerb } from '../cli.ts';
 import { configPathOf, DEFAULT_BASTION_CONFIG } from '../role-config.ts';
-import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
+import { INSTALL_HELP, installAndTell, registerService, requireInstallable } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
 import { registerSetupLink } from './bastion-setup-link.ts';
@@ -47,7 +47,7 @@ export const registerBastion: RegisterVerb = (program, cli) => {
     .option('--install', INSTALL_HELP)
     .action((proxy: string, token: string, options: JoinOptions) => joinVendor(cli, proxy, token, options));
   examples(join, ['drawbridge bastion join https://proxy.example.com dbj1.… --config bastion.yaml']);
-  registerUninstall(bastion, cli, 'bastion', DEFAULT_BASTION_CONFIG);
+  registerService(bastion, cli, 'bastion', DEFAULT_BASTION_CONFIG);
   registerRotateKey(bastion, cli, { name: 'bastion', defaultConfig: DEFAULT_BASTION_CONFIG });
   registerReload(bastion, cli, { name: 'bastion', defaultConfig: DEFAULT_BASTION_CONFIG });
   registerLogLevel(bastion, cli, { name: 'bastion', defaultConfig: DEFAULT_BASTION_CONFIG });
@@ -81,6 +81,7 @@ function registerInit(bastion: Command, cli: Cli): void {
 }
 
 async function initialise(cli: Cli, options: InitOptions): Promise<void> {
+  await requireInstallable(cli, join(resolve(options.dir), 'bastion.yaml'), options);
   const { initBastion } = await import('../../bastion/setup/init.ts');
   const made = await initBastion({
     dir: resolve(options.dir),
@@ -103,27 +104,37 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
     ['Administrator', made.admin.username],
     ['Set-up link', made.admin.setupUrl],
   ]);
-  if (options.install === true) await installAndTell(cli, made.configPath);
-  cli.terminal.note(
-    'Open the set-up link in a browser within a day, once the bastion runs: there you choose',
-  );
-  cli.terminal.note('your password and authenticator. It works once and is shown only now. Next:');
-  cli.terminal.note(`  drawbridge bastion join https://PROXY TOKEN --config ${made.configPath}`);
-  if (options.install !== true) cli.terminal.note(`  drawbridge bastion start --config ${made.configPath}`);
+  try {
+    if (options.install === true) await installAndTell(cli, made.configPath);
+  } finally {
+    // Also when it did not start: what is shown above is shown only now, and what it is for has to be known.
+    sayWhatIsNext(cli, made.configPath, options.install === true);
+  }
+}
+
+function sayWhatIsNext({ terminal }: Cli, configPath: string, installed: boolean): void {
+  terminal.note('Open the set-up link in a browser within a day, once the bastion runs: there you choose');
+  terminal.note('your password and authenticator. It works once and is shown only now. Next:');
+  terminal.note(`  drawbridge bastion join https://PROXY TOKEN --config ${configPath}`);
+  if (!installed) terminal.note(`  drawbridge bastion start --config ${configPath}`);
 }
 
 async function joinVendor(cli: Cli, proxy: string, token: string, options: JoinOptions): Promise<void> {
   const { loadBastionConfig } = await import('../../bastion/config.ts');
   const { joinProxy } = await import('../../bastion/setup/join.ts');
-  // Before the token is spent.
-  if (options.install === true) (await import('../service/install.ts')).requireRoot();
   const configPath = configPathOf(options, cli);
+  await requireInstallable(cli, configPath, options);
   await joinProxy({ config: await loadBastionConfig(configPath), url: proxy, token });
   cli.terminal.line(`Joined the proxy at ${proxy}.`);
   const { isInstalled } = await import('../service/install.ts');
   // A service that runs learns of the proxy when it starts, and may read only what is its own.
   if (options.install === true || (await isInstalled('bastion'))) await installAndTell(cli, configPath);
   else cli.terminal.note(`Next: drawbridge bastion start --config ${configPath}`);
+  cli.terminal.note(
+    'Remote access is off until you turn it on, and nobody may do anything before the policy says so:',
+  );
+  cli.terminal.note(`  drawbridge policy show --config ${configPath}`);
+  cli.terminal.note(`  drawbridge access on --for 2h --config ${configPath}`);
 }
 
 async function startBastionRole(cli: Cli, options: StartOptions): Promise<void> {

@@ -1,9 +1,9 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ACME_DIRECTORY_HELP, ACME_HELP, acmeChoice } from '../acme-options.ts';
 import { type Cli, examples, portNumber, type RegisterVerb } from '../cli.ts';
 import { DEFAULT_PROXY_CONFIG } from '../proxy-administration.ts';
-import { INSTALL_HELP, installAndTell, registerUninstall } from '../service/verbs.ts';
+import { INSTALL_HELP, installAndTell, registerService, requireInstallable } from '../service/verbs.ts';
 import { type StartOptions, startRole, withStartOptions } from '../start-role.ts';
 import { writeFacts } from '../table.ts';
 import { registerLogLevel } from './log-level.ts';
@@ -42,7 +42,7 @@ export const registerProxy: RegisterVerb = (program, cli) => {
     .description('Run the proxy in the foreground until SIGTERM or Ctrl-C.')
     .action((options: StartOptions) => startProxyRole(cli, options));
   examples(withStartOptions(start, DEFAULT_PROXY_CONFIG), ['drawbridge proxy start --config proxy.yaml']);
-  registerUninstall(proxy, cli, 'proxy', DEFAULT_PROXY_CONFIG);
+  registerService(proxy, cli, 'proxy', DEFAULT_PROXY_CONFIG);
   registerBackup(proxy, cli, 'proxy');
   registerProxyUsers(proxy, cli);
   registerProxyDevices(proxy, cli);
@@ -71,6 +71,7 @@ function registerInit(proxy: Command, cli: Cli): void {
 }
 
 async function initialise(cli: Cli, options: InitOptions): Promise<void> {
+  await requireInstallable(cli, join(resolve(options.dir), 'proxy.yaml'), options);
   const { initProxy } = await import('../../proxy/setup/init.ts');
   const made = await initProxy({
     dir: resolve(options.dir),
@@ -92,11 +93,14 @@ async function initialise(cli: Cli, options: InitOptions): Promise<void> {
     ['CA', made.ca],
     ['Address', made.publicUrl],
   ]);
-  if (options.install === true) await installAndTell(cli, made.configPath);
-  cli.terminal.note('Next:');
-  if (options.install !== true) cli.terminal.note(`  drawbridge proxy start --config ${made.configPath}`);
-  cli.terminal.note(`  drawbridge proxy user add alice --group support --config ${made.configPath}`);
-  cli.terminal.note(`  drawbridge proxy bastion token acme --config ${made.configPath}`);
+  try {
+    if (options.install === true) await installAndTell(cli, made.configPath);
+  } finally {
+    cli.terminal.note('Next:');
+    if (options.install !== true) cli.terminal.note(`  drawbridge proxy start --config ${made.configPath}`);
+    cli.terminal.note(`  drawbridge proxy user add alice --group support --config ${made.configPath}`);
+    cli.terminal.note(`  drawbridge proxy bastion token acme --config ${made.configPath}`);
+  }
 }
 
 async function startProxyRole(cli: Cli, options: StartOptions): Promise<void> {

@@ -2,6 +2,7 @@ import { type Cli, examples, label, type RegisterVerb } from '../cli.ts';
 import { callRole, createdToken } from '../control.ts';
 import { formatTime } from '../format.ts';
 import { type PlaceOptions, withPlace } from '../role-config.ts';
+import { printable } from '../terminal.ts';
 
 interface TokenOptions extends PlaceOptions {
   readonly label?: Record<string, string>;
@@ -32,4 +33,13 @@ async function createToken(cli: Cli, name: string, options: TokenOptions): Promi
   }
   cli.terminal.note(`Paste this line on the host before ${formatTime(created.expiresAt)}; it works once:`);
   cli.terminal.line(created.command);
+  cli.terminal.note(aboutLabels(options.label ?? {}));
+}
+
+/** They stay here with the token, so the line does not have them. */
+function aboutLabels(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  if (pairs.length > 0)
+    return `The host will have the labels ${printable(pairs.join(' '))}; the line needs none.`;
+  return 'The host will have no labels, so roles of the policy that choose hosts by label are not for it (see --label).';
 }

@@ -2,6 +2,7 @@ import { access, chmod, mkdir, rm } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { type AcmeChoice, acmeFault, tlsYaml } from '../../shared/acme/template.ts';
+import { requireOwnFolder } from '../../shared/config/role-folder.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import { createNodeIdentity, loadNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { createSshKeyFile } from '../../shared/ssh/keys.ts';
@@ -38,11 +39,12 @@ export interface InitialisedProxy {
  * Makes what a proxy needs to start: `proxy.yaml`, an identity, an SSH host key, and a server certificate from a
  * private CA of its own. The configuration is written last: an init that was interrupted is completed by the next
  * one, which keeps the keys that are there, since others may have pinned them.
- * @throws `init.exists` when there is a proxy already, `init.invalid_host`, `init.invalid_acme`, `init.failed`, `identity.invalid_name`.
+ * @throws `init.exists` when there is a proxy already, `init.other_role`, `init.invalid_host`, `init.invalid_acme`, `init.failed`, `identity.invalid_name`.
  */
 export async function initProxy(options: InitProxyOptions): Promise<InitialisedProxy> {
   const configPath = join(options.dir, 'proxy.yaml');
   const dataDir = join(options.dir, 'data');
+  await requireOwnFolder(options.dir, 'proxy');
   if (options.force !== true && (await exists(configPath))) throw alreadyThere(options.dir, configPath);
   const place = placeOf(options);
   await makeFolders(options.dir, dataDir);
@@ -78,7 +80,7 @@ async function removeKeys(dataDir: string): Promise<void> {
 function alreadyThere(dir: string, configPath: string, name?: string): DrawbridgeError {
   const named = name === undefined ? '' : ` "${name}"`;
   return new DrawbridgeError('init.exists', `There is a proxy${named} in ${dir} already.`, {
-    hint: `Start it with \`drawbridge proxy start --config ${configPath}\`, choose another folder, or start over with --force.`,
+    hint: `Start it with \`drawbridge proxy start --config ${configPath}\`, make a service of it with \`drawbridge proxy install --config ${configPath}\`, choose another folder, or start over with --force.`,
   });
 }
 

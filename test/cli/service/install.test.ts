@@ -9,7 +9,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { installService, type ServiceSystem, uninstallService } from '../../../cli/service/install.ts';
+import {
+  installService,
+  requireInstallable,
+  type ServiceSystem,
+  uninstallService,
+} from '../../../cli/service/install.ts';
+import type { LastWords } from '../../../cli/service/system.ts';
+import { DrawbridgeError } from '../../../shared/errors.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 /** A role's folder as `join` leaves it, and a system whose programs only note that they were run. */
@@ -29,6 +36,7 @@ function arrange(running = true) {
     accountName: 'nobody',
     isRunning: async () => running,
     version: async () => 255,
+    lastWords: async () => undefined,
     run: async (program, args) => {
       ran.push([program, ...args].join(' '));
     },
@@ -51,6 +59,35 @@ describe.runIf(process.getuid?.() === 0)('the service of a role', () => {
     ]);
     await installService(configPath, '/usr/lib/drawbridge/main.js', system);
     expect(ran).toHaveLength(6);
+  });
+
+  it('is refused before anything is made or spent, for a path that a unit can not hold', () => {
+    const parts = { configPath: '/srv/my agent/agent.yaml', entryPath: '/usr/lib/drawbridge/main.js' };
+    expect(() => requireInstallable(parts)).toThrow(
+      expect.objectContaining({ code: 'service.unusable_path' }),
+    );
+    requireInstallable({ ...parts, configPath: '/root/agent.yaml' }, true);
+  });
+
+  it("tells the role's own last error when it did not start", async () => {
+    const { configPath, system } = arrange();
+    const fails: ServiceSystem = {
+      ...system,
+      run: async (program, args) => {
+        await system.run(program, args);
+        if (args[0] === 'restart') throw new DrawbridgeError('service.command_failed', 'It failed.');
+      },
+    };
+    const start = (words: LastWords | undefined) =>
+      installService(configPath, '/usr/lib/drawbridge/main.js', { ...fails, lastWords: async () => words });
+    await expect(
+      start({ sentence: 'Port 443 is in use. [listen.in_use]', hint: 'Stop it.' }),
+    ).rejects.toMatchObject({
+      code: 'service.not_started',
+      message: 'drawbridge-agent.service did not start: Port 443 is in use. [listen.in_use]',
+      hint: expect.stringMatching(/^Stop it\. .*systemctl status drawbridge-agent\.service$/),
+    });
+    await expect(start(undefined)).rejects.toMatchObject({ code: 'service.command_failed' });
   });
 
   it('is only written where systemd does not run', async () => {

@@ -15,6 +15,7 @@ import type { AgentEnrolment } from './hosts/agent-enrolment.ts';
 import type { AgentStore } from './hosts/agent-store.ts';
 import type { HostDirectory } from './hosts/host-directory.ts';
 import { assertNotDeleted } from './retention/deleted.ts';
+import { logProblem } from './sealing/log-problem.ts';
 import type { LogVerification, VerifyProgress } from './sealing/log-verification.ts';
 import type {
   AccessChange,
@@ -81,16 +82,25 @@ export class LocalBastionService implements BastionService {
     const { identity, version, startedAt, gate, registry, sessions, hosts, evidence, audit, uplinks } =
       this.#parts;
     const all = hosts.all();
-    const [head, checkpoint, recordingsBytes, oldestRecordingAt, diskFreeBytes, problem, diskWarning] =
-      await Promise.all([
-        audit.head(),
-        audit.lastCheckpoint(),
-        sessions.recordingsBytes(),
-        sessions.oldestRecordingAt(),
-        evidence.diskFreeBytes(),
-        evidence.problem(),
-        evidence.warning(),
-      ]);
+    const [
+      head,
+      checkpoint,
+      changed,
+      recordingsBytes,
+      oldestRecordingAt,
+      diskFreeBytes,
+      problem,
+      diskWarning,
+    ] = await Promise.all([
+      audit.head(),
+      audit.lastCheckpoint(),
+      logProblem(audit, this.#parts.clock),
+      sessions.recordingsBytes(),
+      sessions.oldestRecordingAt(),
+      evidence.diskFreeBytes(),
+      evidence.problem(),
+      evidence.warning(),
+    ]);
     const warning = diskWarning ?? this.#parts.keepingWarning();
     return {
       name: identity.name,
@@ -105,6 +115,7 @@ export class LocalBastionService implements BastionService {
         auditEvents: head.seq,
         auditHead: head.hash,
         ...(checkpoint === undefined ? {} : { lastCheckpointAt: checkpoint.time }),
+        ...(changed === undefined ? {} : { logProblem: changed }),
         witness: this.#parts.witness(),
         shipping: this.#parts.shipping(),
         recordingsBytes,

@@ -155,6 +155,8 @@ export interface BastionStatus {
     readonly auditEvents: number;
     readonly auditHead: string;
     readonly lastCheckpointAt?: string;
+    /** A sentence when the log was lately found to be changed by somebody else. */
+    readonly logProblem?: string;
     /** Whether the vendor's proxy has counter-signed what the log holds. */
     readonly witness: WitnessSummary;
     /** Where the audit log is shipped to, and how far. */

@@ -29,6 +29,7 @@ const PARTS: Readonly<Record<string, (options: PartOptions) => Promise<readonly 
   page: async () => (await import('./page.ts')).runPageBench(),
   appends: async () => (await import('./evidence.ts')).runAppendsBench(),
   verify: async () => (await import('./evidence.ts')).runVerifyBench(),
+  archive: async () => (await import('./archive.ts')).runArchiveBench(),
   'small-vm': async ({ minutes }) => (await import('./small-vm.ts')).runSmallVmBench(minutes),
   'idle-sessions': async () => (await import('./idle-sessions.ts')).runIdleSessionsBench(),
   record: async () => (await import('./record.ts')).runRecordBench(),

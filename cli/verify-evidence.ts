@@ -1,4 +1,5 @@
 import { digestFile } from '../recordings/digest.ts';
+import { keysOf } from '../shared/audit/log-end.ts';
 import { type VerifyReport, verifyAudit } from '../shared/audit/verify.ts';
 import { systemCodeOf } from '../shared/errors.ts';
 import { loadNodeIdentity } from '../shared/identity/node-identity.ts';
@@ -16,15 +17,18 @@ export async function verifyEvidence(
 ): Promise<VerifyReport> {
   const { id, publicJwk, successions } = await loadNodeIdentity(place.dataDir);
   const witnessed = place.role === 'bastion' ? await witnessedNotes(place, id) : [];
-  return withAuditLog(place, async (log) =>
-    verifyAudit({
+  return withAuditLog(place, async (log) => {
+    // Before the events are read: while the role runs, it writes on.
+    const end = { id, keys: await keysOf({ publicJwk, successions }), ...(await log.signedEnd()) };
+    return verifyAudit({
       events: log.all(),
+      end,
       checkpoints: [...witnessed, ...checkpoints],
       publicJwk,
       successions,
       ...(place.role === 'bastion' ? { recordings: (name: string) => digestOf(place, name) } : {}),
-    }),
-  );
+    });
+  });
 }
 
 /** What the witness has counter-signed of the present history, as it is kept beside the log. */

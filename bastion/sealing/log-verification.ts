@@ -1,4 +1,6 @@
-import type { AuditEvent, AuditSource } from '../../shared/audit/event.ts';
+import type { AuditEvent } from '../../shared/audit/event.ts';
+import type { AuditLog } from '../../shared/audit/log.ts';
+import { keysOf } from '../../shared/audit/log-end.ts';
 import { type VerifyReport, verifyAudit } from '../../shared/audit/verify.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -13,7 +15,7 @@ export interface VerifyProgress {
 /** What a {@link LogVerification} needs. */
 export interface LogVerificationParts {
   readonly identity: NodeIdentity;
-  readonly audit: Pick<AuditSource, 'all' | 'head'>;
+  readonly audit: Pick<AuditLog, 'all' | 'head' | 'signedEnd'>;
   /** Checkpoints that the witness has counter-signed. */
   witnessed(): Promise<readonly string[]>;
   readonly clock: Clock;
@@ -41,10 +43,13 @@ export class LogVerification {
     }
     this.#running = true;
     try {
-      const { publicJwk, successions } = this.#parts.identity;
+      const { identity, audit } = this.#parts;
+      const { id, publicJwk, successions } = identity;
       const checkpoints = await this.#parts.witnessed();
+      const end = { id, keys: await keysOf(identity), ...(await audit.signedEnd()) };
       const report = await verifyAudit({
         events: this.#paced(onProgress, signal),
+        end,
         checkpoints,
         publicJwk,
         successions,

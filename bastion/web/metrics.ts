@@ -82,6 +82,11 @@ const GAUGES: readonly { name: string; help: string; value: (status: BastionStat
     value: (status) => (status.evidence.problem === undefined ? 1 : 0),
   },
   {
+    name: 'drawbridge_audit_log_ok',
+    help: '0 for 30 days after the log was found to be changed by somebody else than the bastion',
+    value: (status) => (status.evidence.logProblem === undefined ? 1 : 0),
+  },
+  {
     name: 'drawbridge_witness_ok',
     help: '1 unless the witness says that the history does not fit what it saw before',
     value: (status) => (status.evidence.witness.state === 'refused' ? 0 : 1),

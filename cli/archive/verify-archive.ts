@@ -2,6 +2,7 @@ import { readTar, type TarEntry } from '../../shared/archive/tar.ts';
 import { isAuditEvent } from '../../shared/audit/audit-file.ts';
 import { ChainCheck } from '../../shared/audit/chain-check.ts';
 import { CheckpointCheck } from '../../shared/audit/checkpoint-check.ts';
+import { EndCheck } from '../../shared/audit/end-check.ts';
 import { type Fault, FaultList } from '../../shared/audit/fault-list.ts';
 import { MerkleFrontier } from '../../shared/audit/merkle.ts';
 import { SigningKeys } from '../../shared/audit/signing-keys.ts';
@@ -74,6 +75,7 @@ class Verification {
   readonly #faults = new FaultList();
   readonly #witness: WitnessNotes;
   readonly #recordings: ArchiveRecordings;
+  readonly #end: EndCheck;
   #manifest: Manifest | undefined;
   #keys: SigningKeys;
   #checks: { readonly chain: ChainCheck; readonly checkpoints: CheckpointCheck } | undefined;
@@ -85,6 +87,7 @@ class Verification {
     this.#keys = keys;
     this.#witness = new WitnessNotes(options.witnesses, options.key.id, this.#faults);
     this.#recordings = new ArchiveRecordings(this.#faults);
+    this.#end = new EndCheck(this.#faults);
     this.#witness.takeAll(options.checkpoints, 'a checkpoint that was kept elsewhere');
   }
 
@@ -198,6 +201,7 @@ class Verification {
         const stored = chain.take(event, line);
         if (stored !== undefined) await checkpoints.take(event, stored, chain.isWhole);
         this.#recordings.note(event);
+        this.#end.take(event);
       }
       index += 1;
     }

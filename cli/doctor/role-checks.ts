@@ -83,7 +83,12 @@ async function proxyChecks(configPath: string, way: WayOptions): Promise<readonl
 const bastionStatus = z.looseObject({
   access: z.looseObject({ state: z.string() }),
   uplinks: z.array(z.looseObject({ state: z.string(), problem: z.string().optional() })),
-  evidence: z.looseObject({ lastCheckpointAt: z.string().optional(), problem: z.string().optional() }),
+  evidence: z.looseObject({
+    lastCheckpointAt: z.string().optional(),
+    problem: z.string().optional(),
+    logProblem: z.string().optional(),
+    witness: z.looseObject({ state: z.string(), problem: z.string().optional() }).optional(),
+  }),
 });
 
 async function bastionChecks(
@@ -146,6 +151,7 @@ function bastionFindings(status: z.infer<typeof bastionStatus>): readonly Omit<F
     evidence.problem === undefined
       ? { state: 'ok', text: 'Evidence can be written.' }
       : { state: 'fail', text: evidence.problem, hint: 'No session is admitted before this is mended.' },
+    ...historyFindings(evidence),
     stale
       ? {
           state: 'warn',
@@ -156,6 +162,21 @@ function bastionFindings(status: z.infer<typeof bastionStatus>): readonly Omit<F
           hint: 'Look for errors in the log of the bastion.',
         }
       : { state: 'ok', text: `The last checkpoint is of ${formatTime(sealedAt)}.` },
+  ];
+}
+
+/** What speaks against the history that the audit log tells. */
+function historyFindings({
+  logProblem,
+  witness,
+}: z.infer<typeof bastionStatus>['evidence']): readonly Omit<Finding, 'check'>[] {
+  const hint =
+    'Keep the data directory as it is, and compare with what witness and receivers have kept (docs/evidence.md).';
+  return [
+    ...(logProblem === undefined ? [] : [{ state: 'fail', text: logProblem, hint } as const]),
+    ...(witness?.state === 'refused'
+      ? [{ state: 'fail', text: `The witness refuses this history: ${witness.problem ?? ''}`, hint } as const]
+      : []),
   ];
 }
 

@@ -29,8 +29,8 @@ export function registerExport(audit: Command, cli: Cli): void {
       'Write the whole log as JSON lines to standard output; or, with --out, one archive of events, checkpoints and recordings that anybody can verify.',
     )
     .option('--out <file>', 'write an archive (a tar) for `drawbridge audit verify`')
-    .option('--since <time>', 'only events from then on, such as 2030-05-01 or 2030-05-01T12:00:00Z', time)
-    .option('--until <time>', 'only events until then, and the checkpoint that seals them', time)
+    .option('--since <time>', 'only events from then on, such as 2030-05-01 or 2030-05-01T12:00:00Z', moment)
+    .option('--until <time>', 'only events until then, and the checkpoint that seals them', moment)
     .option('--no-recordings', 'leave the recordings out of the archive')
     .option('--json', 'print what is in the archive as JSON')
     .action((options: ExportVerbOptions) => exportLog(cli, options));
@@ -40,7 +40,8 @@ export function registerExport(audit: Command, cli: Cli): void {
   ]);
 }
 
-function time(text: string): string {
+/** An option that is a date, or a time with its zone. */
+export function moment(text: string): string {
   const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/.test(text);
   const ms = isTime ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms))

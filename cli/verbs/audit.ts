@@ -1,10 +1,11 @@
-import type { AuditEvent } from '../../shared/audit/event.ts';
+import type { AuditEvent, AuditQuery } from '../../shared/audit/event.ts';
+import type { AuditReader } from '../../shared/audit/reader.ts';
 import { type Cli, examples, type RegisterVerb, wholeNumber } from '../cli.ts';
 import { evidencePlace, withAuditLog } from '../evidence.ts';
 import { formatTime } from '../format.ts';
 import { type PlaceOptions, withPlace } from '../role-config.ts';
 import { writeTable } from '../table.ts';
-import { registerExport } from './audit-export.ts';
+import { moment, registerExport } from './audit-export.ts';
 import { registerKeys } from './audit-keys.ts';
 import { registerVerify } from './audit-verify.ts';
 
@@ -14,6 +15,8 @@ interface ListOptions extends PlaceOptions {
   readonly session?: string;
   readonly operator?: string;
   readonly host?: string;
+  readonly since?: string;
+  readonly until?: string;
   readonly limit: number;
   readonly json?: boolean;
 }
@@ -39,6 +42,8 @@ export const registerAudit: RegisterVerb = (program, cli) => {
     .option('--session <id>', 'only events of this session')
     .option('--operator <name>', 'only events about this operator')
     .option('--host <name>', 'only events about this host')
+    .option('--since <time>', 'only events from then on, such as 2030-05-01 or 2030-05-01T12:00:00Z', moment)
+    .option('--until <time>', 'only events until then', moment)
     .option('--json', 'print them as JSON')
     .action((options: ListOptions) => listEvents(cli, options));
   registerVerify(audit, cli);
@@ -47,24 +52,26 @@ export const registerAudit: RegisterVerb = (program, cli) => {
   examples(withPlace(list), [
     'drawbridge audit ls',
     'drawbridge audit ls --type operator.refused --limit 10',
+    'drawbridge audit ls --since 2030-05-01 --until 2030-05-02 --host web-1',
     'drawbridge audit ls --config proxy.yaml --json',
   ]);
 };
 
 async function listEvents(cli: Cli, options: ListOptions): Promise<void> {
   const place = await evidencePlace(options, cli);
-  const { after, type, session, operator, host, limit } = options;
-  const found = await withAuditLog(place, (log) =>
-    log.query({
-      limit,
-      newestFirst: after === undefined,
-      ...(after === undefined ? {} : { after }),
-      ...(type === undefined ? {} : { type }),
-      ...(session === undefined ? {} : { session }),
-      ...(operator === undefined ? {} : { operator }),
-      ...(host === undefined ? {} : { host }),
-    }),
-  );
+  const { after, type, session, operator, host, since, until, limit } = options;
+  const query: AuditQuery = {
+    limit,
+    newestFirst: after === undefined,
+    ...(after === undefined ? {} : { after }),
+    ...(type === undefined ? {} : { type }),
+    ...(session === undefined ? {} : { session }),
+    ...(operator === undefined ? {} : { operator }),
+    ...(host === undefined ? {} : { host }),
+    ...(since === undefined ? {} : { from: since }),
+    ...(until === undefined ? {} : { to: until }),
+  };
+  const found = await withAuditLog(place, (log) => findEvents(log, query));
   const events = after === undefined ? [...found].reverse() : found;
   if (options.json === true) {
     cli.terminal.json(events);
@@ -87,6 +94,19 @@ async function listEvents(cli: Cli, options: ListOptions): Promise<void> {
     ],
     'No event matches.',
   );
+}
+
+/** All that match, up to the limit: one search looks at a stretch of the log only. */
+async function findEvents(log: AuditReader, query: AuditQuery): Promise<readonly AuditEvent[]> {
+  if (query.from === undefined && query.to === undefined) return log.query(query);
+  const found: AuditEvent[] = [];
+  let next = query;
+  for (;;) {
+    const { events, searchedTo } = await log.search('', { ...next, limit: query.limit - found.length });
+    found.push(...events);
+    if (searchedTo === undefined || found.length >= query.limit) return found;
+    next = { ...query, ...(query.newestFirst === true ? { before: searchedTo } : { after: searchedTo }) };
+  }
 }
 
 function detailsOf(event: AuditEvent): string {

@@ -28,7 +28,29 @@ export const AUDIT_MIGRATIONS: readonly string[] = [
   CREATE INDEX event_operator ON event (operator, seq) WHERE operator IS NOT NULL;
   CREATE INDEX event_host ON event (host, seq) WHERE host IS NOT NULL;
   `,
+  // A group and the signature over the log's end are one insert into the view: one statement, stored whole or not at all.
+  `
+  ALTER TABLE event ADD COLUMN time TEXT GENERATED ALWAYS AS (line ->> 'time') VIRTUAL;
+  CREATE INDEX event_time ON event (time);
+  CREATE TABLE log_end (
+    only_row  INTEGER PRIMARY KEY CHECK (only_row = 1),
+    seq       INTEGER NOT NULL,
+    hash      TEXT NOT NULL,
+    signature TEXT NOT NULL
+  ) STRICT;
+  CREATE VIEW stored_group AS
+    SELECT NULL AS first_seq, NULL AS lines, NULL AS seq, NULL AS hash, NULL AS signature WHERE FALSE;
+  CREATE TRIGGER store_group INSTEAD OF INSERT ON stored_group
+  BEGIN
+    INSERT INTO event (seq, line) SELECT NEW.first_seq + key, value FROM json_each(NEW.lines);
+    INSERT OR REPLACE INTO log_end (only_row, seq, hash, signature)
+      VALUES (1, NEW.seq, NEW.hash, NEW.signature);
+  END;
+  `,
 ];
+
+/** The first schema in which events are found by their time, and in which the log's end is signed. */
+export const SCHEMA_WITH_SIGNED_END = 2;
 
 /** A row of the table. */
 export interface EventRow {

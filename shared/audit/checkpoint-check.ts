@@ -90,7 +90,8 @@ export class CheckpointCheck {
     });
   }
 
-  summary(): { ok: true; text: string } | undefined {
+  /** @param endIsSigned What stands behind the last checkpoint is under another signature. */
+  summary(endIsSigned = false): { ok: true; text: string } | undefined {
     if (this.#faulty) return undefined;
     if (this.#fitting === 0) {
       return {
@@ -100,12 +101,13 @@ export class CheckpointCheck {
     }
     const after = this.uncovered;
     const text = `${counted(this.#fitting, 'checkpoint')} signed with the key ${thumbprintOf(this.#keys.current)} fit the events.`;
+    if (after <= 1) return { ok: true, text };
+    const last = `The last ${counted(after, 'event')} are`;
     return {
       ok: true,
-      text:
-        after <= 1
-          ? text
-          : `${text} The last ${counted(after, 'event')} are not signed yet: the next checkpoint covers them. Until then, a change of them need not show.`,
+      text: endIsSigned
+        ? `${text} ${last} under no checkpoint yet, and under the signature over the log's end.`
+        : `${text} ${last} not signed yet: the next checkpoint covers them. Until then, a change of them need not show.`,
     };
   }
 

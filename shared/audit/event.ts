@@ -59,6 +59,7 @@ export const AUDIT_EVENT_TYPES = [
   'recording.deleted',
   'recording.grew',
   'audit.exported',
+  'audit.end_differed',
   'policy.changed',
   'approval.requested',
   'approval.granted',

@@ -13,6 +13,7 @@ import type {
   AuditSink,
   AuditSource,
 } from './event.ts';
+import { type EndDifference, endDifference, keysOf, type SignedEnd } from './log-end.ts';
 import { leafHash, MerkleFrontier } from './merkle.ts';
 import { AuditReader } from './reader.ts';
 import { enterRotations } from './rotations.ts';
@@ -57,7 +58,8 @@ export class AuditLog implements AuditSink, AuditSource {
 
   /**
    * Opens the log in `dataDir` (made if it is missing) for writing; one process at a time may. All events are read
-   * once, to rebuild the tree. Keys that the role has got since it was last opened are entered before one of them signs.
+   * once, to rebuild the tree. Where the log does not end as its writer left it, that is entered first, and signed: so the
+   * log says it from then on. Keys that the role has got since it was last opened are entered before one of them signs.
    * @throws `audit.damaged` when an event is missing or the log does not fit its last checkpoint; `store.*`
    */
   static async open(
@@ -75,10 +77,12 @@ export class AuditLog implements AuditSink, AuditSource {
       const listeners = new Set<(event: AuditEvent) => void>();
       const head = await rebuild(reader);
       const onStored = (event: AuditEvent) => notify(listeners, event, options.log);
+      const difference = await differenceOf(reader, identity);
       const writer = new AuditWriter({ db, identity, clock, head, onStored });
       const log = new AuditLog({ db, reader, writer, listeners });
+      if (difference !== undefined) await log.append(differenceEvent(difference));
       // Signed at once, so that whoever asks for the last checkpoint gets one of the new key.
-      if (await enterRotations(log, identity)) await log.checkpoint();
+      if ((await enterRotations(log, identity)) || difference !== undefined) await log.checkpoint();
       return log;
     } catch (error) {
       await reader?.close();
@@ -145,6 +149,11 @@ export class AuditLog implements AuditSink, AuditSource {
     return this.#reader.search(text, query);
   }
 
+  /** See {@link AuditReader.signedEnd}. */
+  signedEnd(): Promise<{ readonly foundSeq: number; readonly signed?: SignedEnd }> {
+    return this.#reader.signedEnd();
+  }
+
   all(): AsyncIterable<AuditEvent> {
     return this.#reader.all();
   }
@@ -205,6 +214,29 @@ async function rebuild(reader: AuditReader): Promise<Head> {
     }
   }
   return { seq: last?.seq ?? 0, hash: last?.hash ?? GENESIS_HASH, tree, last };
+}
+
+async function differenceOf(reader: AuditReader, identity: NodeIdentity): Promise<EndDifference | undefined> {
+  const { foundSeq, signed } = await reader.signedEnd();
+  return endDifference({
+    id: identity.id,
+    keys: await keysOf(identity),
+    foundSeq,
+    signed,
+    hashAtSigned: signed === undefined ? undefined : (await reader.at(signed.seq))?.hash,
+    mustBeSigned: signed === undefined && (await reader.saysItsEndIsSigned()),
+  });
+}
+
+function differenceEvent({ finding, text, signedSeq, foundSeq }: EndDifference): AuditEventInput {
+  return {
+    type: 'audit.end_differed',
+    actor: 'system',
+    finding,
+    foundSeq,
+    ...(signedSeq === undefined ? {} : { signedSeq }),
+    message: text,
+  };
 }
 
 function checkpointOf(event: AuditEvent): StoredCheckpoint {

@@ -1,13 +1,24 @@
 import { systemClock } from '../clock.ts';
 import { DrawbridgeError } from '../errors.ts';
 import { Database, type SqlValue } from '../store/database.ts';
-import { AUDIT_MIGRATIONS, auditFilePath, type EventRow, eventOfRow } from './audit-file.ts';
+import {
+  AUDIT_MIGRATIONS,
+  auditFilePath,
+  type EventRow,
+  eventOfRow,
+  SCHEMA_WITH_SIGNED_END,
+} from './audit-file.ts';
 import { GENESIS_HASH } from './chain.ts';
 import type { AuditEvent, AuditQuery, AuditSearchResult, AuditSource } from './event.ts';
+import { END_SIGNED_FIELD, type SignedEnd } from './log-end.ts';
 
 const QUERY_LIMIT = 1000;
 /** Lines that one search looks at; about a tenth of a second on a small machine. */
 const SEARCH_EVENTS = 50_000;
+/** Events of the times asked for whose places are looked up: some hundredths of a second. For more, all are searched. */
+const BOUNDED_EVENTS = 500_000;
+/** Later than any time in the log. */
+const LAST_TIME = '~';
 /** Events that are held in memory at once while all are read. */
 const PAGE_EVENTS = 1000;
 /** How often a log that another process writes is looked at for new events. */
@@ -16,17 +27,24 @@ const FOLLOW_PERIOD_MS = 250;
 /** Reads an audit log, also while it is being written, by this or by another process. */
 export class AuditReader implements AuditSource {
   readonly #db: Database;
+  /** An older Drawbridge wrote it last, if its schema is older. */
+  readonly #schema: number;
 
-  private constructor(db: Database) {
+  private constructor(db: Database, schema: number) {
     this.#db = db;
+    this.#schema = schema;
   }
 
-  /** @throws `store.*` when there is no log in `dataDir` or it can't be read */
+  /** Reads what older versions wrote as well. @throws `store.*` when there is no log in `dataDir` or it can't be read */
   static async open(dataDir: string): Promise<AuditReader> {
-    const path = auditFilePath(dataDir);
-    return new AuditReader(
-      await Database.open(path, { migrations: AUDIT_MIGRATIONS, synchronous: 'FULL', readOnly: true }),
-    );
+    const db = await Database.open(auditFilePath(dataDir), {
+      migrations: AUDIT_MIGRATIONS,
+      synchronous: 'FULL',
+      readOnly: true,
+      oldestReadable: 1,
+    });
+    const row = await db.get<{ user_version: number }>('PRAGMA user_version');
+    return new AuditReader(db, row?.user_version ?? 0);
   }
 
   query(query: AuditQuery): Promise<readonly AuditEvent[]> {
@@ -64,12 +82,15 @@ export class AuditReader implements AuditSource {
 
   /**
    * Events whose line has `text` in it (ASCII letters match either case), or all that the query asks for when it is empty.
-   * Times are searched like a text, and not by halving, since a clock that was set back must hide no event. One call looks at {@link SEARCH_EVENTS}
-   * lines at most, so that it takes as long in a log of ten million events as in one of a hundred thousand.
+   * Where the times asked for begin and end in the log, an index says; between these places each line is looked at, since
+   * a clock that was set back must hide no event. One call looks at {@link SEARCH_EVENTS} lines at most, so that it takes
+   * as long in a log of ten million events as in one of a hundred thousand.
    */
   async search(text: string, query: AuditQuery): Promise<AuditSearchResult> {
-    const after = query.after ?? 0;
-    const before = Math.min(query.before ?? Number.MAX_SAFE_INTEGER, (await this.head()).seq + 1);
+    const { first, last } = await this.#boundsOf(query);
+    const after = Math.max(query.after ?? 0, first - 1);
+    const before = Math.min(query.before ?? Number.MAX_SAFE_INTEGER, last + 1);
+    if (after + 1 >= before) return { events: [] };
     const backwards = query.newestFirst === true;
     const stretch = backwards
       ? { after: Math.max(after, before - 1 - SEARCH_EVENTS), before }
@@ -78,6 +99,49 @@ export class AuditReader implements AuditSource {
     if (events.length === query.limit) return { events, searchedTo: events.at(-1)?.seq ?? after };
     if (stretch.after === after && stretch.before === before) return { events };
     return { events, searchedTo: backwards ? stretch.after + 1 : stretch.before - 1 };
+  }
+
+  /** The first and the last event between which all of the query's times lie; the whole log where those are too many. */
+  async #boundsOf({ from, to }: AuditQuery): Promise<{ first: number; last: number }> {
+    const { seq: last } = await this.head();
+    if ((from === undefined && to === undefined) || this.#schema < SCHEMA_WITH_SIGNED_END)
+      return { first: 1, last };
+    const row = await this.#db.get<{ count: number; first: number | null; last: number | null }>(
+      `SELECT count(*) AS count, min(seq) AS first, max(seq) AS last
+       FROM (SELECT seq FROM event INDEXED BY event_time WHERE time >= ? AND time <= ? LIMIT ?)`,
+      [from ?? '', to ?? LAST_TIME, BOUNDED_EVENTS + 1],
+    );
+    if (row === undefined || row.count > BOUNDED_EVENTS) return { first: 1, last };
+    return { first: row.first ?? last + 1, last: row.last ?? last };
+  }
+
+  /**
+   * The number of the last event and the signature over the log's end, of one moment; no signature where an older
+   * Drawbridge wrote last.
+   */
+  async signedEnd(): Promise<{ readonly foundSeq: number; readonly signed?: SignedEnd }> {
+    if (this.#schema < SCHEMA_WITH_SIGNED_END) return { foundSeq: (await this.head()).seq };
+    const row = await this.#db.get<{
+      found: number | null;
+      seq: number | null;
+      hash: string;
+      signature: string;
+    }>(
+      `SELECT found, seq, hash, signature FROM (SELECT max(seq) AS found FROM event)
+       LEFT JOIN log_end ON only_row = 1`,
+    );
+    const foundSeq = row?.found ?? 0;
+    if (row === undefined || row.seq === null) return { foundSeq };
+    return { foundSeq, signed: { seq: row.seq, hash: row.hash, signature: row.signature } };
+  }
+
+  /** Whether the log says of itself that its end is signed. */
+  async saysItsEndIsSigned(): Promise<boolean> {
+    const row = await this.#db.get(
+      `SELECT 1 FROM event WHERE type = 'checkpoint.signed' AND line ->> ? = TRUE LIMIT 1`,
+      [END_SIGNED_FIELD],
+    );
+    return row !== undefined;
   }
 
   /** All events up to the one that is the last when the first is read. */
@@ -110,6 +174,12 @@ export class AuditReader implements AuditSource {
       `SELECT seq, line FROM event ${filter} ORDER BY seq DESC LIMIT 1`,
       type === undefined ? [] : [type],
     );
+    return row === undefined ? undefined : eventOfRow(row);
+  }
+
+  /** The event with this number. */
+  async at(seq: number): Promise<AuditEvent | undefined> {
+    const row = await this.#db.get<EventRow>('SELECT seq, line FROM event WHERE seq = ?', [seq]);
     return row === undefined ? undefined : eventOfRow(row);
   }
 

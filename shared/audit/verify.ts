@@ -3,6 +3,7 @@ import type { PublicJwk } from '../identity/keys.ts';
 import { isAuditEvent } from './audit-file.ts';
 import { ChainCheck } from './chain-check.ts';
 import { CheckpointCheck } from './checkpoint-check.ts';
+import { type EndAsStored, EndCheck } from './end-check.ts';
 import type { AuditEvent } from './event.ts';
 import { type Fault, FaultList } from './fault-list.ts';
 import { RecordingCheck } from './recording-check.ts';
@@ -36,6 +37,8 @@ export interface VerifyInput {
   readonly publicJwk: PublicJwk;
   /** How the role's first key came to `publicJwk`, as its identity has them. Later ones are in the log itself. */
   readonly successions?: readonly string[];
+  /** How the log ends as it lies there, where it is looked at in its own file. */
+  readonly end?: EndAsStored;
   /** SHA-256 (hex) of a recording, by the `path` in its `recording.closed` event; `undefined` when it is not there. */
   recordings?(path: string): Promise<string | undefined>;
 }
@@ -51,6 +54,7 @@ export async function verifyAudit(input: VerifyInput): Promise<VerifyReport> {
   const keys = await SigningKeys.of(input.publicJwk, input.successions ?? []);
   const checkpoints = new CheckpointCheck(keys, input.checkpoints, faults);
   const recordings = new RecordingCheck(input.recordings, faults);
+  const end = new EndCheck(faults, input.end);
   try {
     for await (const event of input.events) {
       if (!isAuditEvent(event)) {
@@ -61,15 +65,17 @@ export async function verifyAudit(input: VerifyInput): Promise<VerifyReport> {
       if (line === undefined) continue;
       await checkpoints.take(event, line, chain.isWhole);
       await recordings.take(event);
+      end.take(event);
     }
   } catch (error) {
     faults.add({ seq: chain.events + 1, text: `after event ${chain.events}: ${messageOf(error)}` });
   }
   recordings.finish();
   checkpoints.finish(chain.isWhole);
+  end.finish();
   const lines = [
     chain.summary(),
-    checkpoints.summary(),
+    checkpoints.summary(end.isSigned),
     recordings.summary(checkpoints.coveredEvents),
     ...faults.lines(),
   ];

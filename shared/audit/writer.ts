@@ -7,6 +7,7 @@ import { type EventRow, eventOfRow } from './audit-file.ts';
 import { GENESIS_HASH, hashEvent, lineOf } from './chain.ts';
 import { signCheckpoint } from './checkpoint-note.ts';
 import type { AuditEvent, AuditEventInput } from './event.ts';
+import { END_SIGNED_FIELD, signEnd } from './log-end.ts';
 import { leafHash, type MerkleFrontier } from './merkle.ts';
 
 /** Appends that may wait at once; more are refused rather than held in memory. */
@@ -51,7 +52,7 @@ export interface Head {
 
 /**
  * The one writer of a log. What is asked for while a group is being stored forms the next group; each group is one
- * statement, so that it is stored as a whole and costs one fsync. Nobody is answered before that.
+ * statement, so that it is stored as a whole, with the signature over the log's end, and costs one fsync. Nobody is answered before that.
  */
 export class AuditWriter {
   readonly #db: Pick<Database, 'run' | 'get'>;
@@ -129,10 +130,11 @@ export class AuditWriter {
 
   async #insert(group: Group): Promise<void> {
     const lines = JSON.stringify(group.sealed.map(({ line }) => line));
-    await this.#db.run('INSERT INTO event (seq, line) SELECT ? + key, value FROM json_each(?)', [
-      group.firstSeq,
-      lines,
-    ]);
+    const { seq, hash } = group.head;
+    await this.#db.run(
+      'INSERT INTO stored_group (first_seq, lines, seq, hash, signature) VALUES (?, ?, ?, ?, ?)',
+      [group.firstSeq, lines, seq, hash, signEnd(this.#identity, { seq, hash })],
+    );
   }
 
   #sealGroup(): Group {
@@ -191,6 +193,7 @@ export class AuditWriter {
       size: before.seq,
       root: root.toString('base64'),
       note,
+      [END_SIGNED_FIELD]: true,
     };
   }
 

@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   readonly disposable?: boolean;
   /** Reads while another process writes; runs no migration. */
   readonly readOnly?: boolean;
+  /** The oldest version of the schema that a reader can do with, where that is not the newest. */
+  readonly oldestReadable?: number;
 }
 
 const BUSY_TIMEOUT_MS = 5_000;
@@ -178,6 +180,7 @@ async function prepare(connection: Connection, options: DatabaseOptions): Promis
   }
   if (found === wanted) return;
   if (options.readOnly === true) {
+    if (found >= (options.oldestReadable ?? wanted)) return;
     throw new DrawbridgeError('store.older', `${connection.path} was written by an older Drawbridge.`, {
       hint: 'Start the role that it belongs to once: that brings the file up to date.',
     });

@@ -152,6 +152,11 @@ const EVENTS: Readonly<Record<AuditEventType, readonly [where: string, meaning: 
     'A recording was deleted, by a person or by age or size.',
     '`path`, `sha256`, `reason`',
   ],
+  'audit.end_differed': [
+    BOTH,
+    'When it was opened, the log did not end as its writer had left it: somebody else has added, cut or changed something.',
+    '`finding`, `signedSeq`, `foundSeq`, `message`',
+  ],
   'audit.exported': [BASTION, 'Somebody exported the log.', '`events`'],
   'policy.changed': [BASTION, 'Another policy is in force.', '`version`, `sha256`, `message`, `difference`'],
   'approval.requested': [BASTION, 'An operator waits for the customer.', '`action`, `needed`, `waitMs`'],

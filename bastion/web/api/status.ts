@@ -76,6 +76,10 @@ export const statusSchema = z.object({
     auditEvents: z.number(),
     auditHead: z.string(),
     lastCheckpointAt: isoTime.optional(),
+    logProblem: z
+      .string()
+      .optional()
+      .describe('Somebody else than the bastion was found to have changed the log; told for 30 days'),
     witness: witnessSchema,
     shipping: z.array(shippingSchema).readonly(),
     recordingsBytes: z.number(),

@@ -18,6 +18,7 @@ async function verification(change: (event: AuditEvent) => AuditEvent = (event) 
   const { note } = await log.checkpoint();
   const audit = {
     head: () => log.head(),
+    signedEnd: () => log.signedEnd(),
     async *all() {
       for await (const event of log.all()) {
         clock.advance(10);

@@ -212,6 +212,31 @@ describe('the audit log', () => {
     expect(second.searchedTo).toBeUndefined();
     expect((await log.search('nowhere', { limit: 10 })).searchedTo).toBe(50_000);
     expect(await log.search('nowhere', { limit: 10, after: 50_000 })).toEqual({ events: [] });
+    // Where the times asked for begin and end is known, so that nothing else is looked at.
+    const { time } = (await log.query({ limit: 1 }))[0] as AuditEvent;
+    const day = await log.search('', { limit: 10, newestFirst: true, from: time, to: time });
+    expect(day.events.map(({ seq }) => seq)).toEqual([1]);
+    expect(day.searchedTo).toBeUndefined();
+    expect(await log.search('', { limit: 10, from: 'u' })).toEqual({ events: [] });
+  });
+
+  it('is read as it is when an older version wrote it', async () => {
+    const { log, directory } = await openLog();
+    const { time } = await log.append(started('s1'));
+    await log.close();
+    const database = await Database.open(join(directory, 'audit.db'), {
+      migrations: AUDIT_MIGRATIONS,
+      synchronous: 'FULL',
+    });
+    for (const drop of ['TRIGGER store_group', 'VIEW stored_group', 'TABLE log_end', 'INDEX event_time'])
+      await database.run(`DROP ${drop}`);
+    await database.run('ALTER TABLE event DROP COLUMN time');
+    await database.run('PRAGMA user_version = 1');
+    await database.close();
+    const reader = await AuditLog.openReadOnly(directory);
+    onTestFinished(() => reader.close());
+    expect((await reader.search('', { limit: 10, from: time })).events).toHaveLength(1);
+    expect(await reader.signedEnd()).toEqual({ foundSeq: 1 });
   });
 
   it('tells subscribers of each event in order, also when one of them throws', async () => {
@@ -278,7 +303,10 @@ describe('the audit log', () => {
       await log.checkpoint();
       await log.append(started('last'));
       await log.close();
-      const db = await Database.open(join(directory, 'audit.db'), { migrations: [''], synchronous: 'FULL' });
+      const db = await Database.open(join(directory, 'audit.db'), {
+        migrations: AUDIT_MIGRATIONS,
+        synchronous: 'FULL',
+      });
       await db.run(sql);
       await db.close();
       return openLog(directory, identity).catch((error: unknown) => error);
@@ -353,9 +381,8 @@ describe('the audit log in bad times', () => {
   });
 
   it('has every acknowledged event and a whole chain after a kill in the middle of appends', async () => {
-    const { identity } = await openLog();
     const keyDirectory = temporaryDirectory();
-    await createNodeIdentity(keyDirectory, 'bastion', 'acme');
+    const identity = await createNodeIdentity(keyDirectory, 'bastion', 'acme');
     const directory = temporaryDirectory();
     for (let round = 0; round < 4; round += 1) {
       const child = await startTypeScriptChild(`

@@ -71,7 +71,8 @@ it('a key that was replaced signs nothing that comes later', async () => {
   // Somebody who has got hold of the old key goes on with the log.
   const events = await run(directory, first);
   const report = await verify(events, after);
-  expect(report).toMatchObject({ ok: false, firstFault: { seq: events.at(-1)?.seq } });
+  expect(report.ok).toBe(false);
+  expect(JSON.stringify(report.lines)).toContain(`The checkpoint in event ${events.at(-1)?.seq}`);
 });
 
 it('a new key that the old one did not name is found', async () => {
@@ -85,5 +86,5 @@ it('a new key that the old one did not name is found', async () => {
   const events = await run(directory, { ...thief, id: first.id, successions: after.successions });
   const report = await verify(events, first);
   expect(report.ok).toBe(false);
-  expect(report.firstFault?.text).toMatch(/new key in event \d+: it does not follow/);
+  expect(JSON.stringify(report.lines)).toMatch(/new key in event \d+: it does not follow/);
 });

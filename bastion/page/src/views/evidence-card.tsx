@@ -38,8 +38,15 @@ export function EvidenceCard({ status: { evidence } }: { status: Status }) {
 }
 
 /** What the card says in one line; the worst first. */
-export function evidenceWords({ problem, warning, witness, shipping }: Evidence): [Health, string] {
+export function evidenceWords({
+  problem,
+  logProblem,
+  warning,
+  witness,
+  shipping,
+}: Evidence): [Health, string] {
   if (problem !== undefined) return ['bad', 'No session is admitted'];
+  if (logProblem !== undefined) return ['bad', 'The audit log was changed'];
   if (witness.state === 'refused') return ['bad', 'The witness refuses this history'];
   const isShort =
     warning !== undefined ||
@@ -49,9 +56,10 @@ export function evidenceWords({ problem, warning, witness, shipping }: Evidence)
   return isShort ? ['warn', 'Needs a look'] : ['good', 'Recording and audit log work'];
 }
 
-function problemsOf({ problem, warning, witness, shipping }: Evidence): readonly string[] {
+function problemsOf({ problem, logProblem, warning, witness, shipping }: Evidence): readonly string[] {
   const all = [
     problem,
+    logProblem,
     warning,
     witness.problem === undefined ? undefined : `Witness: ${witness.problem}`,
     ...shipping.map((target) =>

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,7 @@ const RUN_MS = 10_000;
 /** How long is watched for anything that still moves afterwards. */
 const WATCH_MS = 4_000;
 const START_LIMIT_MS = 180_000;
+const CLIENT_PRIORITY = -15;
 
 interface StockClient {
   readonly process: ChildProcess;
@@ -131,6 +132,7 @@ async function startLight(
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
   const light = fork(fileURLToPath(new URL(`./kill-clients${extension}`, import.meta.url)));
   clients.push(light);
+  preferOver(light);
   light.send(sessions);
   const signal = AbortSignal.timeout(START_LIMIT_MS);
   await Promise.race([
@@ -140,6 +142,20 @@ async function startLight(
     }),
   ]);
   return light;
+}
+
+/**
+ * The machines of 180 operators have processors of their own. Their stand-in has to share these, and what has reached it
+ * would wait for it behind everything else that ends.
+ */
+function preferOver({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) setPriority(pid, CLIENT_PRIORITY);
+  } catch {
+    process.stderr.write(
+      'bench: the light client has no priority (only root may give it): its bytes come late\n',
+    );
+  }
 }
 
 async function lastOutputs(light: ChildProcess): Promise<Extract<LightReport, { kind: 'last_output' }>> {

@@ -26,6 +26,8 @@ export class ChannelOutbox {
   #ending = false;
   #windowBytes: number;
   #wantsDrain = false;
+  /** What is queued are the last words: few bytes, which wait for nothing. */
+  #isLast = false;
 
   constructor(numbers: ChannelNumbers, transport: ChannelTransport, onDrain: () => void) {
     this.#numbers = numbers;
@@ -57,9 +59,13 @@ export class ChannelOutbox {
     return false;
   }
 
-  /** Drops what is queued and sends this on standard error in its place, as far as the window allows. */
+  /**
+   * Drops what is queued and sends this on standard error in its place, as far as the window allows, on a congested
+   * transport as well.
+   */
   writeLast(chunk: Buffer): void {
     this.#queue.clear();
+    this.#isLast = true;
     this.#ending = this.#state !== 'open';
     this.write(chunk.subarray(0, this.#windowBytes), 'stderr');
   }
@@ -112,8 +118,9 @@ export class ChannelOutbox {
     while (this.#state !== 'closed') {
       const next = this.#queue.peek();
       if (next === undefined) break;
-      if (next.kind === 'data' && (this.#windowBytes === 0 || this.#transport.congested)) break;
-      const item = this.#queue.shift(Math.min(this.#windowBytes, this.#numbers.sendPacketBytes));
+      if (next.kind === 'data' && (this.#windowBytes === 0 || this.#isHeldUp)) break;
+      const { pieceBytes } = this.#transport;
+      const item = this.#queue.shift(Math.min(this.#windowBytes, this.#numbers.sendPacketBytes, pieceBytes));
       if (item === undefined) break;
       if (item.kind === 'mark') this.#sendMark(item.mark);
       else {
@@ -124,6 +131,10 @@ export class ChannelOutbox {
     if (!this.#wantsDrain || this.#queue.dataBytes > QUEUE_LOW_BYTES) return;
     this.#wantsDrain = false;
     this.#onDrain();
+  }
+
+  get #isHeldUp(): boolean {
+    return this.#transport.congested && !this.#isLast;
   }
 
   #sendMark(mark: Mark): void {

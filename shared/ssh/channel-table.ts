@@ -65,6 +65,9 @@ export class ChannelTable {
       get congested() {
         return transport.congested;
       },
+      get pieceBytes() {
+        return transport.pieceBytes;
+      },
       fail: (error) => transport.fail(error),
       remove: (localId) => this.#slots.delete(localId),
     };
@@ -135,11 +138,17 @@ export class ChannelTable {
     throw protocolFault('A message was sent to an SSH channel that is not open.');
   }
 
-  /** Lets every channel send on, in turn; called when the transport has room. */
+  /**
+   * Lets every channel send on; called when the transport has room. Whoever takes the last of it comes last next time, so
+   * that a terminal does not wait behind a transfer.
+   */
   pump(): void {
-    for (const slot of [...this.#slots.values()]) {
+    for (const [localId, slot] of [...this.#slots]) {
       if (this.#transport.congested) return;
-      if (slot.kind === 'open') slot.channel.pump();
+      if (slot.kind !== 'open') continue;
+      slot.channel.pump();
+      if (!this.#transport.congested || !this.#slots.delete(localId)) continue;
+      this.#slots.set(localId, slot);
     }
   }
 

@@ -43,6 +43,8 @@ export interface ServeSshOptions {
   readonly rekeyBytes?: number;
   readonly rekeyMs?: number;
   readonly keepaliveMs?: number;
+  /** See {@link ConnectionProtocolOptions.limitFlight}. */
+  readonly limitFlight?: boolean;
   readonly clock?: Clock;
   readonly log: Logger;
   /** Decides about one try. When it returns without having decided, the try is rejected. */
@@ -184,7 +186,7 @@ class ServerConnection implements SshServerConnection {
     announceSignatures(connection, USER_SIGNATURES);
     const protocol = new ConnectionProtocol(connection, this.#stream, {
       clock: this.#clock,
-      ...pickDefined(options, ['windowBytes', 'rekeyBytes', 'rekeyMs', 'keepaliveMs']),
+      ...pickDefined(options, ['windowBytes', 'rekeyBytes', 'rekeyMs', 'keepaliveMs', 'limitFlight']),
       onIncoming: (incoming) => this.#route(incoming),
       onGlobalRequest: (request) => options.onGlobalRequest?.(request, this) ?? false,
       onFault: (error) => this.#fault(error),

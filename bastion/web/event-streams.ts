@@ -6,8 +6,10 @@ import type { AccessGuard, Caller } from './access-guard.ts';
 
 /** Streams of server-sent events at once, over all callers. */
 export const EVENT_STREAM_LIMIT = 128;
-/** A comment goes out this often: it keeps middleboxes from closing the stream and finds dead viewers. */
+/** In silence {@link ALIVE} goes out this often: it keeps middleboxes from closing the stream, and both ends notice when the other has gone. */
 const HEARTBEAT_MS = 15_000;
+/** An event rather than a comment, since browsers keep comments from the page. */
+const ALIVE: ServerSentEvent = { event: 'alive', data: {} };
 /** So often it is looked whether a viewer may still look, however busy or stuck the stream is. */
 const STANDING_CHECK_MS = 5_000;
 /** What a browser waits before it connects again. */
@@ -105,7 +107,7 @@ export class EventStreams {
         // A busy source may win the race for ever.
         if (winner === STREAM_ENDED || controller.signal.aborted) return;
         if (winner === undefined) {
-          yield ': still here\n\n';
+          yield frameOf(ALIVE);
           continue;
         }
         if (winner.done === true) return;

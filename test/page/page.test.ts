@@ -80,7 +80,7 @@ describe('signed in', () => {
 
   test('the switch asks first, names the sessions it cuts, cuts them, and turns on again for a time', async () => {
     const { page } = window;
-    await page.getByRole('link', { name: /alice/ }).waitFor();
+    await page.getByRole('link', { name: /alice deploy@db-1/ }).waitFor();
     await page.getByRole('button', { name: 'Turn off…' }).click();
     const dialog = page.getByRole('dialog', { name: 'Turn remote access off?' });
     await dialog.getByText('1 live session').waitFor();
@@ -88,7 +88,7 @@ describe('signed in', () => {
     await dialog.getByLabel(/Reason/).fill('Maintenance is over');
     await dialog.getByRole('button', { name: 'Turn off and cut 1 session' }).click();
     await page.getByRole('heading', { name: 'Remote access is off' }).waitFor();
-    await page.getByText('Nobody is in').waitFor();
+    await page.getByRole('link', { name: 'Nobody is in' }).waitFor();
     expect(await web.service.status()).toMatchObject({
       access: { state: 'off', reason: 'Maintenance is over' },
       liveSessions: 0,
@@ -112,9 +112,9 @@ describe('signed in', () => {
 
   test('a session that begins shows up by itself', async () => {
     const { page } = window;
-    await page.getByRole('link', { name: /alice/ }).waitFor();
+    await page.getByRole('link', { name: /alice deploy@db-1/ }).waitFor();
     await web.service.addSession({ operator: 'zoe', state: 'live' });
-    await page.getByRole('link', { name: /zoe/ }).waitFor();
+    await page.getByRole('link', { name: /zoe deploy@/ }).waitFor();
   });
 
   test('sessions are listed, filtered by state and found by a command', async () => {
@@ -314,12 +314,12 @@ describe('signed in', () => {
 
   test('a lost connection is shown, and heals with what was missed', async () => {
     const { page } = window;
-    await page.getByRole('link', { name: /alice/ }).waitFor();
+    await page.getByRole('link', { name: /alice deploy@db-1/ }).waitFor();
     await web.goDown();
     await page.getByText('The connection to the bastion is lost').waitFor();
     await web.service.addSession({ operator: 'zoe', state: 'live' });
     await web.comeBack();
-    await page.getByRole('link', { name: /zoe/ }).waitFor();
+    await page.getByRole('link', { name: /zoe deploy@/ }).waitFor();
     await page.getByText('The connection to the bastion is lost').waitFor({ state: 'detached' });
     expectFault(/ERR_|Failed to load/);
   });

@@ -2,7 +2,8 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Me } from '../../web/api.ts';
 import { type ApiClient, ApiError } from './data/api-client.ts';
 import { withBase } from './data/base-path.ts';
-import { PageContextProvider } from './data/context.ts';
+import { ClockContext, PageContextProvider } from './data/context.ts';
+import { PolicyDraft } from './data/draft.ts';
 import { Updates } from './data/updates.ts';
 import { Router } from './router.tsx';
 import { Shell } from './shell.tsx';
@@ -13,7 +14,8 @@ import { SignIn } from './views/sign-in.tsx';
 type SignInState =
   | { readonly kind: 'asking' }
   | { readonly kind: 'setting-up'; readonly secret: string }
-  | { readonly kind: 'out' }
+  /** `expired`: somebody was in, and did not leave. */
+  | { readonly kind: 'out'; readonly expired: boolean }
   | { readonly kind: 'in'; readonly me: Me }
   | { readonly kind: 'failed'; readonly error: Error };
 
@@ -31,12 +33,22 @@ function firstState(): SignInState {
 
 /** The whole page: the sign-in, or what is behind it. */
 export function App({ api }: { api: ApiClient }) {
+  return (
+    <ClockContext.Provider value={api.clock}>
+      <Door api={api} />
+    </ClockContext.Provider>
+  );
+}
+
+function Door({ api }: { api: ApiClient }) {
   const [state, setState] = useState<SignInState>(firstState);
   const [tries, setTries] = useState(0);
 
   useEffect(() => {
     if (state.kind === 'setting-up') return;
-    const stop = api.onSignedOut(() => setState({ kind: 'out' }));
+    const stop = api.onSignedOut(() =>
+      setState((old) => (old.kind === 'out' ? old : { kind: 'out', expired: old.kind === 'in' })),
+    );
     api.get<Me>('/api/me').then(
       (me) => setState({ kind: 'in', me }),
       (error: Error) => {
@@ -74,11 +86,11 @@ export function App({ api }: { api: ApiClient }) {
         />
       );
     case 'out':
-      return <SignIn api={api} onSignedIn={(me) => setState({ kind: 'in', me })} />;
+      return <SignIn api={api} expired={state.expired} onSignedIn={(me) => setState({ kind: 'in', me })} />;
     case 'in':
       return (
         <Router>
-          <SignedIn api={api} me={state.me} onSignedOut={() => setState({ kind: 'out' })} />
+          <SignedIn api={api} me={state.me} onSignedOut={() => setState({ kind: 'out', expired: false })} />
         </Router>
       );
   }
@@ -92,13 +104,15 @@ function SignedIn({ api, me, onSignedOut }: { api: ApiClient; me: Me; onSignedOu
     updates.start();
     return () => updates.stop();
   }, [updates]);
+  const [draft] = useState(() => new PolicyDraft(window.sessionStorage));
   const signOut = () => {
+    draft.drop();
     // The server ends the stream with the sign-in; asking why would only be answered with 401.
     updates.stop();
     api.send('POST', '/api/logout').then(onSignedOut, onSignedOut);
   };
   return (
-    <PageContextProvider.Provider value={{ api, updates, me }}>
+    <PageContextProvider.Provider value={{ api, updates, me, draft }}>
       <Shell onSignOut={signOut} />
     </PageContextProvider.Provider>
   );

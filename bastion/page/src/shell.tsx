@@ -1,11 +1,13 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { ApprovalList, Status } from '../../web/api.ts';
 import { usePage } from './data/context.ts';
-import type { UpdatesState } from './data/updates.ts';
 import { type Resource, useResource } from './data/use-resource.ts';
 import { Link, useLocation } from './router.tsx';
 import { BreakableName } from './ui/breakable-name.tsx';
+import { ConnectionNote, useIsLost } from './ui/connection-note.tsx';
 import { Icon, type IconName } from './ui/icon.tsx';
+import { useKeptFocus } from './ui/use-kept-focus.ts';
+import { Zone } from './ui/zone.tsx';
 import { AccountView } from './views/account.tsx';
 import { ApprovalsView } from './views/approvals.tsx';
 import { AuditView } from './views/audit.tsx';
@@ -42,6 +44,8 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
     '/approvals': { count: approvals.data?.requests.length ?? 0, what: 'waiting' },
   };
   const main = useMainFocus(path);
+  useKeptFocus(main);
+  const isLost = useIsLost();
   const place = PLACES.findLast(({ href }) => (href === '/' ? path === '/' : path.startsWith(href)));
   useEffect(() => {
     document.title = `${place?.name ?? 'Account'} · ${status.data?.name ?? 'Drawbridge'}`;
@@ -57,7 +61,7 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
             <Icon name="gate" />
           </span>
           <span class="brand-name">{status.data?.name ?? 'Drawbridge'}</span>
-          {status.data !== undefined && <AccessChip state={status.data.access.state} />}
+          {status.data !== undefined && <AccessChip state={status.data.access.state} isOld={isLost} />}
         </div>
         <nav class="places" aria-label="Main">
           {PLACES.map(({ href, name, icon }) => (
@@ -82,9 +86,9 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
         </div>
       </header>
       <main id="main" class="content" ref={main} tabIndex={-1}>
-        <ConnectionNote />
+        <ConnectionNote isLost={isLost} />
         <View path={path} status={status} approvals={approvals} />
-        <footer class="zone">Times are in {Intl.DateTimeFormat().resolvedOptions().timeZone}.</footer>
+        <Zone />
       </main>
     </div>
   );
@@ -159,40 +163,13 @@ function View({ path, status, approvals }: ViewProps) {
   }
 }
 
-function AccessChip({ state }: { state: 'on' | 'off' }) {
+/** The switch as it was last heard of, and the way to it from everywhere. */
+function AccessChip({ state, isOld }: { state: 'on' | 'off'; isOld: boolean }) {
+  const words = `Remote access ${isOld ? 'was' : 'is'} ${state}`;
   return (
-    <span class={`chip chip-${state}`}>
+    <Link href="/" class={`chip ${isOld ? 'chip-old' : `chip-${state}`}`} label={`${words}. To the switch`}>
       <span class="dot" aria-hidden="true" />
-      <span class="sr-only">Remote access is </span>
-      {state === 'on' ? 'On' : 'Off'}
-    </span>
-  );
-}
-
-/** A short break is not worth a word. */
-const LOST_NOTE_DELAY_MS = 1_500;
-
-function ConnectionNote() {
-  const { updates } = usePage();
-  const [state, setState] = useState<UpdatesState>(updates.state);
-  const [visible, setVisible] = useState(false);
-  useEffect(() => updates.onState(setState), [updates]);
-  useEffect(() => {
-    if (state !== 'lost') {
-      setVisible(false);
-      return;
-    }
-    const timer = setTimeout(() => setVisible(true), LOST_NOTE_DELAY_MS);
-    return () => clearTimeout(timer);
-  }, [state]);
-  return (
-    <div role="status" aria-live="polite">
-      {visible && (
-        <p class="note note-warn">
-          <Icon name="alert" />
-          <span>The connection to the bastion is lost. What you see may be old. Trying again…</span>
-        </p>
-      )}
-    </div>
+      {isOld ? `Was ${state}` : state === 'on' ? 'On' : 'Off'}
+    </Link>
   );
 }

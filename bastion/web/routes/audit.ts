@@ -104,7 +104,8 @@ export function auditRoutes(app: WebApp, context: RouteContext): void {
       onRequest: guard.require('viewer'),
       schema: {
         summary: 'Audit events as they are stored, as server-sent events',
-        description: 'Each is named `audit`. A reader that lags too far behind is disconnected.',
+        description:
+          'Each is named `audit`; in silence one named `alive` comes every 15 s. A reader that lags too far behind is disconnected.',
         tags: ['audit'],
       },
     },

@@ -1,5 +1,7 @@
 import type { Problem } from '../../../web/api.ts';
 import { withBase } from './base-path.ts';
+import { BastionClock } from './bastion-clock.ts';
+import { readEvents, type StreamEvent } from './read-events.ts';
 
 /** Nothing came back at all. */
 const UNREACHABLE = 'page.unreachable';
@@ -22,6 +24,9 @@ export class ApiError extends Error {
 /** A change that has no answer by then has a person wait in vain; whether it was done shows when the bastion is back. */
 const CHANGE_LIMIT_MS = 30_000;
 
+/** A reading that has no answer by then is given up, so that a dead connection does not keep a later one from being made. */
+const READ_LIMIT_MS = 30_000;
+
 /** How a request is made. */
 export interface RequestOptions {
   readonly body?: unknown;
@@ -31,10 +36,14 @@ export interface RequestOptions {
 }
 
 export interface ApiClient {
+  /** The bastion's time, as its answers tell it. */
+  readonly clock: BastionClock;
   get<T>(path: string, options?: RequestOptions): Promise<T>;
   send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, options?: RequestOptions): Promise<T>;
   text(path: string, signal: AbortSignal): Promise<string>;
   bytes(path: string, signal: AbortSignal): Promise<Uint8Array>;
+  /** Server-sent events until their end. */
+  events(path: string, signal: AbortSignal): AsyncIterable<StreamEvent>;
   /** Called whenever the bastion says that one is not signed in. Returns how to stop. */
   onSignedOut(listener: () => void): () => void;
 }
@@ -42,8 +51,10 @@ export interface ApiClient {
 /** Talks to the bastion that served the page. */
 export function createApiClient(): ApiClient {
   const signedOutListeners = new Set<() => void>();
+  const clock = new BastionClock();
 
   async function request(method: string, path: string, options: RequestOptions): Promise<Response> {
+    const sentMs = Date.now();
     const response = await fetch(withBase(path), {
       method,
       credentials: 'same-origin',
@@ -55,16 +66,9 @@ export function createApiClient(): ApiClient {
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     }).catch((error: unknown) => {
-      if (options.signal?.aborted === true && !isTimeout(options.signal)) throw error;
-      throw new ApiError(0, {
-        code: UNREACHABLE,
-        message: 'The bastion does not answer.',
-        hint:
-          method === 'GET'
-            ? 'Check the connection; the page tries again by itself.'
-            : 'Whether it was done shows when the connection is back.',
-      });
+      throw withoutAnswer(method, options.signal, error);
     });
+    clock.heard(response.headers.get('date'), sentMs, Date.now());
     if (response.ok) return response;
     const error = new ApiError(response.status, await problemOf(response));
     if (error.code === 'login.required') for (const listener of signedOutListeners) listener();
@@ -72,8 +76,15 @@ export function createApiClient(): ApiClient {
   }
 
   return {
-    get: async <T>(path: string, options: RequestOptions = {}) =>
-      (await (await request('GET', path, options)).json()) as T,
+    clock,
+    get: async <T>(path: string, options: RequestOptions = {}) => {
+      const limit = AbortSignal.timeout(READ_LIMIT_MS);
+      const signal = options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]);
+      const response = await request('GET', path, { ...options, signal });
+      return (await response.json().catch((error: unknown) => {
+        throw withoutAnswer('GET', signal, error);
+      })) as T;
+    },
     send: async <T>(method: string, path: string, options: RequestOptions = {}) =>
       (await (
         await request(method, path, { signal: AbortSignal.timeout(CHANGE_LIMIT_MS), ...options })
@@ -81,11 +92,28 @@ export function createApiClient(): ApiClient {
     text: async (path, signal) => (await request('GET', path, { signal })).text(),
     bytes: async (path, signal) =>
       new Uint8Array(await (await request('GET', path, { signal })).arrayBuffer()),
+    async *events(path, signal) {
+      const { body } = await request('GET', path, { signal });
+      if (body !== null) yield* readEvents(body);
+    },
     onSignedOut(listener) {
       signedOutListeners.add(listener);
       return () => signedOutListeners.delete(listener);
     },
   };
+}
+
+/** What went wrong when nothing, or only a part, came back. */
+function withoutAnswer(method: string, signal: AbortSignal | undefined, error: unknown): unknown {
+  if (signal?.aborted === true && !isTimeout(signal)) return error;
+  return new ApiError(0, {
+    code: UNREACHABLE,
+    message: 'The bastion does not answer.',
+    hint:
+      method === 'GET'
+        ? 'Check the connection; the page tries again by itself.'
+        : 'Whether it was done shows when the connection is back.',
+  });
 }
 
 function isTimeout(signal: AbortSignal): boolean {

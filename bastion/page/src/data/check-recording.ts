@@ -26,7 +26,7 @@ const WITNESS_PERIOD_MS = 1_000;
 
 /** Fetches a recording and what the audit log has about it, and verifies them. The fetch is audited, as any. */
 export async function checkRecording(
-  api: Pick<ApiClient, 'get' | 'bytes'>,
+  api: Pick<ApiClient, 'get' | 'bytes' | 'clock'>,
   { sessionId, channel }: { readonly sessionId: string; readonly channel: number },
   signal: AbortSignal,
 ): Promise<Checked> {
@@ -49,11 +49,11 @@ export async function checkRecording(
 }
 
 async function proofOf(
-  api: Pick<ApiClient, 'get'>,
+  api: Pick<ApiClient, 'get' | 'clock'>,
   { seq, time }: AuditEntry,
   signal: AbortSignal,
 ): Promise<AuditProof> {
-  const hasJustEnded = Math.abs(Date.now() - Date.parse(time)) < JUST_ENDED_MS;
+  const hasJustEnded = Math.abs(api.clock.now() - Date.parse(time)) < JUST_ENDED_MS;
   for (let tries = 1; ; tries++) {
     const proof = await api.get<AuditProof>(`/api/audit/${seq}/proof`, { signal });
     const { note, witness } = proof;

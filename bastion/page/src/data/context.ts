@@ -2,6 +2,8 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Me } from '../../../web/api.ts';
 import type { ApiClient } from './api-client.ts';
+import { BastionClock } from './bastion-clock.ts';
+import type { PolicyDraft } from './draft.ts';
 import type { Updates } from './updates.ts';
 
 /** What every view of a signed-in page can reach. */
@@ -9,6 +11,7 @@ export interface PageContext {
   readonly api: ApiClient;
   readonly updates: Updates;
   readonly me: Me;
+  readonly draft: PolicyDraft;
 }
 
 export const PageContextProvider = createContext<PageContext | undefined>(undefined);
@@ -27,4 +30,11 @@ export function mayControl(me: Me): boolean {
 /** Whether the person may change hosts and tokens. */
 export function mayAdminister(me: Me): boolean {
   return me.role === 'admin';
+}
+
+/** The bastion's time, also where nobody is signed in. */
+export const ClockContext = createContext(new BastionClock());
+
+export function useClock(): BastionClock {
+  return useContext(ClockContext);
 }

@@ -1,30 +1,34 @@
 import type { AuditEntry } from '../../../web/api.ts';
 import { withBase } from './base-path.ts';
+import { SteadyStream } from './steady-stream.ts';
 
 /** `lost` means that what the page shows may be old. */
 export type UpdatesState = 'connecting' | 'live' | 'lost';
 
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 15_000;
-
-/**
- * Follows the bastion's events. Browsers give up on an event stream after some errors, so this opens a new one by
- * itself, and tells its listeners to read anew once it is connected again.
- */
+/** Follows the bastion's events, and tells its listeners to read anew whenever the stream has opened. */
 export class Updates {
-  readonly #checkSignIn: () => void;
   readonly #onEvent = new Set<(event: AuditEntry) => void>();
-  readonly #onReconnect = new Set<() => void>();
+  readonly #onOpened = new Set<() => void>();
   readonly #onState = new Set<(state: UpdatesState) => void>();
-  #source: EventSource | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #retryMs = FIRST_RETRY_MS;
+  readonly #stream: SteadyStream;
   #state: UpdatesState = 'connecting';
-  #wasLive = false;
 
   /** `checkSignIn` is called when the stream breaks, since a stream can't say why. */
   constructor(checkSignIn: () => void) {
-    this.#checkSignIn = checkSignIn;
+    this.#stream = new SteadyStream({
+      open: () => new EventSource(withBase('/api/events')),
+      on: {
+        audit: (data) => {
+          const event = JSON.parse(data) as AuditEntry;
+          for (const listener of this.#onEvent) listener(event);
+        },
+      },
+      onOpen: () => this.#opened(),
+      onBreak: () => {
+        this.#enter('lost');
+        checkSignIn();
+      },
+    });
   }
 
   get state(): UpdatesState {
@@ -32,20 +36,11 @@ export class Updates {
   }
 
   start(): void {
-    this.#source?.close();
-    const source = new EventSource(withBase('/api/events'));
-    this.#source = source;
-    source.addEventListener('open', () => this.#opened());
-    source.addEventListener('audit', (message: MessageEvent<string>) => {
-      const event = JSON.parse(message.data) as AuditEntry;
-      for (const listener of this.#onEvent) listener(event);
-    });
-    source.addEventListener('error', () => this.#broke());
+    this.#stream.start();
   }
 
   stop(): void {
-    clearTimeout(this.#retry);
-    this.#source?.close();
+    this.#stream.stop();
   }
 
   onEvent(listener: (event: AuditEntry) => void): () => void {
@@ -53,10 +48,10 @@ export class Updates {
     return () => this.#onEvent.delete(listener);
   }
 
-  /** Called when the stream is back after a loss: then something may have been missed. */
-  onReconnect(listener: () => void): () => void {
-    this.#onReconnect.add(listener);
-    return () => this.#onReconnect.delete(listener);
+  /** Called when the stream has opened: what happened before, while there was none, may have been missed. */
+  onOpened(listener: () => void): () => void {
+    this.#onOpened.add(listener);
+    return () => this.#onOpened.delete(listener);
   }
 
   onState(listener: (state: UpdatesState) => void): () => void {
@@ -65,20 +60,8 @@ export class Updates {
   }
 
   #opened(): void {
-    this.#retryMs = FIRST_RETRY_MS;
-    const missed = this.#wasLive;
-    this.#wasLive = true;
     this.#enter('live');
-    if (missed) for (const listener of this.#onReconnect) listener();
-  }
-
-  #broke(): void {
-    this.#source?.close();
-    this.#enter('lost');
-    this.#checkSignIn();
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.start(), this.#retryMs * (0.5 + Math.random() / 2));
-    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+    for (const listener of this.#onOpened) listener();
   }
 
   #enter(state: UpdatesState): void {

@@ -1,29 +1,5 @@
 import { useCallback, useEffect, useReducer, useRef } from 'preact/hooks';
-
-/** A part of a list, newest first, and whether there is more behind it. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly more: boolean;
-  /** Where to go on, when that is not behind the last item. */
-  readonly cursor?: number;
-}
-
-/** Where a list comes from. Has to be the same object as long as the list is the same one. */
-export interface PageSource<T> {
-  keyOf(item: T): string;
-  /** The newest page, or the one behind `last`. */
-  load(
-    last: { readonly item?: T; readonly cursor?: number } | undefined,
-    signal: AbortSignal,
-  ): Promise<Page<T>>;
-}
-
-interface Known<T> {
-  readonly head: readonly T[];
-  readonly older: readonly (readonly T[])[];
-  readonly more: boolean;
-  readonly cursor: number | undefined;
-}
+import { type HeldPages, type PageSource, withHead, withItem } from './held-pages.ts';
 
 /** A list that grows at both ends. */
 export interface Pages<T> {
@@ -33,18 +9,15 @@ export interface Pages<T> {
   readonly loadingMore: boolean;
   readonly error: Error | undefined;
   loadMore(): void;
-  /** Reads the newest page anew and keeps what is older. */
-  refresh(): void;
+  /** Reads the newest page anew and keeps what is older. Settles when it has. */
+  refresh(): Promise<void>;
   /** Puts a new item in front, or a newer state of one in its place. */
   put(item: T): void;
 }
 
-/** Items in front that came one by one; beyond it they are set off as a page of their own. */
-const HEAD_LIMIT = 200;
-
 /** Loads a list page by page, the next one when it is asked for, and keeps its front fresh. */
 export function usePages<T>(source: PageSource<T>): Pages<T> {
-  const state = useRef<{ source: PageSource<T>; known?: Known<T>; error?: Error; loading: boolean }>({
+  const state = useRef<{ source: PageSource<T>; known?: HeldPages<T>; error?: Error; loading: boolean }>({
     source,
     loading: false,
   });
@@ -60,7 +33,7 @@ export function usePages<T>(source: PageSource<T>): Pages<T> {
     // What is put in while the answer is on its way may be missing in it.
     const meanwhile: T[] = [];
     early.current = meanwhile;
-    source.load(undefined, mine.signal).then(
+    return source.load(undefined, mine.signal).then(
       (page) => {
         if (mine.signal.aborted) return;
         early.current = undefined;
@@ -83,7 +56,7 @@ export function usePages<T>(source: PageSource<T>): Pages<T> {
   }, [source]);
 
   useEffect(() => {
-    refresh();
+    void refresh();
     return () => controller.current?.abort();
   }, [refresh]);
 
@@ -98,7 +71,7 @@ export function usePages<T>(source: PageSource<T>): Pages<T> {
       ...(item === undefined ? {} : { item }),
       ...(known.cursor === undefined ? {} : { cursor: known.cursor }),
     };
-    const settle = (change: { known?: Known<T>; error?: Error }) => {
+    const settle = (change: { known?: HeldPages<T>; error?: Error }) => {
       // Another list has taken this one's place.
       if (state.current.source !== source) return;
       state.current = { ...state.current, loading: false, ...change };
@@ -135,26 +108,4 @@ export function usePages<T>(source: PageSource<T>): Pages<T> {
     refresh,
     put,
   };
-}
-
-function withHead<T>(source: PageSource<T>, known: Known<T> | undefined, page: Page<T>): Known<T> {
-  const fresh: Known<T> = { head: page.items, older: [], more: page.more, cursor: page.cursor };
-  const last = page.items.at(-1);
-  if (known === undefined || last === undefined || !page.more) return fresh;
-  const join = known.head.findIndex((item) => source.keyOf(item) === source.keyOf(last));
-  // More than a page is new: what is known would leave a gap.
-  if (join < 0) return fresh;
-  return { ...known, head: [...page.items, ...known.head.slice(join + 1)] };
-}
-
-function withItem<T>(source: PageSource<T>, known: Known<T>, item: T): Known<T> {
-  const key = source.keyOf(item);
-  const place = (items: readonly T[]) => items.map((one) => (source.keyOf(one) === key ? item : one));
-  const isKnown = (items: readonly T[]) => items.some((one) => source.keyOf(one) === key);
-  if (isKnown(known.head)) return { ...known, head: place(known.head) };
-  if (known.older.some(isKnown)) return { ...known, older: known.older.map(place) };
-  const head = [item, ...known.head];
-  if (head.length <= HEAD_LIMIT) return { ...known, head };
-  const half = HEAD_LIMIT / 2;
-  return { ...known, head: head.slice(0, half), older: [head.slice(half), ...known.older] };
 }

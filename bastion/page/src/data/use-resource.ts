@@ -1,5 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { AuditEntry } from '../../../web/api.ts';
+import { ApiError } from './api-client.ts';
+import { coalesced } from './coalesced.ts';
 import { usePage } from './context.ts';
 
 /** What is known of something that the bastion holds. */
@@ -13,7 +15,10 @@ export interface Resource<T> {
 }
 
 /** Several events in a row cause one reading, this long after the first. */
-const COALESCE_MS = 150;
+export const COALESCE_MS = 150;
+
+/** What failed for want of an answer is read again so much later, event or not. */
+const RETRY_MS = 5_000;
 
 /**
  * Reads `path` and keeps it fresh: again whenever an event arrives that `concerns` it, and after a lost connection.
@@ -25,40 +30,38 @@ export function useResource<T>(path: string, concerns: (event: AuditEntry) => bo
   const concernsRef = useRef(concerns);
   concernsRef.current = concerns;
   const reading = useRef<AbortController | undefined>(undefined);
+  const retry = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
 
   const read = useCallback(
-    (background: boolean) => {
+    async (background: boolean) => {
       reading.current?.abort();
+      clearTimeout(retry.current);
       const controller = new AbortController();
       reading.current = controller;
-      api.get<T>(path, { signal: controller.signal, background }).then(
-        (data) => setState({ path, data }),
-        (error: Error) => {
-          if (controller.signal.aborted) return;
-          setState((old) => ({ ...(old.path === path ? old : { path }), error }));
-        },
-      );
+      try {
+        const data = await api.get<T>(path, { signal: controller.signal, background });
+        if (!controller.signal.aborted) setState({ path, data });
+      } catch (error) {
+        if (controller.signal.aborted) return;
+        setState((old) => ({ ...(old.path === path ? old : { path }), error: error as Error }));
+        if (mayHealByItself(error)) retry.current = setTimeout(() => void read(true), RETRY_MS);
+      }
     },
     [api, path],
   );
 
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const soon = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        read(true);
-      }, COALESCE_MS);
-    };
+    const soon = coalesced(() => read(true), COALESCE_MS);
     const stops = [
       updates.onEvent((event) => {
-        if (concernsRef.current(event)) soon();
+        if (concernsRef.current(event)) soon.ask();
       }),
-      updates.onReconnect(soon),
+      updates.onOpened(soon.ask),
     ];
-    read(false);
+    void read(false);
     return () => {
-      clearTimeout(timer);
+      soon.stop();
+      clearTimeout(retry.current);
       reading.current?.abort();
       for (const stop of stops) stop();
     };
@@ -68,7 +71,12 @@ export function useResource<T>(path: string, concerns: (event: AuditEntry) => bo
   return {
     data: fresh.data,
     error: fresh.error,
-    reload: () => read(false),
+    reload: () => void read(false),
     replace: (data) => setState({ path, data }),
   };
+}
+
+/** A refusal stays one; no answer, or a bastion that is in trouble, may be over soon. */
+function mayHealByItself(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 0 || error.status >= 500);
 }

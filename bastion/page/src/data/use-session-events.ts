@@ -2,32 +2,24 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import type { AuditEntry, AuditList } from '../../../web/api.ts';
 import { type ApiClient, withQuery } from './api-client.ts';
 import { usePage } from './context.ts';
+import { type HeldEvents, SESSION_EVENTS_LIMIT, withArrived } from './held-events.ts';
 
 /** What is known of the events of one session. */
 export interface SessionEvents {
   /** Oldest first; undefined until all that are wanted are there. */
   readonly events: readonly AuditEntry[] | undefined;
-  /** False when there are more than {@link SESSION_EVENTS_LIMIT}: then these are the first ones. */
+  /** False when there are more than {@link SESSION_EVENTS_LIMIT}, or may be: then these are the first ones. */
   readonly isComplete: boolean;
   readonly error: Error | undefined;
   reload(): void;
 }
 
-/** Events of a session that its view holds; a session that copied a hundred thousand files is for the audit log's view. */
-export const SESSION_EVENTS_LIMIT = 5_000;
 const PAGE = 1_000;
-
-interface Known {
-  readonly id: string;
-  readonly events?: readonly AuditEntry[];
-  readonly isComplete: boolean;
-  readonly error?: Error;
-}
 
 /** Reads the events of a session page by page, and adds those that arrive. */
 export function useSessionEvents(id: string): SessionEvents {
   const { api, updates } = usePage();
-  const [known, setKnown] = useState<Known>({ id, isComplete: false });
+  const [known, setKnown] = useState<HeldEvents>({ id, isComplete: false });
   const [readings, setReadings] = useState(0);
   const reload = useCallback(() => setReadings((count) => count + 1), []);
 
@@ -41,7 +33,7 @@ export function useSessionEvents(id: string): SessionEvents {
         arrived.push(event);
         setKnown((old) => withArrived(old, [event]));
       }),
-      updates.onReconnect(reload),
+      updates.onOpened(reload),
     ];
     eventsOf(api, { session: id }, SESSION_EVENTS_LIMIT, controller.signal).then(
       (read) => setKnown(withArrived({ id, ...read }, arrived)),
@@ -76,11 +68,4 @@ export async function eventsOf(
     if (events.length < PAGE) return { events: all, isComplete: true };
   }
   return { events: all, isComplete: false };
-}
-
-function withArrived(known: Known, arrived: readonly AuditEntry[]): Known {
-  // Of an incomplete list the end is not known, and what arrives does not follow on it.
-  if (known.events === undefined || !known.isComplete) return known;
-  const last = known.events.at(-1)?.seq ?? 0;
-  return { ...known, events: [...known.events, ...arrived.filter(({ seq }) => seq > last)] };
 }

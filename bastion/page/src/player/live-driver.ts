@@ -1,4 +1,5 @@
 import { withBase } from '../data/base-path.ts';
+import { SteadyStream } from '../data/steady-stream.ts';
 import { wasWithoutTerminal, withCarriageReturns } from './line-ends.ts';
 
 /** What the player's core hands to a driver; asciinema-player's types leave drivers out. */
@@ -20,11 +21,11 @@ export type LiveState = 'connecting' | 'live' | 'lost' | 'ended';
  * so that after a lost connection the screen is simply built anew.
  */
 export function liveDriver(
-  url: string,
+  path: string,
   onState: (state: LiveState) => void,
 ): (callbacks: DriverCallbacks) => PlayerDriver {
   return ({ dispatch }) => {
-    let source: EventSource | undefined;
+    let stream: SteadyStream | undefined;
     let seconds = 0;
     let bareLineFeeds = false;
     const receive = (message: unknown) => {
@@ -43,20 +44,25 @@ export function liveDriver(
     };
     return {
       play() {
-        if (source !== undefined) return true;
+        if (stream !== undefined) return true;
         dispatch('play');
-        source = new EventSource(withBase(url));
-        source.addEventListener('message', (event: MessageEvent<string>) => receive(JSON.parse(event.data)));
-        source.addEventListener('error', () => {
-          onState(source?.readyState === EventSource.CLOSED ? 'ended' : 'lost');
+        stream = new SteadyStream({
+          open: () => new EventSource(withBase(path)),
+          on: {
+            message: (data) => receive(JSON.parse(data)),
+            done: () => {
+              stream?.stop();
+              onState('ended');
+            },
+          },
+          // It counts as live when the screen is there.
+          onOpen: () => undefined,
+          onBreak: () => onState('lost'),
         });
-        source.addEventListener('done', () => {
-          source?.close();
-          onState('ended');
-        });
+        stream.start();
         return true;
       },
-      stop: () => source?.close(),
+      stop: () => stream?.stop(),
       getCurrentTime: () => seconds,
     };
   };

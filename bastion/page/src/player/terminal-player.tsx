@@ -58,6 +58,7 @@ export function TerminalPlayer({ source, speed, markers, startAtS, isLive, handl
       });
       handle.current = player;
       setState('ready');
+      focusWhenFree(container.current);
     };
     start().catch((error: Error) => setState(error));
     return () => {
@@ -76,6 +77,14 @@ export function TerminalPlayer({ source, speed, markers, startAtS, isLive, handl
       <div ref={container} />
     </div>
   );
+}
+
+/** Its keys count at once, unless somebody is busy elsewhere, as in the panel beside it. */
+function focusWhenFree(container: HTMLElement): void {
+  const { activeElement, body } = document;
+  if (activeElement !== body && !(activeElement instanceof HTMLElement && activeElement.tagName === 'MAIN'))
+    return;
+  container.querySelector<HTMLElement>('[tabindex]')?.focus({ preventScroll: true });
 }
 
 async function loadPlayer(): Promise<typeof import('asciinema-player')> {

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from './icon.tsx';
 
 interface DialogProps {
@@ -8,15 +8,16 @@ interface DialogProps {
   readonly children: ComponentChildren;
 }
 
-/** A modal dialog: the browser keeps the focus inside, closes it on Escape and puts the focus back. */
+/** A modal dialog: the focus stays inside, Escape closes it, and the focus goes back to what opened it. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   const onCloseNow = useRef(onClose);
   onCloseNow.current = onClose;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = element.current;
     if (dialog === null) return;
+    const opener = document.activeElement;
     const closed = () => onCloseNow.current();
     dialog.showModal();
     dialog.addEventListener('close', closed);
@@ -24,6 +25,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
       // Its own closing, when the view takes it away, is no wish of the person's.
       dialog.removeEventListener('close', closed);
       dialog.close();
+      // A browser puts the focus back only for a dialog that is still in the page.
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
     };
   }, []);
   return (

@@ -91,6 +91,11 @@ export function countWords(count: number, one: string, many = `${one}s`): string
   return `${count.toLocaleString()} ${count === 1 ? one : many}`;
 }
 
+/** `alice`, `alice and bob`, `alice, bob and 3 more`. */
+export function listWords(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
 /** `admin:carol` as `carol`, `local:root` as `root, on the machine`. */
 export function actorWords(actor: string): string {
   const [kind, name] = actor.split(/:(.*)/s);

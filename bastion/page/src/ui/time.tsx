@@ -1,14 +1,16 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useReducer } from 'preact/hooks';
+import { useClock } from '../data/context.ts';
 import { durationWords, localTime, relativeWords } from './format.ts';
 
-/** The time of day, refreshed every `periodMs`. */
+/** The bastion's time of day, refreshed every `periodMs`. */
 export function useNow(periodMs: number): number {
-  const [now, setNow] = useState(Date.now);
+  const clock = useClock();
+  const [, tick] = useReducer((count: number) => count + 1, 0);
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), periodMs);
+    const timer = setInterval(() => tick(undefined), periodMs);
     return () => clearInterval(timer);
   }, [periodMs]);
-  return now;
+  return clock.now();
 }
 
 /** A moment in local time; the exact one, with its zone, on hover. */
@@ -31,8 +33,7 @@ export function LastUsed({ at }: { at: string | undefined }) {
 }
 
 function FromNow({ atMs }: { atMs: number }) {
-  useNow(20_000);
-  return relativeWords(atMs, Date.now());
+  return relativeWords(atMs, useNow(20_000));
 }
 
 /** How long something that still goes on has lasted. */

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Access, Status } from '../../../web/api.ts';
 import { mayControl, usePage } from '../data/context.ts';
@@ -11,10 +12,12 @@ import { TurnOn } from './turn-on.tsx';
 interface AccessPanelProps {
   readonly status: Status;
   readonly onChanged: (access: Access) => void;
+  /** What else matters at a glance. */
+  readonly children: ComponentChildren;
 }
 
 /** The switch: how it stands, and the two ways to change it. */
-export function AccessPanel({ status, onChanged }: AccessPanelProps) {
+export function AccessPanel({ status, onChanged, children }: AccessPanelProps) {
   const { me } = usePage();
   const [asking, setAsking] = useState<'on' | 'off' | undefined>(undefined);
   const { access } = status;
@@ -58,10 +61,41 @@ export function AccessPanel({ status, onChanged }: AccessPanelProps) {
       ) : (
         <p class="muted">Your role may look, not switch.</p>
       )}
+      {children}
       {asking === 'off' && (
         <TurnOff live={status.liveSessions} onChanged={changed} onClose={() => setAsking(undefined)} />
       )}
       {asking === 'on' && <TurnOn onChanged={changed} onClose={() => setAsking(undefined)} />}
+    </section>
+  );
+}
+
+/** Off does not need to know how the switch stands: in trouble it has to work all the same. */
+export function AccessUnknown({ onChanged }: { onChanged: () => void }) {
+  const { me } = usePage();
+  const [asking, setAsking] = useState(false);
+  if (!mayControl(me)) return null;
+  return (
+    <section class="access" aria-labelledby="access-title">
+      <div class="access-words">
+        <h2 id="access-title">Whether remote access is on is not known</h2>
+        <p>You can turn it off all the same.</p>
+      </div>
+      <div class="access-buttons">
+        <button type="button" class="danger big" onClick={() => setAsking(true)}>
+          Turn off…
+        </button>
+      </div>
+      {asking && (
+        <TurnOff
+          live={undefined}
+          onChanged={() => {
+            setAsking(false);
+            onChanged();
+          }}
+          onClose={() => setAsking(false)}
+        />
+      )}
     </section>
   );
 }
@@ -71,7 +105,7 @@ interface ChangeProps {
   readonly onClose: () => void;
 }
 
-function TurnOff({ live, onChanged, onClose }: ChangeProps & { live: number }) {
+function TurnOff({ live, onChanged, onClose }: ChangeProps & { live: number | undefined }) {
   const { api } = usePage();
   const [reason, setReason] = useState('');
   const change = useAction(async () => {
@@ -83,15 +117,17 @@ function TurnOff({ live, onChanged, onClose }: ChangeProps & { live: number }) {
     <FormDialog
       title="Turn remote access off?"
       action={change}
-      submit={live === 0 ? 'Turn off' : `Turn off and cut ${countWords(live, 'session')}`}
+      submit={live ? `Turn off and cut ${countWords(live, 'session')}` : 'Turn off'}
       cancel="Leave it on"
       tone="danger"
       onClose={onClose}
     >
       <p>
-        {live === 0 ? (
-          'Nobody is in. New sessions are refused until you turn it on again.'
-        ) : (
+        {live === undefined && (
+          <>Whoever is in is cut at once. New sessions are refused until you turn it on again.</>
+        )}
+        {live === 0 && 'Nobody is in. New sessions are refused until you turn it on again.'}
+        {live !== undefined && live > 0 && (
           <>
             <strong>{countWords(live, 'live session')}</strong> {live === 1 ? 'is' : 'are'} cut at once. New
             sessions are refused until you turn it on again.

@@ -4,8 +4,9 @@ import type { AuditEntry, AuditList } from '../../../web/api.ts';
 import { withQuery } from '../data/api-client.ts';
 import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
+import type { PageSource } from '../data/held-pages.ts';
 import { useLogVerification } from '../data/use-log-verification.ts';
-import { type PageSource, usePages } from '../data/use-pages.ts';
+import { usePages } from '../data/use-pages.ts';
 import { useLocation } from '../router.tsx';
 import { DayFields, momentsOfDays } from '../ui/day-range.tsx';
 import { Endless } from '../ui/endless.tsx';
@@ -121,7 +122,7 @@ function AuditPages({ filter }: { filter: Filter }) {
       updates.onEvent((event) => {
         if (matches(event, { type, operator, host, session, from, to, text })) put(event);
       }),
-      updates.onReconnect(refresh),
+      updates.onOpened(refresh),
     ];
     return () => {
       for (const stop of stops) stop();

@@ -4,11 +4,18 @@ import { useResource } from '../data/use-resource.ts';
 import { Link } from '../router.tsx';
 import { countWords } from '../ui/format.ts';
 import { Empty, ErrorNote, Loading } from '../ui/notes.tsx';
-import { AccessPanel } from './access-panel.tsx';
+import { AccessPanel, AccessUnknown } from './access-panel.tsx';
 import { ApprovalRequests } from './approval-requests.tsx';
 import { EvidenceCard } from './evidence-card.tsx';
-import { type Health, HealthCard } from './health-card.tsx';
+import { Glance } from './glance.tsx';
+import { HealthCard } from './health-card.tsx';
 import { SessionRows } from './session-rows.tsx';
+import { UplinkCard } from './uplink-card.tsx';
+
+/** Requests that are shown here; the others must not push away who is in. */
+const REQUESTS_SHOWN = 3;
+/** Live sessions that are shown here; the others must not push away whether the evidence is kept. */
+const LIVE_SHOWN = 10;
 
 /** At a glance: is access on, who is in, is the evidence whole. */
 export function OverviewView({
@@ -28,7 +35,10 @@ export function OverviewView({
         {status.error === undefined ? (
           <Loading rows={6} />
         ) : (
-          <ErrorNote error={status.error} retry={status.reload} />
+          <>
+            <ErrorNote error={status.error} retry={status.reload} />
+            <AccessUnknown onChanged={status.reload} />
+          </>
         )}
       </section>
     );
@@ -37,13 +47,19 @@ export function OverviewView({
   return (
     <section class="view">
       <h1 class="sr-only">Overview</h1>
-      <AccessPanel status={data} onChanged={(access) => status.replace({ ...data, access })} />
+      <AccessPanel status={data} onChanged={(access) => status.replace({ ...data, access })}>
+        <Glance status={data} live={live.data?.sessions} />
+      </AccessPanel>
       {status.error !== undefined && <ErrorNote error={status.error} retry={status.reload} />}
       <Waiting approvals={approvals} />
       <section class="block" aria-labelledby="live-title">
         <div class="block-head">
           <h2 id="live-title">In right now</h2>
-          <Link href="/sessions">All sessions</Link>
+          {data.liveSessions > LIVE_SHOWN ? (
+            <Link href="/sessions?live=true">All {countWords(data.liveSessions, 'live session')}</Link>
+          ) : (
+            <Link href="/sessions">All sessions</Link>
+          )}
         </div>
         <LiveSessions live={live} on={data.access.state === 'on'} />
       </section>
@@ -67,9 +83,13 @@ function Waiting({ approvals: { data, error, reload } }: { approvals: Resource<A
     <section class="block" aria-labelledby="waiting-title">
       <div class="block-head">
         <h2 id="waiting-title">Waiting for your answer</h2>
-        <Link href="/approvals">All approvals</Link>
+        <Link href="/approvals">
+          {data.requests.length > REQUESTS_SHOWN
+            ? `All ${countWords(data.requests.length, 'request')}`
+            : 'All approvals'}
+        </Link>
       </div>
-      <ApprovalRequests requests={data.requests} onAnswered={reload} />
+      <ApprovalRequests requests={data.requests.slice(0, REQUESTS_SHOWN)} onAnswered={reload} />
     </section>
   );
 }
@@ -91,37 +111,7 @@ function LiveSessions({ live, on }: { live: Resource<SessionList>; on: boolean }
       </Empty>
     );
   }
-  return <SessionRows sessions={live.data.sessions} />;
-}
-
-function UplinkCard({ status: { uplinks, access } }: { status: Status }) {
-  const connected = uplinks.filter(({ state }) => state === 'connected');
-  const proxy = uplinks[0]?.proxy;
-  const rtts = connected.flatMap(({ rttMs }) => (rttMs === undefined ? [] : [rttMs]));
-  const problem = uplinks.find(
-    (uplink) => uplink.problem !== undefined && uplink.state !== 'connected',
-  )?.problem;
-  const [health, summary] = uplinkWords(uplinks.length, connected.length, access.state);
-  return (
-    <HealthCard
-      title="Connection to the vendor"
-      health={health}
-      summary={summary}
-      problems={problem === undefined || connected.length === uplinks.length ? [] : [problem]}
-      facts={[
-        ['Proxy', proxy ?? 'not joined'],
-        ['Tunnels', `${connected.length} of ${uplinks.length}`],
-        ['Round trip', rtts.length === 0 ? '–' : `${Math.round(Math.min(...rtts))} ms`],
-      ]}
-    />
-  );
-}
-
-function uplinkWords(all: number, connected: number, access: 'on' | 'off'): [Health, string] {
-  if (all === 0) return ['idle', 'Not joined to a proxy'];
-  if (connected === all) return ['good', 'Connected'];
-  if (connected > 0) return ['warn', 'Partly connected'];
-  return access === 'off' ? ['idle', 'Disconnected while access is off'] : ['bad', 'Not connected'];
+  return <SessionRows sessions={live.data.sessions.slice(0, LIVE_SHOWN)} />;
 }
 
 function HostsCard({ status: { hosts } }: { status: Status }) {

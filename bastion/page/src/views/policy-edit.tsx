@@ -20,10 +20,12 @@ interface PolicyEditProps {
 
 /** A policy that is not in force: checked by anybody, put in force by administrators. */
 export function PolicyEdit({ inForce, onChanged }: PolicyEditProps) {
-  const { api, me } = usePage();
+  const { api, me, draft } = usePage();
+  const [kept] = useState(() => draft.read(me.username));
+  const [isRestored, setRestored] = useState(kept !== undefined);
   // What was read first is what the change is made to, whatever others apply meanwhile.
-  const [base] = useState(inForce);
-  const [text, setText] = useState(inForce.text);
+  const [baseVersion, setBaseVersion] = useState(kept?.version ?? inForce.version);
+  const [text, setText] = useState(kept?.text ?? inForce.text);
   const [checked, setChecked] = useState<string | undefined>(undefined);
   const [applying, setApplying] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
@@ -32,17 +34,42 @@ export function PolicyEdit({ inForce, onChanged }: PolicyEditProps) {
     await api.send('POST', '/api/policy/check', { body: { text } });
     setChecked(text);
   });
-  const isSame = text === base.text;
+  const isSame = baseVersion === inForce.version && text === inForce.text;
+  const write = (next: string) => {
+    setText(next);
+    if (baseVersion === inForce.version && next === inForce.text) draft.drop();
+    else draft.keep(me.username, { text: next, version: baseVersion });
+  };
+  const startAnew = () => {
+    draft.drop();
+    setRestored(false);
+    setBaseVersion(inForce.version);
+    setText(inForce.text);
+    field.current?.focus();
+  };
   return (
     <div class="policy-edit">
-      {inForce.version !== base.version && (
+      {inForce.version !== baseVersion ? (
         <p class="note note-warn" role="status">
           <Icon name="alert" />
           <span>
-            Version {inForce.version} is in force by now, and this is based on version {base.version}. Copy
-            what you wrote, and open this view anew.
+            Version {inForce.version} is in force by now, and this is based on version {baseVersion}. Copy
+            what you wrote, and start from the version in force.
           </span>
+          <button type="button" class="small" onClick={startAnew}>
+            Start anew
+          </button>
         </p>
+      ) : (
+        isRestored && (
+          <p class="note note-info" role="status">
+            <Icon name="check" />
+            <span>This is what you had begun to write. It is not in force.</span>
+            <button type="button" class="small" onClick={startAnew}>
+              Discard
+            </button>
+          </p>
+        )
       )}
       <label>
         Policy as YAML
@@ -54,7 +81,7 @@ export function PolicyEdit({ inForce, onChanged }: PolicyEditProps) {
           autocapitalize="none"
           maxLength={TEXT_LIMIT_CHARACTERS}
           value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
+          onInput={(event) => write(event.currentTarget.value)}
         />
       </label>
       {check.error instanceof ApiError && check.error.code === 'policy.invalid' ? (
@@ -86,28 +113,35 @@ export function PolicyEdit({ inForce, onChanged }: PolicyEditProps) {
         )}
       </div>
       {applying && (
-        <ApplyDialog base={base} text={text} onClose={() => setApplying(false)} onChanged={onChanged} />
+        <ApplyDialog
+          baseVersion={baseVersion}
+          text={text}
+          onClose={() => setApplying(false)}
+          onChanged={onChanged}
+        />
       )}
     </div>
   );
 }
 
 interface ApplyDialogProps {
-  readonly base: Policy;
+  readonly baseVersion: number;
   readonly text: string;
   readonly onClose: () => void;
   readonly onChanged: (policy: Policy) => void;
 }
 
-function ApplyDialog({ base, text, onClose, onChanged }: ApplyDialogProps) {
-  const { api } = usePage();
+function ApplyDialog({ baseVersion, text, onClose, onChanged }: ApplyDialogProps) {
+  const { api, draft } = usePage();
   const { go } = useLocation();
   const [message, setMessage] = useState('');
   const apply = useAction(async () => {
     const why = withNote('message', message);
-    const body = { text, expectedVersion: base.version, ...why };
-    onChanged(await api.send<Policy>('PUT', '/api/policy', { body }));
-    go(`/policy/history?from=${base.version}`);
+    const body = { text, expectedVersion: baseVersion, ...why };
+    const inForce = await api.send<Policy>('PUT', '/api/policy', { body });
+    draft.drop();
+    onChanged(inForce);
+    go(`/policy/history?from=${baseVersion}`);
   });
   return (
     <FormDialog
@@ -117,9 +151,7 @@ function ApplyDialog({ base, text, onClose, onChanged }: ApplyDialogProps) {
       cancel="Not yet"
       onClose={onClose}
     >
-      <p>
-        It counts at once, in place of version {base.version}. Live sessions that it no longer allows end.
-      </p>
+      <p>It counts at once, in place of version {baseVersion}. Live sessions that it no longer allows end.</p>
       <NoteField
         label="Why"
         hint="optional, for the history"

@@ -1,9 +1,11 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { SearchResult, Session, SessionList } from '../../../web/api.ts';
 import { withQuery } from '../data/api-client.ts';
+import { coalesced } from '../data/coalesced.ts';
 import { usePage } from '../data/context.ts';
-import { type PageSource, usePages } from '../data/use-pages.ts';
-import { useResource } from '../data/use-resource.ts';
+import type { PageSource } from '../data/held-pages.ts';
+import { usePages } from '../data/use-pages.ts';
+import { COALESCE_MS, useResource } from '../data/use-resource.ts';
 import { Link } from '../router.tsx';
 import { momentsOfDays } from '../ui/day-range.tsx';
 import { Endless } from '../ui/endless.tsx';
@@ -15,8 +17,6 @@ import { SessionList as Rows, SessionRowsFrame } from './session-rows.tsx';
 
 const PAGE = 50;
 const SEARCH_LIMIT = 100;
-/** Several events in a row cause one reading. */
-const COALESCE_MS = 150;
 
 /** All sessions; the filters are part of the address. */
 export function SessionsView() {
@@ -51,21 +51,15 @@ function useSessionPages(filter: SessionFilter) {
   const latest = useRef(list);
   latest.current = list;
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const soon = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        latest.current.refresh();
-      }, COALESCE_MS);
-    };
+    const soon = coalesced(() => latest.current.refresh(), COALESCE_MS);
     const stops = [
       updates.onEvent(({ type }) => {
-        if (/^(session|access|shell|exec)\./.test(type)) soon();
+        if (/^(session|access|shell|exec)\./.test(type)) soon.ask();
       }),
-      updates.onReconnect(soon),
+      updates.onOpened(soon.ask),
     ];
     return () => {
-      clearTimeout(timer);
+      soon.stop();
       for (const stop of stops) stop();
     };
   }, [updates]);

@@ -9,8 +9,15 @@ import { Icon } from '../ui/icon.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { useAction } from '../ui/use-action.ts';
 
+interface SignInProps {
+  readonly api: ApiClient;
+  /** Somebody was signed in until now. */
+  readonly expired: boolean;
+  readonly onSignedIn: (me: Me) => void;
+}
+
 /** Name, password and one-time code, in one step. */
-export function SignIn({ api, onSignedIn }: { api: ApiClient; onSignedIn: (me: Me) => void }) {
+export function SignIn({ api, expired, onSignedIn }: SignInProps) {
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const [code, setCode] = useState('');
@@ -31,7 +38,11 @@ export function SignIn({ api, onSignedIn }: { api: ApiClient; onSignedIn: (me: M
   };
   return (
     <FrontCard title="Sign in">
-      <p class="muted">Remote access to your hosts is decided here.</p>
+      {expired ? (
+        <p role="status">Your sign-in has ended. Sign in to go on where you were.</p>
+      ) : (
+        <p class="muted">Remote access to your hosts is decided here.</p>
+      )}
       <form ref={form} onSubmit={submit}>
         <label>
           User name

@@ -27,7 +27,7 @@ interface TurnOnProps {
 export function TurnOn({ onChanged, onClose }: TurnOnProps) {
   const { api } = usePage();
   const [period, setPeriod] = useState<Period>('4h');
-  const [until, setUntil] = useState(localInputTime(Date.now() + 3_600_000));
+  const [until, setUntil] = useState(localInputTime(api.clock.now() + 3_600_000));
   const [outside, setOutside] = useState(false);
   const [reason, setReason] = useState('');
   // What a policy says only matters here when it has windows; without it the choice is left out.
@@ -65,7 +65,7 @@ export function TurnOn({ onChanged, onClose }: TurnOnProps) {
             type="datetime-local"
             name="until"
             required
-            min={localInputTime(Date.now())}
+            min={localInputTime(api.clock.now())}
             value={until}
             onInput={(event) => setUntil(event.currentTarget.value)}
           />

@@ -1,0 +1,36 @@
+import fastify from 'fastify';
+import { expect, onTestFinished, test } from 'vitest';
+import type { AccessGuard } from '../../../bastion/web/access-guard.ts';
+import { BoundedFeed } from '../../../bastion/web/bounded-feed.ts';
+import { EventStreams, type ServerSentEvent } from '../../../bastion/web/event-streams.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+test('a stream on which nothing happens says every 15 s that it is alive, so that both ends notice a dead one', async () => {
+  const clock = new FakeClock();
+  const guard = { callerOf: () => ({}), isStillIn: async () => true } as unknown as AccessGuard;
+  const streams = new EventStreams({ clock, guard });
+  const feed = new BoundedFeed<ServerSentEvent>(10);
+  const app = fastify();
+  app.get('/events', (request, reply) => streams.send(request, reply, () => feed));
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const controller = new AbortController();
+  onTestFinished(async () => {
+    controller.abort();
+    streams.close();
+    await app.close();
+  });
+  const { body } = await fetch(`${url}/events`, { signal: controller.signal });
+  const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  const readUntil = async (part: string) => {
+    while (!text.includes(part)) text += (await reader?.read())?.value ?? '';
+  };
+  await readUntil('retry: 2000\n\n');
+  feed.push({ event: 'audit', data: 1 });
+  await readUntil('event: audit\ndata: 1\n\n');
+  expect(text).not.toContain('alive');
+  // Again and again, since it can't be seen from here when the silence has begun.
+  const silence = setInterval(() => clock.advance(15_000), 10);
+  onTestFinished(() => clearInterval(silence));
+  await readUntil('event: alive\ndata: {}\n\n');
+});

@@ -120,7 +120,8 @@ async function startLocked(
   });
   let stopping: Promise<void> | undefined;
   const stop = async (reason: string): Promise<void> => {
-    // Sessions first, so that their clients hear why; then the tunnels that carry the message.
+    // The bastion first, so that it knows why sessions end; then those, whose clients hear why; last what carries that.
+    uplink.leave();
     await server.close('The agent on this host is being stopped.');
     await uplink.stop('agent.stopping', 'The agent is being stopped.');
     await metrics?.close();

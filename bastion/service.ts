@@ -128,6 +128,8 @@ export interface HostSummary {
    * in that sshd's log, or by the bastion's plain `key`, which does not.
    */
   readonly signedInBy?: 'certificate' | 'key';
+  /** Why it is offline: how the last tunnel of its agent ended, since the bastion was started. */
+  readonly away?: { readonly code: string; readonly message: string };
 }
 
 /** A tunnel to the vendor's proxy. */

@@ -88,6 +88,7 @@ export const hostSummary = z.looseObject({
   version: z.string().optional(),
   lastSeenAt: z.string().optional(),
   signedInBy: z.string().optional(),
+  away: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 
 export const createdToken = z.looseObject({

@@ -7,7 +7,7 @@ import { signSshKey, verifySshKey } from '../../shared/identity/ssh-key-statemen
 import type { Logger } from '../../shared/log.ts';
 import { parsePublicLine } from '../../shared/ssh/keys.ts';
 import type { Duplicate } from '../../shared/tunnel/duplicate-watch.ts';
-import type { IncomingStream, Tunnel } from '../../shared/tunnel/tunnel.ts';
+import type { IncomingStream, Tunnel, TunnelClosed } from '../../shared/tunnel/tunnel.ts';
 import type { RefusalLog } from '../admission/refusal-log.ts';
 import type { AgentStore } from './agent-store.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -104,9 +104,9 @@ export class AgentConnections {
     if (tunnel.signal.aborted || !this.#directory.connected(peer.id, tunnel)) {
       tunnel.close('agent.too_many_tunnels', 'This agent has more tunnels here than it may have.');
     } else await this.#note(peer.id, {});
-    onceAborted(tunnel.signal, (reason) => {
-      this.#directory.disconnected(peer.id, tunnel);
-      enterGone(reason).catch((error: unknown) =>
+    onceAborted(tunnel.signal, (why) => {
+      this.#directory.disconnected(peer.id, tunnel, why);
+      enterGone(why.message).catch((error: unknown) =>
         this.#log.error({ err: error, host: peer.name }, 'an event could not be stored'),
       );
     });
@@ -207,8 +207,12 @@ export class AgentConnections {
   }
 }
 
-function onceAborted(signal: AbortSignal, run: (reason: string) => void): void {
-  const tell = (): void => run(closingText(signal.reason));
+function onceAborted(signal: AbortSignal, run: (why: TunnelClosed) => void): void {
+  const tell = (): void => {
+    const { reason } = signal;
+    const code = typeof reason === 'object' && reason !== null && 'code' in reason ? String(reason.code) : '';
+    run({ code: code === '' ? 'tunnel.closed' : code, message: closingText(reason) });
+  };
   if (signal.aborted) tell();
   else signal.addEventListener('abort', tell, { once: true });
 }

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { DrawbridgeError, systemCodeOf } from '../../shared/errors.ts';
-import type { Host } from './host.ts';
+import { type Host, lostConnection } from './host.ts';
 
 /** How long the TCP connection to a host may take. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -26,6 +26,7 @@ export function directHost(config: DirectHostConfig): Host {
     via: 'direct',
     target: 'sshd',
     online: true,
+    loss: () => lostConnection(config.name),
     connect: (signal) => dial(config, signal),
   };
 }

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DrawbridgeError } from '../../shared/errors.ts';
-import type { Tunnel } from '../../shared/tunnel/tunnel.ts';
+import type { Tunnel, TunnelClosed } from '../../shared/tunnel/tunnel.ts';
 import type { HostSummary } from '../service.ts';
 import type { EnrolledAgent } from './agent-store.ts';
 import { type DirectHostConfig, directHost } from './direct-host.ts';
-import type { Host } from './host.ts';
+import { type Host, lostConnection } from './host.ts';
 
 /** Tunnels that one agent may have at once: as many as it may be told to hold, each with one that replaces it. */
 export const AGENT_TUNNELS_MAX = 8;
@@ -14,6 +14,8 @@ interface KnownAgent {
   readonly tunnels: Set<Tunnel>;
   /** Those of them whose agent has said how it serves sessions: none goes to it before. */
   readonly greeted: Set<Tunnel>;
+  /** How the last of its tunnels ended, while it has none. */
+  away?: TunnelClosed;
 }
 
 /** All hosts by name: those with an agent, as it stands now, and those of the config file. */
@@ -80,6 +82,7 @@ export class HostDirectory {
     const known = this.#byId(agentId);
     if (known === undefined || known.tunnels.size >= AGENT_TUNNELS_MAX) return false;
     known.tunnels.add(tunnel);
+    delete known.away;
     return true;
   }
 
@@ -89,10 +92,11 @@ export class HostDirectory {
     if (known?.tunnels.has(tunnel) === true) known.greeted.add(tunnel);
   }
 
-  disconnected(agentId: string, tunnel: Tunnel): void {
+  disconnected(agentId: string, tunnel: Tunnel, why: TunnelClosed): void {
     const known = this.#byId(agentId);
-    known?.tunnels.delete(tunnel);
-    known?.greeted.delete(tunnel);
+    if (known === undefined) return;
+    known.greeted.delete(tunnel);
+    if (known.tunnels.delete(tunnel) && known.tunnels.size === 0) known.away = why;
   }
 
   agent(agentId: string): EnrolledAgent | undefined {
@@ -122,8 +126,9 @@ export class HostDirectory {
         target: host.target,
         labels: host.labels,
       };
-      const agent = this.#agents.get(host.name)?.agent;
-      if (agent === undefined) return { ...common, joinedAt: this.#startedAt };
+      const known = this.#agents.get(host.name);
+      if (known === undefined) return { ...common, joinedAt: this.#startedAt };
+      const { agent, away } = known;
       const { version, platform, joinedAt, lastSeenAt } = agent;
       return {
         ...common,
@@ -131,6 +136,7 @@ export class HostDirectory {
         ...(platform === undefined ? {} : { platform }),
         joinedAt,
         ...(lastSeenAt === undefined ? {} : { lastSeenAt }),
+        ...(away === undefined ? {} : { away }),
       };
     });
   }
@@ -155,6 +161,11 @@ function agentHost(known: KnownAgent): Host {
     target: agent.target,
     online: leastBusy(known.greeted) !== undefined,
     ...(agent.target === 'builtin' ? { pinnedHostKey: agent.sshHostKey } : {}),
+    // It says on its tunnels that it is about to go before it ends what they carry.
+    loss: () =>
+      [...known.tunnels].some(({ draining }) => draining)
+        ? { code: 'host.stopped', message: `The agent on ${agent.name} is being stopped.` }
+        : lostConnection(agent.name),
     connect: async (signal) => {
       const tunnel = leastBusy(known.greeted);
       if (tunnel === undefined) {

@@ -14,9 +14,16 @@ export interface Host {
    * seen.
    */
   readonly pinnedHostKey?: string;
+  /** Why a connection to it that has just broken did so, as far as that is known. */
+  loss(): { readonly code: string; readonly message: string };
   /**
    * Opens a byte stream to its SSH server.
    * @throws `host.offline`, `host.unreachable`, or the reason of `signal`.
    */
   connect(signal: AbortSignal): Promise<Duplex>;
+}
+
+/** What is known of a connection that has just ended without a word. */
+export function lostConnection(host: string): { readonly code: string; readonly message: string } {
+  return { code: 'host.lost', message: `The connection to ${host} was lost.` };
 }

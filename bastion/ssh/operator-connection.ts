@@ -256,7 +256,7 @@ export class OperatorConnection {
 
   #hostLost(session: Session): void {
     if (this.#ssh.signal.aborted) return;
-    session.end({ code: 'host.lost', message: `The connection to ${session.identity.host} was lost.` });
+    session.end(this.#admitted.host.loss());
   }
 
   async #refuseLogin(login: string, refusal: LoginRefusal): Promise<void> {

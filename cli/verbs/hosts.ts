@@ -52,6 +52,12 @@ function labelsOf(host: HostSummary): string {
     .join(' ');
 }
 
+/** An agent that was stopped in order is not a host that is in trouble. */
+function presence(host: HostSummary): string {
+  if (host.online) return 'online';
+  return host.away?.code === 'agent.stopping' ? 'stopped' : 'offline';
+}
+
 async function listHosts(cli: Cli, options: ListOptions): Promise<void> {
   const hosts = await callRole(cli, options, 'hosts.list', {}, z.array(hostSummary));
   if (options.json === true) {
@@ -66,7 +72,7 @@ async function listHosts(cli: Cli, options: ListOptions): Promise<void> {
       { heading: 'NAME', value: (host) => host.name },
       {
         heading: 'STATE',
-        value: (host) => (host.online ? 'online' : 'offline'),
+        value: presence,
         paint: (text, host) => (host.online ? styles.good(text) : styles.bad(text)),
       },
       { heading: 'VIA', value: (host) => `${host.via}, ${host.target}` },

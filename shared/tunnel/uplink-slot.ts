@@ -38,6 +38,8 @@ export class UplinkSlot {
   readonly #retiring = new Set<MuxTunnel>();
   /** Dials and sockets that are not over; `stop` waits for them. */
   readonly #unfinished = new Set<Promise<void>>();
+  /** Is about to be closed by `stop`: the peer has been told. */
+  #leaving: MuxTunnel | undefined;
   #state: SlotState = { kind: 'off' };
   #sinceMs: number;
   #failures = 0;
@@ -81,10 +83,20 @@ export class UplinkSlot {
     this.#apply({ kind: 'unreachable', problem });
   }
 
+  /** Dials no more and says so to the peer; streams that are open go on until `stop`. */
+  leave(): void {
+    const tunnel = this.#state.kind === 'connected' ? this.#state.tunnel : undefined;
+    this.#apply({ kind: 'stop' });
+    this.#leaving ??= tunnel;
+    void tunnel?.drain(0);
+  }
+
   async stop(code: string, message: string): Promise<void> {
     const { tunnel } = this;
     this.#apply({ kind: 'stop' });
     for (const retiring of [...this.#retiring]) retiring.close(code, message);
+    this.#leaving?.close(code, message);
+    this.#leaving = undefined;
     tunnel?.close(code, message);
     await Promise.all(this.#unfinished);
   }

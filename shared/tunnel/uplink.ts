@@ -42,6 +42,14 @@ export class Uplink {
   }
 
   /**
+   * Tells the peer that this end is about to go: it opens no further streams, and knows why those that are open end.
+   * `stop` comes next.
+   */
+  leave(): void {
+    for (const slot of this.#slots) slot.leave();
+  }
+
+  /**
    * Gives up all dials and closes all tunnels at once, telling the peer `code` and `message`. Resolves when the
    * sockets are closed. `start` may be called again, also before that.
    */

@@ -112,8 +112,15 @@ test('a host that is not connected is refused with a sentence, and a name can no
   const { agent } = await joinAgent(bastion, 'db-1');
   await waitFor(async () => (await hosts(bastion)).some((host) => host.online));
   await expect(bastion.call('token.create', { name: 'db-1' })).rejects.toMatchObject({ code: 'host.exists' });
+  const ssh = spawnSsh([...(await bastion.sshArgs('db-1', LOGIN)), 'echo here; sleep 60']);
+  await waitFor(() => ssh.seen.stdout.includes('here'));
   await agent.stop('test');
   await waitFor(async () => (await hosts(bastion)).every((host) => !host.online));
+  // Stopped in order, which is not a connection that was lost: to the operator, in the audit log, in the list of hosts.
+  expect(await ssh.ended).toBe(255);
+  expect(ssh.seen.stderr).toContain('The agent on db-1 is being stopped.');
+  await bastion.auditHas('session.ended', { host: 'db-1', code: 'host.stopped' });
+  await waitFor(async () => (await hosts(bastion))[0]?.away?.code === 'agent.stopping');
   const { stream, reply } = bastion.proxy.ask({ host: 'db-1', pass: await bastion.proxy.pass({}) });
   await expect(reply).rejects.toMatchObject({ code: 'host.offline' });
   stream.destroy();

@@ -20,6 +20,12 @@ export const hostSchema = z.object({
     .describe(
       "How the host's own sshd last let the bastion in; by a certificate, its log names the operator",
     ),
+  away: z
+    .object({ code: z.string(), message: z.string() })
+    .optional()
+    .describe(
+      "Why it is offline: how its agent's last tunnel ended since the bastion started; `agent.stopping` for an orderly stop",
+    ),
 });
 
 export const hostListSchema = z.object({ hosts: z.array(hostSchema).readonly() });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { listHostsFor } from '../../../bastion/admission/host-list.ts';
-import type { Host } from '../../../bastion/hosts/host.ts';
+import { type Host, lostConnection } from '../../../bastion/hosts/host.ts';
 import { parsePolicy } from '../../../bastion/policy/schema.ts';
 import type { PassClaims } from '../../../shared/identity/claims.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -8,6 +8,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 function host(name: string, online = true): Host {
   return {
     ...{ id: `a-${name}`, name, online, labels: { is: name }, via: 'agent', target: 'builtin' },
+    loss: () => lostConnection(name),
     connect: async () => {
       throw new Error('nobody connects');
     },

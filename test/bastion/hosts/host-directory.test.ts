@@ -16,6 +16,8 @@ const AGENT: EnrolledAgent = {
   joinedAt: '2030-01-01T00:00:00.000Z',
 };
 
+const LOST = { code: 'tunnel.lost', message: 'The connection was lost.' };
+
 function tunnel(id: string): Tunnel & { opened: number } {
   const made = {
     id,
@@ -53,11 +55,29 @@ test('a host is online once its agent has said how it serves, and reached only b
   await directory.find('db-1')?.connect(new AbortController().signal);
   expect([first.opened, second.opened]).toEqual([2, 0]);
 
-  directory.disconnected(AGENT.id, first);
+  directory.disconnected(AGENT.id, first, LOST);
   expect(directory.find('db-1')?.online).toBe(false);
   // Too late: it has gone.
   directory.greeted(AGENT.id, first);
   expect(directory.find('db-1')?.online).toBe(false);
+});
+
+test('a host whose agent says that it goes is not one whose connection was lost', () => {
+  const directory = new HostDirectory({ agents: [AGENT], direct: [], startedAt: AGENT.joinedAt });
+  const [first, second] = [tunnel('t-1'), tunnel('t-2')];
+  directory.connected(AGENT.id, first);
+  directory.connected(AGENT.id, second);
+  const host = directory.find('db-1');
+  expect(host?.loss()).toMatchObject({ code: 'host.lost' });
+  directory.disconnected(AGENT.id, first, LOST);
+  // The other tunnel stands: the host is there.
+  expect(directory.summaries()[0]).not.toHaveProperty('away');
+  Object.assign(second, { draining: true });
+  expect(host?.loss()).toEqual({ code: 'host.stopped', message: 'The agent on db-1 is being stopped.' });
+  directory.disconnected(AGENT.id, second, { code: 'agent.stopping', message: 'It stops.' });
+  expect(directory.summaries()).toMatchObject([{ online: false, away: { code: 'agent.stopping' } }]);
+  directory.connected(AGENT.id, tunnel('t-3'));
+  expect(directory.summaries()[0]).not.toHaveProperty('away');
 });
 
 test('hosts of the config file are replaced while the bastion runs, and those that are another machine now are told', () => {

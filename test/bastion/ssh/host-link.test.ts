@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Host } from '../../../bastion/hosts/host.ts';
+import { type Host, lostConnection } from '../../../bastion/hosts/host.ts';
 import { HostLink } from '../../../bastion/ssh/host-link.ts';
 import { HostSignIns } from '../../../bastion/ssh/host-sign-ins.ts';
 import { systemClock } from '../../../shared/clock.ts';
@@ -45,6 +45,7 @@ function linkTo(port: number, privateKey: string) {
   const dials: Socket[] = [];
   const host: Host = {
     ...{ id: 'direct:web-1', name: 'web-1', labels: {}, via: 'direct', target: 'sshd', online: true },
+    loss: () => lostConnection('web-1'),
     connect: async () => {
       const socket = connect({ port, host: '127.0.0.1' });
       dials.push(socket);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Host } from '../../../bastion/hosts/host.ts';
+import { type Host, lostConnection } from '../../../bastion/hosts/host.ts';
 import {
   CERTIFICATE_AGAIN_MS,
   CERTIFICATE_LEEWAY_MS,
@@ -16,7 +16,16 @@ const NAME = { operator: 'alice', session: 's-1' };
 
 function host(id: string, target: Host['target'] = 'sshd'): Host {
   const connect = () => Promise.reject(new Error('nobody is there'));
-  return { id, name: id, labels: {}, via: 'agent', target, online: true, connect };
+  return {
+    id,
+    name: id,
+    labels: {},
+    via: 'agent',
+    target,
+    online: true,
+    loss: () => lostConnection(id),
+    connect,
+  };
 }
 
 function signIns(clock = new FakeClock()) {

@@ -47,6 +47,7 @@ async function signInWhile(
       } as unknown as PassClaims,
       host: {
         ...{ id: 'a-1', name: 'web-1', labels: {}, via: 'agent', target: 'builtin', online: true },
+        loss: () => ({ code: 'host.lost', message: 'lost' }),
         connect: async () => {
           dials += 1;
           throw new Error('nobody is there');

@@ -132,6 +132,25 @@ describe('an uplink', () => {
     await waitFor(() => meeting.acceptor.tunnels.size === 2);
   });
 
+  test('tells that it is about to go, while what is open goes on, and dials no other tunnel', async () => {
+    const meeting = await listen(proxyIdentity);
+    const uplink = uplinkTo(meeting, { tunnels: 1 });
+    uplink.start();
+    const tunnel = await waitFor(() => [...meeting.acceptor.tunnels][0]);
+    const { stream, reply } = tunnel.open({ v: 1, kind: 'ssh' });
+    await reply;
+    uplink.leave();
+    await waitFor(() => tunnel.draining);
+    stream.write('still here');
+    expect(String((await once(stream, 'data'))[0])).toBe('still here');
+    expect(states(uplink)).toEqual(['off']);
+    await uplink.stop('agent.stopping', 'It stops.');
+    await waitFor(() => meeting.acceptor.tunnels.size === 0);
+    expect(tunnel.signal.reason).toEqual({ code: 'agent.stopping', message: 'It stops.' });
+    uplink.start();
+    await waitFor(() => meeting.acceptor.tunnels.size === 1);
+  });
+
   test('can be stopped in the middle of a dial', async () => {
     const meeting = await listen(proxyIdentity);
     const uplink = uplinkTo(meeting);

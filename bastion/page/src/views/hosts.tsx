@@ -99,7 +99,13 @@ function reachedBy(host: Host): string {
 
 function lastSeen(host: Host) {
   if (host.online) return 'online';
-  return host.lastSeenAt === undefined ? 'never' : <Moment at={host.lastSeenAt} relative />;
+  if (host.lastSeenAt === undefined) return 'never';
+  return (
+    <>
+      <Moment at={host.lastSeenAt} relative />
+      {host.away?.code === 'agent.stopping' && ', stopped'}
+    </>
+  );
 }
 
 function RevokeHost({

@@ -11,7 +11,7 @@ const panels = [
     'Hosts online',
     [
       ['drawbridge_hosts_online', 'online'],
-      ['drawbridge_hosts_total', 'known'],
+      ['drawbridge_hosts_known', 'known'],
     ],
   ],
   [
@@ -73,7 +73,7 @@ const panels = [
   [
     'timeseries',
     'Event loop delay',
-    [['drawbridge_event_loop_delay_seconds', '{{instance}} {{quantile}}']],
+    [['drawbridge_event_loop_delay_seconds', '{{instance}} p{{percentile}}']],
     's',
   ],
   ['timeseries', 'Memory', [['process_resident_memory_bytes', '{{instance}}']], 'bytes'],

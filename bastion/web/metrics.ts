@@ -70,7 +70,7 @@ const GAUGES: readonly { name: string; help: string; value: (status: BastionStat
     help: 'Hosts that are connected',
     value: (status) => status.hosts.online,
   },
-  { name: 'drawbridge_hosts_total', help: 'Hosts that are known', value: (status) => status.hosts.total },
+  { name: 'drawbridge_hosts_known', help: 'Hosts that are known', value: (status) => status.hosts.total },
   {
     name: 'drawbridge_uplinks_connected',
     help: "Tunnels to the vendor's proxy that stand",
@@ -102,7 +102,7 @@ const GAUGES: readonly { name: string; help: string; value: (status: BastionStat
     value: (status) => (status.evidence.warning === undefined ? 0 : 1),
   },
   {
-    name: 'drawbridge_audit_events_total',
+    name: 'drawbridge_audit_log_events',
     help: 'Events in the audit log',
     value: (status) => status.evidence.auditEvents,
   },

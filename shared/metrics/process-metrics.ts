@@ -53,12 +53,13 @@ export class ProcessMetrics {
     new Gauge({
       name: 'drawbridge_event_loop_delay_seconds',
       help: 'How late the event loop was since the last scrape',
-      labelNames: ['quantile'],
+      // Not `quantile`, which Prometheus keeps for summaries.
+      labelNames: ['percentile'],
       registers,
       collect() {
         for (const share of EVENT_LOOP_SHARES) {
           const lateNs = delay.percentile(share * 100) - EVENT_LOOP_RESOLUTION_MS * 1e6;
-          this.set({ quantile: String(share) }, Math.max(lateNs, 0) / NANOSECONDS_PER_S);
+          this.set({ percentile: String(Math.round(share * 100)) }, Math.max(lateNs, 0) / NANOSECONDS_PER_S);
         }
         delay.reset();
       },

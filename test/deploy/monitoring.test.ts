@@ -44,6 +44,17 @@ describe('what is shipped for monitoring', () => {
     for (const name of expressions.flatMap(used)) expect(defined).toContain(name);
   });
 
+  it('has names that Prometheus takes as they are meant', () => {
+    const rows = [...read('docs/reference/metrics.md').matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*)\|/gm)];
+    expect(rows.length).toBeGreaterThan(20);
+    // What `promtool check metrics` says of names: only counters are totals, only summaries have quantiles.
+    const wrong = rows.filter(
+      ([, name = '', type, labels = '']) =>
+        name.endsWith('_total') !== (type === 'counter') || labels.includes('`quantile`'),
+    );
+    expect(wrong.map(([row]) => row)).toEqual([]);
+  });
+
   it('shows figures that there are', () => {
     const { panels } = dashboard.parse(JSON.parse(read('deploy/grafana-dashboard.json')));
     const expressions = panels.flatMap((panel) => panel.targets.map((target) => target.expr));

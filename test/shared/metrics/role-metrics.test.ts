@@ -33,7 +33,7 @@ describe("a role's figures", () => {
     expect(text).toContain('drawbridge_build_info{role="bastion",version="1.2.3"');
     expect(text).toMatch(/^process_resident_memory_bytes [1-9]/m);
     expect(text).toMatch(/^process_cpu_seconds_total 0?\.?\d/m);
-    expect(text).toMatch(/^drawbridge_event_loop_delay_seconds\{quantile="0.99"\} /m);
+    expect(text).toMatch(/^drawbridge_event_loop_delay_seconds\{percentile="99"\} /m);
   });
 
   it('count events by type, refusals by reason, and the bytes of ended sessions', async () => {

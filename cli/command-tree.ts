@@ -56,7 +56,8 @@ function optionShape(option: Option): OptionShape {
   };
 }
 
-function firstSentence(text: string): string {
+/** `text` up to the end of its first sentence, on one line. */
+export function firstSentence(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ');
   return /^.*?\.(?= |$)/.exec(line)?.[0] ?? line;
 }

@@ -6,6 +6,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -14,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const home = 'usr/lib/drawbridge';
@@ -80,6 +82,17 @@ Description: ${manifest.description.replace(/\.$/, '')}
   }
 }
 
+/** dpkg's rules want manual pages compressed; without the time, so that the same sources make the same package. */
+function writeManPages(staging) {
+  const pages = join(staging, 'usr/share/man/man1');
+  mkdirSync(pages, { recursive: true });
+  for (const name of readdirSync(join(root, 'docs/man'))) {
+    const page = gzipSync(readFileSync(join(root, 'docs/man', name)), { level: 9 });
+    writeFileSync(join(pages, `${name}.gz`), page);
+  }
+  rmSync(join(staging, home, 'docs'), { recursive: true, force: true });
+}
+
 function writePapers(staging) {
   const papers = join(staging, 'usr/share/doc/drawbridge');
   mkdirSync(papers, { recursive: true });
@@ -100,6 +113,7 @@ try {
   mkdirSync(dirname(command), { recursive: true });
   symlinkSync('../lib/drawbridge/dist/cli/main.js', command);
   writePapers(staging);
+  writeManPages(staging);
   writeControl(staging, architecture);
   run('chmod', ['-R', 'u+rwX,go+rX,go-w', staging]);
   const target = join(outFolder, `drawbridge_${manifest.version}_${architecture}.deb`);

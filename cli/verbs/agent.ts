@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Option } from 'commander';
 import { type Cli, examples, label, nameList, type RegisterVerb } from '../cli.ts';
@@ -35,7 +34,7 @@ export const registerAgent: RegisterVerb = (program, cli) => {
     .argument('<token>', 'join token (see `drawbridge token create` or the page)')
     .description('Enrol this host at a bastion and write the agent’s configuration.')
     .option('--dir <dir>', 'folder for configuration and data; made if missing', DEFAULT_AGENT_DIR)
-    .option('--name <name>', `name of the host (${hostname()})`)
+    .option('--name <name>', "name of the host (the machine's own, up to its first dot)")
     .option('--label <name=value>', 'label of the host, for the policy; may be repeated', label)
     .addOption(
       new Option('--target <kind>', 'where sessions end: the agent’s own shell or the host’s sshd').choices([

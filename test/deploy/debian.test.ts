@@ -44,12 +44,13 @@ describe.runIf(has('dpkg-deb') && has('dpkg'))('the Debian package', () => {
     ).toEqual([]);
     expect(
       paths.filter((path) =>
-        /^\.\/(?!usr\/(lib|bin|share\/doc)\/|usr\/$|usr\/(lib|bin|share)\/$|$)/.test(path),
+        /^\.\/(?!usr\/(lib|bin|share\/doc|share\/man)\/|usr\/$|usr\/(lib|bin|share)\/$|$)/.test(path),
       ),
     ).toEqual([]);
     expect(readFileSync(join(unpacked, 'DEBIAN/control'), 'utf8')).toMatch(
       /^Depends: nodejs \(>= 20\.19\)$/m,
     );
+    expect(paths).toContain('./usr/share/man/man1/drawbridge-bastion.1.gz');
     expect(lstatSync(join(unpacked, 'usr/bin/drawbridge')).isSymbolicLink()).toBe(true);
     // Others must be able to read it: services run as an account of their own.
     expect(lstatSync(join(unpacked, 'usr/lib/drawbridge/dist/cli/main.js')).mode & 0o777).toBe(0o755);

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { agentConfigSchema } from '../../agent/config.ts';
 import { addAgentFigures } from '../../agent/metrics/figures.ts';
@@ -16,6 +18,7 @@ import { apiReference } from '../../tools/reference/api.ts';
 import { auditEventReference } from '../../tools/reference/audit-events.ts';
 import { cliReference } from '../../tools/reference/cli.ts';
 import { configurationReference } from '../../tools/reference/configuration.ts';
+import { manPages } from '../../tools/reference/man.ts';
 import { metricsReference } from '../../tools/reference/metrics.ts';
 import { startBastionWeb } from '../support/bastion-web.ts';
 
@@ -37,7 +40,7 @@ describe('the generated references are those of this code (else: npm run docs)',
     await expect(text).toMatchFileSnapshot(page('configuration.md'));
   });
 
-  it('of the command', async () => {
+  const wholeCommand = () => {
     const silent = { write: () => undefined };
     const cli: Cli = {
       terminal: createTerminal(silent, silent, {}),
@@ -47,7 +50,23 @@ describe('the generated references are those of this code (else: npm run docs)',
       exitWith: () => undefined,
       wholeProgram: () => buildWholeProgram(cli),
     };
-    await expect(cliReference(await cli.wholeProgram())).toMatchFileSnapshot(page('cli.md'));
+    return cli.wholeProgram();
+  };
+
+  it('of the command', async () => {
+    await expect(cliReference(await wholeCommand())).toMatchFileSnapshot(page('cli.md'));
+  });
+
+  it('of the command as manual pages, which roff sets without a complaint', async () => {
+    const pages = manPages(await wholeCommand());
+    const path = (file: string) => new URL(`../../docs/man/${file}`, import.meta.url).pathname;
+    for (const { file, text } of pages) await expect(text).toMatchFileSnapshot(path(file));
+    expect(readdirSync(path('')).sort()).toEqual(pages.map(({ file }) => file).sort());
+    const set = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-z', ...pages.map(({ file }) => path(file))], {
+      encoding: 'utf8',
+    });
+    // Not every machine has groff.
+    if (set.error === undefined) expect(set.stderr).toBe('');
   });
 
   it("of the bastion's API", async () => {

@@ -1,8 +1,8 @@
 import type { AuditSink } from '../../shared/audit/event.ts';
-import type { Clock } from '../../shared/clock.ts';
 import type { Egress } from '../../shared/egress/egress.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Database } from '../../shared/store/database.ts';
+import type { KnownTime } from '../gate/machine.ts';
 import type { ApprovalNews } from './approval-news.ts';
 import { Approvals } from './approvals.ts';
 import { Approvers } from './approvers.ts';
@@ -11,7 +11,7 @@ import { GrantStore } from './grant-store.ts';
 import { grantSummary, requestSummary } from './summaries.ts';
 import { Webhook } from './webhook.ts';
 
-export interface OpenApprovalsParts {
+export interface OpenApprovalsParts extends KnownTime {
   readonly config: ApprovalsConfig;
   readonly bastionName: string;
   readonly database: Database;
@@ -21,9 +21,6 @@ export interface OpenApprovalsParts {
   readonly onEnded: (sentence: string) => void;
   /** Something was granted: sessions that have it may go on for longer. */
   readonly onGranted: () => void;
-  readonly clock: Clock;
-  /** The time of the last audit event of the process before this one. */
-  readonly lastKnownMs?: number;
   readonly log: Logger;
   readonly teardown: { add(step: () => Promise<void> | void): void };
 }
@@ -41,6 +38,7 @@ export async function openApprovals(parts: OpenApprovalsParts): Promise<Approval
       },
     }),
     ...{ audit, clock, log },
+    ...(parts.machine === undefined ? {} : { machine: parts.machine }),
     ...(parts.lastKnownMs === undefined ? {} : { lastKnownMs: parts.lastKnownMs }),
   });
   teardown.add(() => approvals.close());

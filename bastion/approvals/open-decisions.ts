@@ -1,10 +1,10 @@
 import type { AuditSink } from '../../shared/audit/event.ts';
-import type { Clock } from '../../shared/clock.ts';
 import type { Egress } from '../../shared/egress/egress.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Database } from '../../shared/store/database.ts';
 import { OperatorLocks } from '../admission/operator-locks.ts';
 import type { Gate } from '../gate/gate.ts';
+import type { KnownTime } from '../gate/machine.ts';
 import type { Policy } from '../policy/schema.ts';
 import { DecisionWatch } from '../sessions/decision-watch.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
@@ -14,7 +14,7 @@ import type { ApprovalsConfig } from './config.ts';
 import { type ApprovalDesk, openDesk } from './desk.ts';
 import { openApprovals } from './open-approvals.ts';
 
-export interface OpenDecisionsParts {
+export interface OpenDecisionsParts extends KnownTime {
   readonly config: ApprovalsConfig;
   readonly bastionName: string;
   readonly database: Database;
@@ -24,9 +24,6 @@ export interface OpenDecisionsParts {
   readonly policy: { readonly policy: Policy };
   readonly gate: Gate;
   readonly labelsOf: (host: string) => Readonly<Record<string, string>>;
-  readonly clock: Clock;
-  /** The time of the last audit event of the process before this one. */
-  readonly lastKnownMs?: number;
   readonly log: Logger;
   readonly teardown: { add(step: () => Promise<void> | void): void };
 }

@@ -5,19 +5,11 @@ import { join } from 'node:path';
 import { generateAgeKeyPair } from '../recordings/encryption/age-identity.ts';
 import { type AgeRecipient, parseAgeRecipient } from '../recordings/encryption/age-recipient.ts';
 import { CAST_SUFFIX, ENCRYPTED_CAST_SUFFIX } from '../recordings/format.ts';
-import { Recorder } from '../recordings/recorder.ts';
+import type { Recorder } from '../recordings/recorder.ts';
 import { recoverRecordings } from '../recordings/recover.ts';
-import { systemClock } from '../shared/clock.ts';
+import { startBenchRecording } from './bench-recorder.ts';
 import { recoveryRow } from './recovery.ts';
-
-/** One measured figure. `ours` and what it is compared with have the same unit. */
-export interface Row {
-  readonly figure: string;
-  readonly ours: number;
-  readonly unit: string;
-  readonly rival?: number;
-  readonly goal?: number;
-}
+import type { Row } from './table.ts';
 
 const CHUNK_BYTES = 32 * 1024;
 const RECORDING_MIB = 128;
@@ -143,24 +135,9 @@ async function recovery(folder: string): Promise<Row> {
 }
 
 function startRecording(folder: string, pty: boolean, encryptTo?: AgeRecipient): Recorder {
-  return Recorder.create(
-    join(folder, `${randomUUID()}${encryptTo === undefined ? CAST_SUFFIX : ENCRYPTED_CAST_SUFFIX}`),
-    {
-      width: 80,
-      height: 24,
-      timestamp: Math.floor(systemClock.nowMs() / 1000),
-      drawbridge: {
-        session: 'bench',
-        channel: 1,
-        operator: 'bench',
-        host: 'bench',
-        login: 'bench',
-        bastion: 'bench',
-        kind: 'shell',
-      },
-    },
-    { clock: systemClock, pty, ...(encryptTo === undefined ? {} : { encryptTo: [encryptTo] }) },
-  );
+  const suffix = encryptTo === undefined ? CAST_SUFFIX : ENCRYPTED_CAST_SUFFIX;
+  const path = join(folder, `${randomUUID()}${suffix}`);
+  return startBenchRecording(path, { pty, ...(encryptTo === undefined ? {} : { encryptTo }) });
 }
 
 async function finish(recorder: Recorder): Promise<void> {

@@ -9,7 +9,7 @@ import { systemClock } from '../shared/clock.ts';
 import { createNodeIdentity } from '../shared/identity/node-identity.ts';
 import { silentLogger } from '../shared/log.ts';
 import { Database } from '../shared/store/database.ts';
-import type { Row } from './recording.ts';
+import type { Row } from './table.ts';
 
 const SESSIONS = 1000;
 const BATCH = 50;

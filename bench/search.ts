@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { searchRecording, searchScreens } from '../bastion/search/recording-search.ts';
 import { SearchStore } from '../bastion/search/search-store.ts';
 import { indexRecording } from '../recordings/indexing/index-recording.ts';
-import { Recorder } from '../recordings/recorder.ts';
-import { systemClock } from '../shared/clock.ts';
 import { silentLogger } from '../shared/log.ts';
+import { startBenchRecording } from './bench-recorder.ts';
 import type { Row } from './table.ts';
 
 const SESSIONS = Number(process.env['DRAWBRIDGE_BENCH_SESSIONS'] ?? 10_000);
@@ -131,24 +130,7 @@ async function timed(figure: string, run: () => Promise<unknown>): Promise<Row> 
 }
 
 async function indexRows(folder: string): Promise<Row[]> {
-  const recorder = Recorder.create(
-    join(folder, 'long.cast'),
-    {
-      width: 120,
-      height: 40,
-      timestamp: 1_900_000_000,
-      drawbridge: {
-        session: 'bench',
-        channel: 1,
-        operator: 'bench',
-        host: 'bench',
-        login: 'bench',
-        bastion: 'bench',
-        kind: 'shell',
-      },
-    },
-    { clock: systemClock, pty: true },
-  );
+  const recorder = startBenchRecording(join(folder, 'long.cast'), { pty: true });
   const random = sequence(7);
   for (let bytes = 0; bytes < LONG_MIB * MIB; ) {
     const chunk = Buffer.from(`${textLines(random, 4000).join('\r\n\u001b[32m')}\u001b[0m\r\n`);

@@ -111,10 +111,11 @@ function folderOfRelative(found: Import): string {
   return relative(root, resolve(root, dirname(found.from), found.specifier)).split('/')[0] ?? '';
 }
 
-/** Every way round from a file back to itself, along what is imported, types included. */
+/** Every way round from a file back to itself, along what is imported, types included; the benchmarks' files as well. */
 function circles(): readonly string[] {
-  const ways = new Map(files.map((file) => [file, [] as string[]]));
-  for (const { from, specifier } of imports) {
+  const benchFiles = filesUnder('bench');
+  const ways = new Map([...files, ...benchFiles].map((file) => [file, [] as string[]]));
+  for (const { from, specifier } of [...imports, ...benchFiles.flatMap(importsOf)]) {
     if (specifier.startsWith('.'))
       ways.get(from)?.push(relative(root, resolve(root, dirname(from), specifier)));
   }
@@ -127,7 +128,7 @@ function circles(): readonly string[] {
     for (const next of ways.get(file) ?? []) follow(next, [...path, file]);
     done.add(file);
   };
-  for (const file of files) follow(file, []);
+  for (const file of ways.keys()) follow(file, []);
   return found;
 }
 

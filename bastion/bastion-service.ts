@@ -14,7 +14,7 @@ import type { Gate } from './gate/gate.ts';
 import type { AgentEnrolment } from './hosts/agent-enrolment.ts';
 import type { AgentStore } from './hosts/agent-store.ts';
 import type { HostDirectory } from './hosts/host-directory.ts';
-import { assertNotDeleted } from './retention/deleted.ts';
+import { keptRecording } from './retention/kept-recording.ts';
 import { logProblem } from './sealing/log-problem.ts';
 import type { LogVerification, VerifyProgress } from './sealing/log-verification.ts';
 import type {
@@ -167,7 +167,7 @@ export class LocalBastionService implements BastionService {
     channel = 1,
     use: RecordingUse = 'replay',
   ): Promise<{ path: string; sizeBytes: number }> {
-    const { session, recording } = await this.#findRecording(sessionId, channel);
+    const { session, recording } = await keptRecording(this.#parts.registry, sessionId, channel);
     await this.#viewed(actor, session, recording, use);
     return { path: recording.path, sizeBytes: await wholeLinesSize(recording.path) };
   }
@@ -185,7 +185,7 @@ export class LocalBastionService implements BastionService {
     }
     for (const channel of live.openChannels) {
       if (channel.recording === undefined) continue;
-      const { session, recording } = await this.#findRecording(id, channel.number);
+      const { session, recording } = await keptRecording(this.#parts.registry, id, channel.number);
       await this.#viewed(actor, session, recording, 'live');
       // Without an index, everything is shown from the start: that takes longer, and ends at the same screen.
       const keyframeAt: KeyframeAt = (offsetBytes) =>
@@ -275,22 +275,6 @@ export class LocalBastionService implements BastionService {
     options: { name: string; labels?: Record<string, string> },
   ): Promise<CreatedToken> {
     return this.#parts.enrolment.createToken(actor, options);
-  }
-
-  async #findRecording(
-    sessionId: string,
-    channel: number,
-  ): Promise<{ session: SessionSummary; recording: RecordingSummary }> {
-    const session = await this.#parts.registry.find(sessionId);
-    const recording = session?.recordings.find((item) => item.channel === channel);
-    if (session === undefined || recording === undefined) {
-      throw new DrawbridgeError(
-        'recording.not_found',
-        `There is no recording ${channel} of ${sessionId.slice(0, 40)}.`,
-      );
-    }
-    assertNotDeleted(recording);
-    return { session, recording };
   }
 
   async #viewed(

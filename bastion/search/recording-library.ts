@@ -1,8 +1,7 @@
 import { encryptedCast } from '../../recordings/stored-cast.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { DrawbridgeError } from '../../shared/errors.ts';
-import { assertNotDeleted } from '../retention/deleted.ts';
+import { type KeptRecording, keptRecording } from '../retention/kept-recording.ts';
 import type { RecordingSummary, SessionSummary } from '../service.ts';
 import {
   COMMANDS_LIST_LIMIT,
@@ -147,20 +146,9 @@ export class RecordingLibrary {
     });
   }
 
-  async #find(
-    id: string,
-    channel: number,
-  ): Promise<{ session: SessionSummary; recording: RecordingSummary }> {
-    const session = await this.#parts.sessions.find(id);
-    const recording = session?.recordings.find((item) => item.channel === channel);
-    if (session === undefined || recording === undefined) {
-      throw new DrawbridgeError(
-        'recording.not_found',
-        `There is no recording ${channel} of ${id.slice(0, 40)}.`,
-      );
-    }
-    assertNotDeleted(recording);
-    if (recording.encrypted === true) throw encryptedCast();
-    return { session, recording };
+  async #find(id: string, channel: number): Promise<KeptRecording> {
+    const kept = await keptRecording(this.#parts.sessions, id, channel);
+    if (kept.recording.encrypted === true) throw encryptedCast();
+    return kept;
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Clock } from '../../shared/clock.ts';
-import { isDrawbridgeError } from '../../shared/errors.ts';
+import { type DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
 import type { PassClaims } from '../../shared/identity/claims.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { IncomingStream, TunnelStream } from '../../shared/tunnel/tunnel.ts';
@@ -206,11 +206,20 @@ export class Admission {
       return undefined;
     } catch (error) {
       if (!isDrawbridgeError(error)) throw error;
-      const told = identityRefusal(error, this.#options.name);
-      const refusal = { code: error.code, detail: error.message, ...told };
+      const refusal = isStoreFault(error)
+        ? { code: 'evidence.unavailable', detail: error.message, ...this.#storesNothing() }
+        : { code: error.code, detail: error.message, ...identityRefusal(error, this.#options.name) };
       await this.#refuse(incoming, { host, source }, refusal);
       return undefined;
     }
+  }
+
+  /** A pass that can't be noted as used is not used; that is no fault of the operator's or the proxy's. */
+  #storesNothing(): Pick<Refusal, 'sentence' | 'hint'> {
+    return {
+      sentence: `${this.#options.name} can not write to its disk now, so it admits nobody.`,
+      hint: "Tell the customer's administrator.",
+    };
   }
 
   #reach(policy: Policy, claims: PassClaims, host: Host, source: string | undefined): PolicyDecision {
@@ -272,4 +281,8 @@ function endInOrder(stream: TunnelStream): void {
   stream.on('error', () => undefined);
   stream.resume();
   stream.end();
+}
+
+function isStoreFault(error: DrawbridgeError): boolean {
+  return error.code.startsWith('store.');
 }

@@ -10,6 +10,7 @@ import { Gate } from '../../../bastion/gate/gate.ts';
 import type { DirectHostConfig } from '../../../bastion/hosts/direct-host.ts';
 import { HostDirectory } from '../../../bastion/hosts/host-directory.ts';
 import { parsePolicy } from '../../../bastion/policy/schema.ts';
+import { DrawbridgeError } from '../../../shared/errors.ts';
 import type { PassClaims } from '../../../shared/identity/claims.ts';
 import { silentLogger } from '../../../shared/log.ts';
 import type { TunnelStream } from '../../../shared/tunnel/tunnel.ts';
@@ -38,18 +39,17 @@ test('an operator who begins connections and never signs in keeps nobody else ou
   await waitFor(async () => (await begin('alice')).reply, { what: 'room for another connection' });
 });
 
-test('a gate that closes while a pass is checked lets nobody in, and lists no hosts', async () => {
-  const dataDir = temporaryDirectory();
+/** An admission whose passes are checked by `verifyPass`. */
+async function admissionWith(verifyPass: (gate: Gate) => Promise<PassClaims>) {
   const clock = new FakeClock();
   const audit = new MemoryAudit();
   const log = silentLogger();
-  const gate = await Gate.open({ dataDir, name: 'acme', audit, clock, log });
+  const gate = await Gate.open({ dataDir: temporaryDirectory(), name: 'acme', audit, clock, log });
   const host: DirectHostConfig = { name: 'web-1', address: { host: '127.0.0.1', port: 9 }, labels: {} };
   const policy = parsePolicy(
     'version: 1\nroles: [{ name: r, groups: [g], hosts: { names: ["*"] }, logins: [root], allow: [shell] }]\n',
     'policy.yaml',
   );
-  const closings: Promise<unknown>[] = [];
   const admission = new Admission({
     ...{ name: 'acme', gate, clock, log, policy: { policy } },
     registry: { refusal: () => undefined },
@@ -57,15 +57,11 @@ test('a gate that closes while a pass is checked lets nobody in, and lists no ho
     evidence: { problem: async () => undefined },
     refusals: new RefusalLog(audit, clock),
     locks: { isLocked: () => false },
-    verifyPass: async () => {
-      closings.push(gate.turnOff('local:tester'));
-      return { sub: 'alice', groups: ['g'], amr: ['mfa'] } as unknown as PassClaims;
-    },
+    verifyPass: () => verifyPass(gate),
     onAdmitted: async () => undefined,
   });
-  for (const kind of STREAM_KINDS) {
-    await Promise.all(closings);
-    await gate.turnOn('local:tester');
+  /** What is answered to a stream of this kind: `accepted`, or the code and the sentence of a refusal. */
+  const ask = async (kind: string): Promise<string[]> => {
     const answers: string[] = [];
     await admission.handle({
       request: { v: 1, kind, pass: 'p', host: 'web-1' },
@@ -74,9 +70,40 @@ test('a gate that closes while a pass is checked lets nobody in, and lists no ho
         answers.push('accepted');
         return new PassThrough() as unknown as TunnelStream;
       },
-      refuse: (code) => void answers.push(code),
+      refuse: (code, sentence) => void answers.push(`${code}: ${sentence}`),
     });
-    expect({ kind, answers }).toEqual({ kind, answers: ['access.off'] });
+    return answers;
+  };
+  return { gate, audit, ask };
+}
+
+test('a gate that closes while a pass is checked lets nobody in, and lists no hosts', async () => {
+  const closings: Promise<unknown>[] = [];
+  const { gate, ask } = await admissionWith(async (closing) => {
+    closings.push(closing.turnOff('local:tester'));
+    return { sub: 'alice', groups: ['g'], amr: ['mfa'] } as unknown as PassClaims;
+  });
+  for (const kind of STREAM_KINDS) {
+    await Promise.all(closings);
+    await gate.turnOn('local:tester');
+    expect({ kind, answers: await ask(kind) }).toEqual({
+      kind,
+      answers: [expect.stringMatching(/^access\.off: /)],
+    });
   }
   await Promise.all(closings);
+});
+
+test('a pass that can not be noted, since the disk takes nothing, is the fault of neither operator nor proxy', async () => {
+  const { gate, audit, ask } = await admissionWith(async () => {
+    throw new DrawbridgeError('store.failed', 'The database /somewhere/bastion.db failed.');
+  });
+  await gate.turnOn('local:tester');
+  expect(await ask('ssh')).toEqual([
+    'evidence.unavailable: acme can not write to its disk now, so it admits nobody.',
+  ]);
+  expect(audit.events.at(-1)).toMatchObject({
+    type: 'operator.refused',
+    code: 'evidence.unavailable',
+  });
 });

@@ -8,7 +8,7 @@ import { CAST_SUFFIX, ENCRYPTED_CAST_SUFFIX } from '../recordings/format.ts';
 import type { Recorder } from '../recordings/recorder.ts';
 import { recoverRecordings } from '../recordings/recover.ts';
 import { startBenchRecording } from './bench-recorder.ts';
-import { recoveryRow } from './recovery.ts';
+import { recoveryRow, restartRow } from './recovery.ts';
 import type { Row } from './table.ts';
 
 const CHUNK_BYTES = 32 * 1024;
@@ -50,6 +50,7 @@ export async function runRecordingBench(): Promise<Row[]> {
       ...(await encrypted(folder, log)),
       await recovery(folder),
       await recoveryRow(folder),
+      await restartRow(folder),
     ];
   } finally {
     rmSync(folder, { recursive: true, force: true });

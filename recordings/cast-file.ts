@@ -7,6 +7,9 @@ import { type FileDigest, GrowingDigest } from './digest.ts';
 /** What a recording that is written anew is called until it is whole. */
 export const UNFINISHED_SUFFIX = '.new';
 
+/** A write of so many bytes may be one of several of a commit: the digest before it is kept for a rollback. */
+const ONE_OF_SEVERAL_BYTES = 64 * 1024;
+
 const fdatasync = promisify(fs.fdatasync);
 
 /**
@@ -22,8 +25,11 @@ export class CastFile {
   #fd: number;
   #committedBytes = 0;
   #writtenBytes = 0;
-  /** Over what was written; undefined once some of that was taken back. */
+  /** Over what was written by whole writes; undefined once it has taken in what can't be taken out again. */
   #hash: Hash | undefined = createHash('sha256');
+  #hashedBytes = 0;
+  /** The hash as it was at the last commit, where a write since then was large. */
+  #hashAtCommit: Hash | undefined;
   #open = true;
 
   private constructor(filePath: string, foldersToSync: readonly string[], fd: number) {
@@ -61,7 +67,8 @@ export class CastFile {
 
   /**
    * Digest of what is committed: of the bytes as they were written, so that whoever changes the file, however soon, shows.
-   * Undefined once a write was taken back: then {@link readBack} it. Only between commits.
+   * Undefined where a rollback left no hash to go on with, which takes several small writes in one commit: then
+   * {@link readBack} it. Only between commits.
    */
   get digest(): FileDigest | undefined {
     const sha256 = this.#hash?.copy().digest('hex');
@@ -80,19 +87,26 @@ export class CastFile {
     let offset = 0;
     while (offset < bytes.length) {
       const written = fs.writeSync(this.#fd, bytes, offset, bytes.length - offset);
-      this.#hash?.update(bytes.subarray(offset, offset + written));
       offset += written;
       this.#writtenBytes += written;
     }
+    // Only now: of a write that fails in the middle, the hash has seen nothing.
+    const isFirst = this.#hashedBytes === this.#committedBytes;
+    if (isFirst && bytes.length >= ONE_OF_SEVERAL_BYTES) this.#hashAtCommit = this.#hash?.copy();
+    this.#hash?.update(bytes);
+    this.#hashedBytes += bytes.length;
   }
 
   commit(): void {
     this.#committedBytes = this.#writtenBytes;
+    this.#hashAtCommit = undefined;
   }
 
   /** Cuts the file back to the last commit: also what a write that failed may have left without telling. */
   rollback(): void {
-    if (this.#writtenBytes !== this.#committedBytes) this.#hash = undefined;
+    if (this.#hashedBytes !== this.#committedBytes) this.#hash = this.#hashAtCommit;
+    this.#hashAtCommit = undefined;
+    this.#hashedBytes = this.#committedBytes;
     fs.ftruncateSync(this.#fd, this.#committedBytes);
     this.#writtenBytes = this.#committedBytes;
   }
@@ -129,6 +143,8 @@ export class CastFile {
     const replaced = this.#fd;
     this.#fd = fd;
     this.#hash = createHash('sha256').update(content);
+    this.#hashedBytes = content.length;
+    this.#hashAtCommit = undefined;
     this.#writtenBytes = content.length;
     this.#committedBytes = content.length;
     try {

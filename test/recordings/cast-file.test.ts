@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import fs, { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CastFile } from '../../recordings/cast-file.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -54,14 +54,53 @@ describe('CastFile', () => {
     expect(await file.readBack()).toEqual(file.digest);
   });
 
-  it('leaves the digest to the file once something was taken back, and only then', async () => {
+  it('keeps its digest when an event is taken back, also one of several writes', async () => {
+    const file = CastFile.create(join(temporaryDirectory(), 'a.cast'));
+    onTestFinished(() => file.close());
+    file.write(Buffer.from('kept'));
+    file.commit();
+    const large = Buffer.alloc(128 * 1024, 'x');
+    file.write(large);
+    file.write(Buffer.from('more of it'));
+    file.rollback();
+    expect(file.digest).toEqual({ sha256: sha256('kept'), sizeBytes: 4 });
+    file.write(large);
+    file.write(Buffer.from('more of it'));
+    file.commit();
+    file.write(Buffer.from('!'));
+    file.commit();
+    expect(file.digest).toEqual({
+      sha256: sha256(`kept${large}more of it!`),
+      sizeBytes: 4 + large.length + 11,
+    });
+    expect(await file.readBack()).toEqual(file.digest);
+  });
+
+  it('keeps its digest when a write fails in the middle', async () => {
+    const file = CastFile.create(join(temporaryDirectory(), 'a.cast'));
+    onTestFinished(() => file.close());
+    file.write(Buffer.from('kept'));
+    file.commit();
+    const writeSync = vi.spyOn(fs, 'writeSync');
+    writeSync.mockImplementationOnce(() => 3);
+    writeSync.mockImplementationOnce(() => {
+      throw new Error('the disk is full');
+    });
+    expect(() => file.write(Buffer.from('lost'))).toThrow('full');
+    writeSync.mockRestore();
+    file.rollback();
+    expect(file.digest).toEqual({ sha256: sha256('kept'), sizeBytes: 4 });
+  });
+
+  it('leaves the digest to the file where it can not know it any more', async () => {
     const file = CastFile.create(join(temporaryDirectory(), 'a.cast'));
     onTestFinished(() => file.close());
     file.write(Buffer.from('kept'));
     file.commit();
     file.rollback();
     expect(file.digest).toEqual({ sha256: sha256('kept'), sizeBytes: 4 });
-    file.write(Buffer.from('lost'));
+    file.write(Buffer.from('lost '));
+    file.write(Buffer.from('twice'));
     file.rollback();
     expect(file.digest).toBeUndefined();
     expect(await file.readBack()).toEqual({ sha256: sha256('kept'), sizeBytes: 4 });

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { openCheckpoint } from '../../shared/audit/checkpoint-note.ts';
+import { isConsistent } from '../../shared/audit/consistency.ts';
 import { cosignedAtMs } from '../../shared/audit/cosignature.ts';
-import type { AuditSink } from '../../shared/audit/event.ts';
+import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { AuditLog, StoredCheckpoint } from '../../shared/audit/log.ts';
 import type { WitnessedCheckpoint, WitnessedCheckpoints } from '../../shared/audit/witnessed-checkpoints.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
@@ -64,6 +65,8 @@ export class WitnessClient {
   #latest: WitnessedCheckpoint | undefined;
   #problem: { readonly code: string; readonly message: string } | undefined;
   #isBehind = false;
+  /** The log was compared with what the witness has counter-signed before this start. */
+  #isCompared = false;
   #running: Promise<void> | undefined;
   #askedAgain = false;
   #retryMs = FIRST_RETRY_MS;
@@ -142,6 +145,7 @@ export class WitnessClient {
     let from = this.#latest?.size ?? 0;
     for (let tries = 0; tries < TRIES_AT_ONCE; tries += 1) {
       const checkpoint = await log.lastCheckpoint();
+      if (checkpoint !== undefined) await this.#compareOnce(checkpoint);
       this.#isBehind = checkpoint !== undefined && checkpoint.size !== this.#latest?.size;
       if (checkpoint === undefined || (!this.#isBehind && this.#problem === undefined)) return;
       const through = tunnel();
@@ -152,6 +156,36 @@ export class WitnessClient {
       from = answer.size;
     }
     throw new DrawbridgeError('witness.confused', 'The witness does not settle on a size of the log.');
+  }
+
+  /**
+   * Once after a start, before the witness is asked and without it: the log must contain what it has counter-signed
+   * before. So a log that was put back, or another one, shows while access is off, too.
+   */
+  async #compareOnce({ size, root }: StoredCheckpoint): Promise<void> {
+    if (this.#isCompared) return;
+    const latest = this.#latest;
+    if (latest !== undefined && this.#problem === undefined) {
+      const fault = await this.#faultIn(latest, { size, root: Buffer.from(root, 'base64') });
+      if (fault !== undefined) await this.#accused(fault, 'system');
+      this.#problem = fault;
+    }
+    this.#isCompared = true;
+  }
+
+  async #faultIn(
+    latest: WitnessedCheckpoint,
+    now: { readonly size: number; readonly root: Buffer },
+  ): Promise<{ code: string; message: string } | undefined> {
+    if (now.size < latest.size) {
+      const message = `The log has ${now.size} events now, and had ${latest.size} when the witness last counter-signed it: it was rolled back.`;
+      return { code: 'witness.rolled_back', message };
+    }
+    const before = { size: latest.size, root: Buffer.from(latest.root, 'base64') };
+    if (isConsistent(before, now, await this.#parts.log.consistencyProof(latest.size, now.size)))
+      return undefined;
+    const message = `The log's first ${latest.size} events are not those that the witness has counter-signed: it was rewritten.`;
+    return { code: 'witness.rewritten', message };
   }
 
   async #ask(tunnel: Tunnel, checkpoint: StoredCheckpoint, from: number) {
@@ -214,13 +248,16 @@ export class WitnessClient {
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
   }
 
-  async #accused(problem: { readonly code: string; readonly message: string }): Promise<void> {
+  async #accused(
+    problem: { readonly code: string; readonly message: string },
+    by: Actor = `proxy:${this.#parts.witness.name}`,
+  ): Promise<void> {
     if (this.#problem?.code === problem.code) return;
-    const { audit, witness, checkpoints, identity, clock, logger } = this.#parts;
+    const { audit, checkpoints, identity, clock, logger } = this.#parts;
     try {
       await audit.append({
         type: 'witness.refused',
-        actor: `proxy:${witness.name}`,
+        actor: by,
         reason: problem.code,
         message: problem.message,
       });

@@ -15,6 +15,9 @@ export const COSIGNATURE_TYPE = 4;
 
 const TIMESTAMP_BYTES = 8;
 
+/** The last second of the year 9999: later ones can't be written as ISO times, and no witness means them. */
+const LATEST_S = 253_402_300_799;
+
 /** Whose counter-signatures are looked for. */
 export interface WitnessKey {
   readonly id: string;
@@ -53,7 +56,7 @@ export function cosignedAtMs(note: string, witness: WitnessKey): number | undefi
     if (!bytes.subarray(0, KEY_ID_BYTES).equals(keyId)) continue;
     const atS = Number(bytes.readBigUInt64BE(KEY_ID_BYTES));
     const signature = bytes.subarray(KEY_ID_BYTES + TIMESTAMP_BYTES);
-    const isValid = Number.isSafeInteger(atS * 1000) && verify(null, messageOf(body, atS), key, signature);
+    const isValid = atS <= LATEST_S && verify(null, messageOf(body, atS), key, signature);
     if (isValid) latestS = Math.max(latestS ?? 0, atS);
   }
   return latestS === undefined ? undefined : latestS * 1000;

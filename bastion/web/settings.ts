@@ -60,10 +60,10 @@ export function settingsOf(parts: SettingsParts): Settings {
 function directoryOf({ config, directory }: SettingsParts): Pick<Settings, 'directory'> {
   const { provider } = config.admins;
   if (provider === undefined || directory === undefined) return {};
-  const { name, title = name, issuer, clientId, roles, requireAmr } = provider;
+  const { name, title = name, issuer, clientId, roles, requireAmr, signInFor } = provider;
   return {
     directory: {
-      ...{ title, name, issuer, clientId, roles },
+      ...{ title, name, issuer, clientId, roles, signInForMs: signInFor },
       ...(requireAmr === undefined ? {} : { requireAmr }),
       ...directory,
     },

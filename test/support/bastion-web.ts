@@ -93,6 +93,7 @@ const TEST_SETTINGS: Settings = {
     callback: 'https://bastion.acme.example/api/login/provider/callback',
     roles: { viewer: ['auditors'], approver: ['operations', 'on-call'], admin: ['it-admins'] },
     requireAmr: ['mfa'],
+    signInForMs: 8 * 3_600_000,
     lastSignIn: { at: '2026-01-05T08:00:00.000Z', username: 'corp/carol' },
     lastFailure: { at: '2026-01-05T07:58:00.000Z', reason: 'provider_no_role' },
   },

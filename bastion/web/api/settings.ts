@@ -35,6 +35,7 @@ export const settingsSchema = z.object({
         .object({ viewer: groupNames, approver: groupNames, admin: groupNames })
         .describe('Groups that have a role'),
       requireAmr: groupNames.optional().describe('One of these sign-in methods has to have been used'),
+      signInForMs: z.number().describe('How long a sign-in by it lasts; nothing is asked of it in between'),
       lastSignIn: z.object({ at: isoTime, username: z.string() }).optional(),
       lastFailure: z.object({ at: isoTime, reason: z.string() }).optional(),
     })

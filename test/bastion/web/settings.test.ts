@@ -33,6 +33,7 @@ test('the settings tell how administrators come in by their directory, and nothi
     clientId: provider.config.clientId,
     callback: 'https://bastion.acme.example/api/login/provider/callback',
     roles: { viewer: ['auditors'], approver: ['support'], admin: ['it'] },
+    signInForMs: 3_600_000,
   });
   expect(JSON.stringify(settings)).not.toContain(provider.config.clientSecretFile);
 });

@@ -41,7 +41,8 @@ export function SettingsView({ status }: { status: Resource<Status> }) {
 }
 
 function Directory({ directory }: { directory: NonNullable<Settings['directory']> }) {
-  const { title, name, issuer, clientId, callback, roles, requireAmr, lastSignIn, lastFailure } = directory;
+  const { title, name, issuer, clientId, callback, roles, requireAmr, signInForMs } = directory;
+  const { lastSignIn, lastFailure } = directory;
   const groups = (['admin', 'approver', 'viewer'] as const).filter((role) => roles[role].length > 0);
   return (
     <Block title="Your directory">
@@ -53,6 +54,10 @@ function Directory({ directory }: { directory: NonNullable<Settings['directory']
           ['Sends browsers back to', callback],
           ...groups.map((role): Fact => [`Groups with the role ${role}`, roles[role].join(', ')]),
           ...(requireAmr === undefined ? [] : [['One of these was used', requireAmr.join(', ')] as Fact]),
+          [
+            'A sign-in lasts',
+            `${lengthWords(signInForMs)}, or until somebody ends it; the directory is not asked in between`,
+          ],
           [
             'Last sign-in',
             lastSignIn === undefined ? (

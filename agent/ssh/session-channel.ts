@@ -49,8 +49,11 @@ interface Terminal {
   size: TerminalSize;
 }
 
-/** Longest name of a terminal's type. */
+/** A terminal's type as programs know it; other names lead out of the folder in which they look for it. */
 const TERM_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
+
+/** The type of a terminal of which nothing is known: clients without TERM send an empty name. */
+const UNKNOWN_TERM = 'dumb';
 
 /** Exit status of something that could not be started, as shells have it. */
 const NOT_STARTED = 127;
@@ -103,8 +106,8 @@ class SessionChannel implements ProcessListener {
     if (isSessionStart(request)) return this.#start(request);
     switch (request.kind) {
       case 'pty':
-        if (this.#starting || !TERM_PATTERN.test(request.term)) return false;
-        this.#terminal = { term: request.term, modes: request.modes, size: request };
+        if (this.#starting) return false;
+        this.#terminal = { term: termOf(request.term), modes: request.modes, size: request };
         return true;
       case 'agent-forward':
         if (this.#starting || !this.#options.forwarding) return false;
@@ -243,4 +246,8 @@ class SessionChannel implements ProcessListener {
       onClosed: () => process.hangUp(),
     });
   }
+}
+
+function termOf(name: string): string {
+  return TERM_PATTERN.test(name) ? name : UNKNOWN_TERM;
 }

@@ -82,6 +82,14 @@ describe("the agent's builtin SSH server", () => {
     expect(result.stdout.split(tty ?? '?')).toHaveLength(3);
   });
 
+  it('gives a terminal to a client that has none of a known type', async () => {
+    await start();
+    for (const TERM of ['', '../../tmp/mine', 'a b']) {
+      const result = await runSsh(argumentsOf(['-tt', 'echo "<$TERM>"']), { env: { ...process.env, TERM } });
+      expect(result.stdout, TERM).toContain('<dumb>\r\n');
+    }
+  });
+
   it('loses nothing of a burst that a command on a terminal sends before it ends, 50 times', async () => {
     await start();
     const command = "stty -opost; head -c 1048576 /dev/zero | tr '\\0' x; echo end; exit 7";

@@ -11,6 +11,8 @@ export interface ProcessListener {
   onOutput(chunk: Buffer, stream: DataStream): void;
   /** After `write` has said false: there is room again. */
   onDrain(): void;
+  /** It has closed its outputs and goes on without them (not on a terminal). */
+  onOutputEnd(): void;
   onEnd(end: ProcessEnd): void;
 }
 

@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import type { Clock } from '../../shared/clock.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import type { HostProcess, ProcessListener, ProcessSpec } from './host-process.ts';
 import { ProcessGroup } from './process-group.ts';
 import { makeStandardPipes } from './standard-pipes.ts';
+
+/** A process without outputs that ends within this time is told as ended; its outputs are closed by its end. */
+const OUTLASTS_OUTPUT_MS = 100;
 
 /** Our ends of a process's standard streams. */
 interface Streams {
@@ -84,8 +87,13 @@ class PipedProcess implements HostProcess {
     stdin.on('close', () => listener.onDrain());
     if (child.pid === undefined) return;
     // The end is told when both outputs are at their end too, so that nothing can follow it.
-    const outputs = [stdout, stderr].map((stream) => closed(stream));
-    void Promise.all([once(child, 'exit'), ...outputs]).then(() => {
+    const outputs = Promise.all([stdout, stderr].map((stream) => closed(stream)));
+    let lasting: Timer | undefined;
+    void outputs.then(() => {
+      if (!hasEnded(child)) lasting = clock.after(OUTLASTS_OUTPUT_MS, () => listener.onOutputEnd());
+    });
+    void Promise.all([once(child, 'exit'), outputs]).then(() => {
+      lasting?.cancel();
       stdin.destroy();
       listener.onEnd(
         child.signalCode === null
@@ -137,6 +145,10 @@ class PipedProcess implements HostProcess {
     this.#streams.stdout.destroy();
     this.#streams.stderr.destroy();
   }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 /** Resolves when nothing more can be read of a stream, for whatever reason. */

@@ -94,6 +94,10 @@ class SessionChannel implements ProcessListener {
     this.#creditBytes = 0;
   }
 
+  onOutputEnd(): void {
+    this.#channel.end();
+  }
+
   onEnd(end: ProcessEnd): void {
     this.#closeAgent();
     this.#endRecord();
@@ -230,6 +234,7 @@ class SessionChannel implements ProcessListener {
     return {
       onOutput: (chunk, stream) => this.#channel.whenDecided(() => this.onOutput(chunk, stream)),
       onDrain: () => this.onDrain(),
+      onOutputEnd: () => this.#channel.whenDecided(() => this.onOutputEnd()),
       onEnd: (end) => this.#channel.whenDecided(() => this.onEnd(end)),
     };
   }

@@ -225,8 +225,10 @@ export class SessionChannel {
       }
       // Before the shell's own first output, and recorded like everything that is seen there. The output of a command
       // is the command's alone, also in a terminal: programs read it (Ansible with a pty does).
-      if (this.#pty !== undefined && plan.kind === 'shell')
-        this.#operator.write(evidence.notice(recordedLine(context)));
+      if (this.#pty !== undefined && plan.kind === 'shell') {
+        const line = evidence.notice(recordedLine(context));
+        this.#operator.whenDecided(() => this.#operator.write(line));
+      }
       if (!(await this.#startOnHost(host, start))) {
         host.destroy();
         throw new DrawbridgeError('host.refused', `The host ${session.identity.host} refused to start it.`);
@@ -356,13 +358,18 @@ export class SessionChannel {
     }
   }
 
-  /** A sentence to an operator whose channel runs nothing, and its end. */
+  /**
+   * A sentence to an operator whose channel runs nothing, and its end. Behind the answer to their request: some clients
+   * wait for that, and would go on waiting on a channel that is closed.
+   */
   #say(sentence: string): void {
-    if (this.#operator.signal.aborted) return;
-    this.#operator.write(Buffer.from(`drawbridge: ${sentence}\r\n`), 'stderr');
-    this.#operator.exit({ kind: 'exit-status', code: REFUSED_EXIT_CODE });
-    this.#operator.close();
     this.#state = { kind: 'over' };
+    this.#operator.whenDecided(() => {
+      if (this.#operator.signal.aborted) return;
+      this.#operator.write(Buffer.from(`drawbridge: ${sentence}\r\n`), 'stderr');
+      this.#operator.exit({ kind: 'exit-status', code: REFUSED_EXIT_CODE });
+      this.#operator.close();
+    });
   }
 }
 

@@ -8,6 +8,8 @@ import { waitFor } from '../../support/wait-for.ts';
 
 interface Run {
   readonly end: ProcessEnd;
+  /** It was told that the outputs were closed before the end was. */
+  readonly outputEndedFirst: boolean;
   readonly stdout: Buffer;
   readonly stderr: string;
 }
@@ -16,7 +18,9 @@ async function run(
   line: readonly [string, ...string[]],
   begin: (process: HostProcess) => void = (process) => process.endInput(),
   uid?: number,
+  onOutputEnd: (process: HostProcess) => void = () => undefined,
 ): Promise<Run> {
+  let outputEndedFirst = false;
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   let ended: (end: ProcessEnd) => void = () => undefined;
@@ -29,12 +33,18 @@ async function run(
     {
       onOutput: (chunk, stream) => (stream === 'stdout' ? stdout : stderr).push(chunk),
       onDrain: () => undefined,
+      onOutputEnd: () => {
+        outputEndedFirst = true;
+        onOutputEnd(started);
+      },
       onEnd: (how) => ended(how),
     },
     systemClock,
   );
   begin(started);
-  return { end: await end, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
+  const how = await end;
+  const said = { stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
+  return { end: how, outputEndedFirst, ...said };
 }
 
 const shell = (script: string): [string, ...string[]] => ['/bin/sh', '-c', script];
@@ -62,6 +72,13 @@ describe('a process on pipes', () => {
       expect(result).toMatchObject({ end: { kind: 'exited', code: 0 }, stderr: '65534\n' });
     },
   );
+
+  it('tells that it has closed its outputs and goes on', async () => {
+    const script = shell('exec >&- 2>&-; read line; exit 9');
+    const tell = (process: HostProcess): void => void process.write(Buffer.from('go on\n'));
+    const result = await run(script, () => undefined, undefined, tell);
+    expect(result).toMatchObject({ end: { kind: 'exited', code: 9 }, outputEndedFirst: true });
+  });
 
   it('tells the signal that ended it', async () => {
     expect((await run(shell('kill -TERM $$'))).end).toEqual({ kind: 'signalled', signal: 'TERM' });

@@ -60,7 +60,10 @@ describe.each(SHELL_CLIENTS)('%s', (client) => {
 
 const LIBRARIES = [
   { library: 'paramiko', features: ['exec', 'stdin', 'pty', 'sftp', 'channels'] },
-  { library: 'asyncssh', features: ['exec', 'stdin', 'signal', 'pty', 'sftp', 'channels'] },
+  {
+    library: 'asyncssh',
+    features: ['exec', 'stdin', 'signal', 'pty', 'sftp', 'channels', 'refused', 'outputs closed first'],
+  },
 ] as const;
 
 describe.each(LIBRARIES)('$library', ({ library, features }) => {
@@ -78,6 +81,9 @@ describe.each(LIBRARIES)('$library', ({ library, features }) => {
   });
 });
 
+/** The whole matrix is tried on a busy machine, too: what counts there is whether it works. */
+const MUCH_LIMIT_MS = process.env['DRAWBRIDGE_COMPAT'] === '1' ? 300_000 : 60_000;
+
 describe('many and much', () => {
   it.each(TARGETS)(
     '50 sessions at once, then 10 one after the other, to the $target',
@@ -90,7 +96,7 @@ describe('many and much', () => {
         .filter(({ number, status, stdout }) => status !== number || stdout !== `${number}\n`);
       expect(wrong).toEqual([]);
     },
-    60_000,
+    MUCH_LIMIT_MS,
   );
 
   it.each(TARGETS)(
@@ -106,6 +112,6 @@ describe('many and much', () => {
       const down = await matrix.local(`${ssh} cat ${path} | sha256sum`);
       expect(down.stdout.split(' ')[0]).toBe(sha256);
     },
-    60_000,
+    MUCH_LIMIT_MS,
   );
 });

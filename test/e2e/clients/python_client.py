@@ -108,6 +108,17 @@ async def with_asyncssh():
                 async with sftp.open(REMOTE + "-2", "rb") as file:
                     same(await file.read(), BLOB)
                 await sftp.remove(REMOTE + "-2")
+        elif feature == "refused":
+            # Every request has an answer, also where it is the reason that nothing is started.
+            process = await connection.create_process(subsystem="nosuch")
+            said = await process.stderr.read()
+            same("acme refused: the subsystem nosuch is not known" in said, True)
+            same((await process.wait()).exit_status, 254)
+        elif feature == "outputs closed first":
+            process = await connection.create_process("exec >&- 2>&-; read -r line; exit 4")
+            same(await process.stdout.read(), "")
+            process.stdin.write("go on\n")
+            same((await process.wait()).exit_status, 4)
         elif feature == "channels":
             runs = await asyncio.gather(*(connection.run(f"echo {number}") for number in range(10)))
             same([run.stdout for run in runs], [f"{number}\n" for number in range(10)])

@@ -6,7 +6,7 @@ import type { BastionConfig } from './config.ts';
 import type { HostDirectory } from './hosts/host-directory.ts';
 import { NO_LONGER_TRUSTED } from './sessions/session.ts';
 import type { SessionRegistry } from './sessions/session-registry.ts';
-import type { PassCheck } from './trust/pass-check.ts';
+import { assertSomebodyTrusted, type PassCheck } from './trust/pass-check.ts';
 import type { GatedUplink } from './uplink/gated-uplink.ts';
 import type { PinnedProxy } from './uplink/pinned-proxy.ts';
 
@@ -32,12 +32,14 @@ export function reloadOf(parts: {
   const { hosts, registry, passes, proxy, uplink, served, audit, log } = parts;
   const live = new LiveConfig(parts.config, LIVE_KEYS);
   return async (next) => {
-    const trust = await passes.prepare({ trust: next.trust, providers: next.idp });
+    const settings = { trust: next.trust, providers: next.idp };
+    assertSomebodyTrusted(settings);
     await proxy?.look();
-    // Cut first: whatever is wrong with disk or log, who is not trusted any more is gone.
-    passes.narrow(trust);
-    registry.endWhere(({ vouchedBy }) => !passes.stillTrusts(vouchedBy, trust), NO_LONGER_TRUSTED);
+    // Cut first: whatever is wrong with disk or log or with a new provider's keys, who is not trusted any more is gone.
+    passes.narrow(settings);
+    registry.endWhere(({ vouchedBy }) => !passes.stillTrusts(vouchedBy, settings), NO_LONGER_TRUSTED);
     if (proxy?.joined === false) uplink?.leave();
+    const trust = await passes.prepare(settings);
     const { taken } = live.compare(next);
     if (taken.length > 0) await audit.append({ type: 'config.reloaded', actor: 'system', keys: taken });
     const reloaded = live.take(next);

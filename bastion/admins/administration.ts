@@ -7,6 +7,7 @@ import { checkNewAccount, checkPassword } from './account-rules.ts';
 import { createBearerSecret, hashBearerSecret } from './bearer-secret.ts';
 import { codeStep, createTotpSecret, totpUri } from './one-time-code.ts';
 import type { AdminRole } from './role.ts';
+import { tokensBeyond } from './token-descent.ts';
 
 /** How long a set-up link is good. */
 export const SETUP_LINK_LIFETIME_MS = 24 * 3_600_000;
@@ -124,10 +125,14 @@ export class AdminAdministration {
     return this.#makeLink(username);
   }
 
-  /** Audited as `user.changed`. @throws `admin.not_found`, `admin.last`. */
+  /**
+   * API tokens that they have made end when these may do more than they themselves may now. Audited as `user.changed`.
+   * @throws `admin.not_found`, `admin.last`.
+   */
   async setRole(actor: Actor, username: string, role: AdminRole): Promise<void> {
     const old = await this.#require(username);
     if (old === role) return;
+    const apiTokens = (await tokensBeyond(this.#database, `admin:${username}`, role)).map(({ name }) => name);
     await this.#audit.append({
       type: 'user.changed',
       actor,
@@ -136,23 +141,38 @@ export class AdminAdministration {
       change: 'role',
       role,
       old,
+      ...(apiTokens.length === 0 ? {} : { apiTokens }),
     });
-    const { changes } = await this.#database.run(
-      `UPDATE admins SET role = ?1 WHERE username = ?2 AND (?1 = 'admin' OR ${ANOTHER_ADMIN})`,
-      [role, username],
-    );
-    if (changes === 0) throw lastAdmin();
+    await this.#database.transaction(async (database) => {
+      const { changes } = await database.run(
+        `UPDATE admins SET role = ?1 WHERE username = ?2 AND (?1 = 'admin' OR ${ANOTHER_ADMIN})`,
+        [role, username],
+      );
+      if (changes === 0) throw lastAdmin();
+      await endTokens(database, username, role);
+    });
   }
 
-  /** Removes an account and ends its sign-ins. Audited as `user.changed`. @throws `admin.not_found`, `admin.last`. */
+  /** Removes an account and ends its sign-ins and the API tokens that it has made. Audited as `user.changed`. @throws `admin.not_found`, `admin.last`. */
   async remove(actor: Actor, username: string): Promise<void> {
     await this.#require(username);
-    await this.#audit.append({ type: 'user.changed', actor, username, kind: 'admin', change: 'removed' });
-    const { changes } = await this.#database.run(
-      `DELETE FROM admins WHERE username = ?2 AND (role <> ?1 OR ${ANOTHER_ADMIN})`,
-      ['admin', username],
-    );
-    if (changes === 0) throw lastAdmin();
+    const apiTokens = (await tokensBeyond(this.#database, `admin:${username}`)).map(({ name }) => name);
+    await this.#audit.append({
+      type: 'user.changed',
+      actor,
+      username,
+      kind: 'admin',
+      change: 'removed',
+      ...(apiTokens.length === 0 ? {} : { apiTokens }),
+    });
+    await this.#database.transaction(async (database) => {
+      const { changes } = await database.run(
+        `DELETE FROM admins WHERE username = ?2 AND (role <> ?1 OR ${ANOTHER_ADMIN})`,
+        ['admin', username],
+      );
+      if (changes === 0) throw lastAdmin();
+      await endTokens(database, username);
+    });
   }
 
   /** Whose link it is and what their authenticator is to read. @throws `setup.refused`. */
@@ -245,6 +265,16 @@ export class AdminAdministration {
 
 /** One statement decides, so that two administrators can't remove each other at the same time. */
 const ANOTHER_ADMIN = `EXISTS (SELECT 1 FROM admins other WHERE other.role = 'admin' AND other.username <> ?2)`;
+
+/** Looked up again: one may have been made while the event was stored. */
+async function endTokens(
+  database: Pick<Database, 'all' | 'run'>,
+  username: string,
+  role?: AdminRole,
+): Promise<void> {
+  for (const { name } of await tokensBeyond(database, `admin:${username}`, role))
+    await database.run('DELETE FROM api_tokens WHERE name = ?', [name]);
+}
 
 function lastAdmin(): DrawbridgeError {
   return new DrawbridgeError('admin.last', 'This is the only administrator with the role "admin".', {

@@ -1,5 +1,6 @@
 import { PROVIDED_SESSION_MIGRATION } from '../admins/provider/session-migration.ts';
 import { SECURITY_KEY_MIGRATION } from '../admins/security-key-migration.ts';
+import { ORPHANED_TOKENS_MIGRATION } from '../admins/token-descent.ts';
 import { KEEPING_MIGRATION } from '../retention/keeping-migration.ts';
 import { SHIPPING_MIGRATION } from '../shipping/ship-cursors.ts';
 import { SEEN_PASSES_MIGRATION } from '../trust/seen-passes.ts';
@@ -103,4 +104,5 @@ export const BASTION_MIGRATIONS: readonly string[] = [
   SESSIONS_BY_LOGIN,
   SECURITY_KEY_MIGRATION,
   PROVIDED_SESSION_MIGRATION,
+  ORPHANED_TOKENS_MIGRATION,
 ];

@@ -84,10 +84,11 @@ export class PassCheck {
    * Whether a pass that was good still is, now or by what comes `next`: who signed it, and who vouched for its operator,
    * may be trusted no more.
    */
-  stillTrusts(vouchedBy: string | undefined, next: ReadyTrust = this.#now): boolean {
+  stillTrusts(vouchedBy: string | undefined, next?: TrustSettings): boolean {
     if (this.#parts.issuer() === undefined) return false;
-    if (next.trust === 'proxy') return true;
-    return next.providers.some(({ settings }) => settings.issuer === vouchedBy);
+    if ((next ?? this.#now).trust === 'proxy') return true;
+    const trusted = next?.providers ?? this.#now.providers.map(({ settings }) => settings);
+    return trusted.some(({ issuer }) => issuer === vouchedBy);
   }
 
   /**
@@ -95,23 +96,21 @@ export class PassCheck {
    * @throws `trust.no_provider`, `idp.keys_unreadable`, `idp.bad_keys`, `egress.*`
    */
   async prepare({ trust, providers }: TrustSettings): Promise<ReadyTrust> {
+    assertSomebodyTrusted({ trust, providers });
     if (trust === 'proxy') return { trust, providers: [] };
-    if (providers.length === 0) {
-      throw new DrawbridgeError('trust.no_provider', "'trust: idp' needs an identity provider to trust.", {
-        hint: "Name its issuer and client id under 'idp' in bastion.yaml.",
-      });
-    }
     const opened = providers.map(
       async (settings) => this.#known(settings) ?? (await open(settings, this.#parts)),
     );
     return { trust, providers: await Promise.all(opened) };
   }
 
-  /** Trusts no one any more who is not in `next`; nobody is added. */
-  narrow(next: ReadyTrust): void {
+  /** Trusts no one any more who is not in `next`; nobody is added, so that no key of a new provider is waited for. */
+  narrow(next: TrustSettings): void {
     if (next.trust === 'proxy') return;
     const kept = this.#now.trust === 'proxy' ? [] : this.#now.providers;
-    this.#now = { trust: 'idp', providers: kept.filter((one) => next.providers.includes(one)) };
+    const isNext = ({ settings }: OpenProvider): boolean =>
+      next.providers.some((one) => isDeepStrictEqual(one, settings));
+    this.#now = { trust: 'idp', providers: kept.filter(isNext) };
   }
 
   /** Trusts who is in `next`, and nobody else. */
@@ -122,6 +121,14 @@ export class PassCheck {
   #known(settings: TrustedProvider): OpenProvider | undefined {
     return this.#now.providers.find((one) => isDeepStrictEqual(one.settings, settings));
   }
+}
+
+/** @throws `trust.no_provider` */
+export function assertSomebodyTrusted({ trust, providers }: TrustSettings): void {
+  if (trust === 'proxy' || providers.length > 0) return;
+  throw new DrawbridgeError('trust.no_provider', "'trust: idp' needs an identity provider to trust.", {
+    hint: "Name its issuer and client id under 'idp' in bastion.yaml.",
+  });
 }
 
 async function open(settings: TrustedProvider, parts: PassCheckParts): Promise<OpenProvider> {

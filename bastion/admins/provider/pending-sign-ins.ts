@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../../shared/clock.ts';
 import { createBearerSecret, hashBearerSecret } from '../bearer-secret.ts';
 
@@ -6,15 +6,17 @@ import { createBearerSecret, hashBearerSecret } from '../bearer-secret.ts';
 export const PENDING_LIFETIME_MS = 10 * 60_000;
 /** Sign-ins that are under way at once; beyond it the oldest is forgotten, and whoever began it begins again. */
 export const PENDING_MAX = 2_000;
-/** A code verifier of 43 characters (RFC 7636, section 4.1). */
-const RANDOM_BYTES = 32;
+/** Of these, so many may be of one network; one more forgets the oldest of that network. */
+export const PENDING_PER_NETWORK_MAX = 50;
 
-/** A sign-in that was sent to the provider. */
+/** A sign-in that was sent to the provider. Its code verifier has the 43 characters of RFC 7636, section 4.1. */
 export interface PendingSignIn {
   readonly state: string;
   readonly nonce: string;
   readonly verifier: string;
   readonly expiresAtMs: number;
+  /** From where it was begun. */
+  readonly network: string;
 }
 
 /**
@@ -29,41 +31,44 @@ export class PendingSignIns {
     this.#clock = clock;
   }
 
-  /** Begins one; `secret` is for the browser's cookie alone. */
-  begin(): { readonly secret: string; readonly pending: PendingSignIn } {
+  /** Begins one from a network; `secret` is for the browser's cookie alone. */
+  begin(network: string): { readonly secret: string; readonly pending: PendingSignIn } {
     const secret = createBearerSecret();
-    const [state, nonce, verifier] = [random(), random(), random()];
+    const [state, nonce, verifier] = [createBearerSecret(), createBearerSecret(), createBearerSecret()];
     const pending = {
-      ...{ state, nonce, verifier },
+      ...{ state, nonce, verifier, network },
       expiresAtMs: this.#clock.monotonicMs() + PENDING_LIFETIME_MS,
     };
     this.#pending.set(keyOf(secret), pending);
-    const oldest = this.#pending.keys().next();
-    if (this.#pending.size > PENDING_MAX && oldest.done !== true) this.#pending.delete(oldest.value);
+    this.#forget(
+      PENDING_PER_NETWORK_MAX,
+      [...this.#pending].filter(([, one]) => one.network === network).map(([key]) => key),
+    );
+    this.#forget(PENDING_MAX, [...this.#pending.keys()]);
     return { secret, pending };
   }
 
-  /** Spends the sign-in of this browser. Undefined when it has none, was too slow, or the state is another's. */
+  /**
+   * Spends the sign-in of this browser. Undefined when it has none, was too slow, or the state is another's: then it is not
+   * spent, since any page can send a browser here with a state of its own.
+   */
   take(secret: string, state: string): PendingSignIn | undefined {
     const key = keyOf(secret);
     const found = this.#pending.get(key);
+    if (found === undefined || !isSame(found.state, state)) return undefined;
     this.#pending.delete(key);
-    if (found === undefined || this.#clock.monotonicMs() >= found.expiresAtMs) return undefined;
-    return isSame(found.state, state) ? found : undefined;
+    return this.#clock.monotonicMs() < found.expiresAtMs ? found : undefined;
+  }
+
+  /** Of `keys`, the oldest first, those beyond the limit. */
+  #forget(limit: number, keys: readonly string[]): void {
+    for (const key of keys.slice(0, Math.max(keys.length - limit, 0))) this.#pending.delete(key);
   }
 }
 
 /** Compares without telling by the time it takes how much is right. */
 export function isSame(one: string, other: string): boolean {
-  return timingSafeEqual(digest(one), digest(other));
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
-
-function random(): string {
-  return randomBytes(RANDOM_BYTES).toString('base64url');
+  return timingSafeEqual(hashBearerSecret(one), hashBearerSecret(other));
 }
 
 function keyOf(secret: string): string {

@@ -17,7 +17,7 @@ import { providedName } from '../provided-name.ts';
 import { ADMIN_ROLES, type AdminRole } from '../role.ts';
 import { ADMIN_SIGN_IN_RATES } from '../sign-in-rates.ts';
 import type { AdminProviderConfig } from './config.ts';
-import { isSame, PendingSignIns } from './pending-sign-ins.ts';
+import { isSame, type PendingSignIn, PendingSignIns } from './pending-sign-ins.ts';
 import { ProviderClient } from './provider-client.ts';
 
 /** Where the provider sends browsers back to, below the page's address. */
@@ -28,7 +28,6 @@ const KEYS_MAX_AGE_MS = 24 * 3_600_000;
 /** Why somebody from the provider was not let in, beside the codes of errors. */
 type ProviderRefusal =
   | 'too_many_attempts'
-  | 'provider_wrong_state'
   | 'provider_wrong_issuer'
   | 'provider_denied'
   | 'provider_wrong_nonce'
@@ -51,6 +50,14 @@ export interface ProvidedAdmin {
   /** For so long the directory is not asked again. */
   readonly lastsMs: number;
 }
+
+/**
+ * What became of a callback. `stray`: it belongs to no sign-in of this browser, which may be under way all the same, since
+ * any page can send a browser here.
+ */
+export type ProviderOutcome =
+  | { readonly kind: 'stray' | 'refused' }
+  | { readonly kind: 'admitted'; readonly admin: ProvidedAdmin };
 
 /** How the sign-in is set up, and how it went last since the bastion started. */
 export interface ProviderStanding {
@@ -81,6 +88,8 @@ export class ProviderSignIn {
   readonly #keys: ProviderKeys;
   readonly #pending: PendingSignIns;
   readonly #limit: AttemptLimit;
+  /** Of strays: they open nothing, so they use up nobody's tries, and a flood of them is one event. */
+  readonly #strays: AttemptLimit;
   #standing: ProviderStanding;
 
   private constructor(options: ProviderSignInOptions, keys: ProviderKeys) {
@@ -90,6 +99,7 @@ export class ProviderSignIn {
     this.#keys = keys;
     this.#pending = new PendingSignIns(clock);
     this.#limit = new AttemptLimit(ADMIN_SIGN_IN_RATES.address, clock);
+    this.#strays = new AttemptLimit(ADMIN_SIGN_IN_RATES.address, clock);
     const callback = callbackOf(config, publicUrl);
     this.#standing = { callback };
     this.#client = new ProviderClient({ ...options, redirectUri: callback });
@@ -106,9 +116,9 @@ export class ProviderSignIn {
   }
 
   /** Sends a browser to the provider; `secret` is for its cookie. @throws `login.provider_unavailable`. */
-  async begin(): Promise<{ readonly location: string; readonly secret: string }> {
+  async begin(address: string): Promise<{ readonly location: string; readonly secret: string }> {
     const { log, config } = this.#options;
-    const { secret, pending } = this.#pending.begin();
+    const { secret, pending } = this.#pending.begin(networkOf(address));
     try {
       return { location: await this.#client.authorizationUrl(pending), secret };
     } catch (cause) {
@@ -126,25 +136,40 @@ export class ProviderSignIn {
   }
 
   /**
-   * Who came back from the provider; undefined when nobody is to be let in. Audited as `admin.signed_in` or
+   * Who came back from the provider, if somebody is to be let in. Audited as `admin.signed_in` or
    * `admin.refused`, the latter with the true reason.
    */
   async finish(
     answer: ProviderAnswer,
     secret: string | undefined,
     address: string,
-  ): Promise<ProvidedAdmin | undefined> {
+  ): Promise<ProviderOutcome> {
     const network = networkOf(address);
+    const pending = secret === undefined ? undefined : this.#pending.take(secret, answer.state ?? '');
+    if (pending === undefined) {
+      if (this.#strays.take(network)) await this.#note('provider_wrong_state', address);
+      else if (this.#strays.noteRefusal(network)) await this.#note('too_many_attempts', address);
+      return { kind: 'stray' };
+    }
     if (!this.#limit.take(network)) {
       if (this.#limit.noteRefusal(network)) await this.#refuse('too_many_attempts', address);
-      return undefined;
+      return { kind: 'refused' };
     }
+    const admin = await this.#vouchedFor(answer, pending, address);
+    if (admin === undefined) return { kind: 'refused' };
+    this.#limit.giveBack(network);
+    return { kind: 'admitted', admin };
+  }
+
+  async #vouchedFor(
+    answer: ProviderAnswer,
+    pending: PendingSignIn,
+    address: string,
+  ): Promise<ProvidedAdmin | undefined> {
     try {
-      const claims = await this.#claimsFor(answer, secret);
+      const claims = await this.#claimsFor(answer, pending);
       if (typeof claims === 'string') return await this.#refuse(claims, address);
-      const admin = await this.#admit(claims, address);
-      if (admin !== undefined) this.#limit.giveBack(network);
-      return admin;
+      return await this.#admit(claims, address);
     } catch (error) {
       if (!isDrawbridgeError(error)) throw error;
       const { config, log } = this.#options;
@@ -153,13 +178,8 @@ export class ProviderSignIn {
     }
   }
 
-  async #claimsFor(
-    answer: ProviderAnswer,
-    secret: string | undefined,
-  ): Promise<IdTokenClaims | ProviderRefusal> {
+  async #claimsFor(answer: ProviderAnswer, pending: PendingSignIn): Promise<IdTokenClaims | ProviderRefusal> {
     const { config, clock } = this.#options;
-    const pending = secret === undefined ? undefined : this.#pending.take(secret, answer.state ?? '');
-    if (pending === undefined) return 'provider_wrong_state';
     if (answer.iss !== undefined && answer.iss !== config.issuer) return 'provider_wrong_issuer';
     if (answer.error !== undefined || answer.code === undefined) return 'provider_denied';
     const token = await this.#client.exchange(answer.code, pending);
@@ -189,6 +209,11 @@ export class ProviderSignIn {
 
   async #refuse(reason: string, address: string, actor: Actor = 'system'): Promise<undefined> {
     this.#failed(reason);
+    await this.#note(reason, address, actor);
+    return undefined;
+  }
+
+  async #note(reason: string, address: string, actor: Actor = 'system'): Promise<void> {
     await this.#options.late.append({
       type: 'admin.refused',
       actor,
@@ -196,7 +221,6 @@ export class ProviderSignIn {
       by: 'provider',
       reason,
     });
-    return undefined;
   }
 
   #failed(reason: string): void {

@@ -72,6 +72,7 @@ export function administratorRoutes(app: WebApp, context: RouteContext): void {
     async (request) => {
       const { actor } = guard.callerOf(request);
       await administration.setRole(actor, request.params.username, request.body.role);
+      await streams.endStale();
       return { ok: true as const };
     },
   );
@@ -81,7 +82,7 @@ export function administratorRoutes(app: WebApp, context: RouteContext): void {
     {
       onRequest,
       schema: {
-        summary: 'Remove an administrator and end their sign-ins',
+        summary: 'Remove an administrator and end their sign-ins and the API tokens that they have made',
         tags: TAGS,
         params: administratorNameSchema,
         response: { 200: doneSchema, '4xx': problemSchema },

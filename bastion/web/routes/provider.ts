@@ -48,9 +48,9 @@ export function providerRoutes(
         response: { 200: providerStartSchema, '4xx': problemSchema, '5xx': problemSchema },
       },
     },
-    async (_request, reply) => {
+    async (request, reply) => {
       if (provider === undefined) throw nothingHere();
-      const { location, secret } = await provider.begin();
+      const { location, secret } = await provider.begin(request.ip);
       keepPending(reply, secret);
       return { location };
     },
@@ -59,7 +59,8 @@ export function providerRoutes(
   app.get(
     CALLBACK_PATH,
     {
-      config,
+      // What another page has a browser load comes without the cookie, and must use up no answer of whoever signs in.
+      config: { rateLimit: { ...config.rateLimit, allowList: isStray } },
       schema: {
         summary:
           'Where the directory sends the browser back to; sets the session cookie and goes on to the page',
@@ -70,11 +71,16 @@ export function providerRoutes(
     },
     async (request, reply) => {
       if (provider === undefined) throw nothingHere();
-      const admin = await provider.finish(request.query, request.cookies[PROVIDER_COOKIE], request.ip);
-      forgetPending(reply);
-      if (admin === undefined) return reply.redirect(REFUSED_PAGE);
-      await beginSession(admins, admin, request, reply);
+      const outcome = await provider.finish(request.query, request.cookies[PROVIDER_COOKIE], request.ip);
+      // A stray leaves the cookie to the sign-in that it belongs to.
+      if (outcome.kind !== 'stray') forgetPending(reply);
+      if (outcome.kind !== 'admitted') return reply.redirect(REFUSED_PAGE);
+      await beginSession(admins, outcome.admin, request, reply);
       return reply.redirect(PAGE);
     },
   );
+}
+
+function isStray({ headers }: FastifyRequest): boolean {
+  return headers.cookie?.includes(PROVIDER_COOKIE) !== true;
 }

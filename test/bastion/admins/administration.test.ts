@@ -161,4 +161,32 @@ describe('administrators', () => {
       code: 'admin.not_found',
     });
   });
+
+  test('take the API tokens with them that they have made, by whatever chain, and leave those of others', async () => {
+    const { admins, administration, audit } = await setUp();
+    await admins.create({ username: 'root', role: 'admin' });
+    await administration.add('admin:root', 'carol', 'admin');
+    const made = {
+      own: await admins.createToken('admin:carol', 'own', 'admin'),
+      next: await admins.createToken('token:own', 'next', 'viewer'),
+      last: await admins.createToken('token:next', 'last', 'admin'),
+      other: await admins.createToken('admin:root', 'other', 'admin'),
+      directory: await admins.createToken('admin:corp/carol', 'directory', 'admin'),
+    };
+    const valid = async () => {
+      const found = await Promise.all(Object.values(made).map(({ secret }) => admins.tokens.find(secret)));
+      return found.flatMap((token) => token?.name ?? []);
+    };
+    await administration.setRole('admin:root', 'carol', 'viewer');
+    expect(await valid()).toEqual(['next', 'other', 'directory']);
+    expect(audit.ofType('user.changed').at(-1)).toMatchObject({ change: 'role', apiTokens: ['own', 'last'] });
+    await admins.createToken('admin:carol', 'own', 'viewer');
+    await administration.remove('admin:root', 'carol');
+    expect(await valid()).toEqual(['other', 'directory']);
+    expect((await admins.tokens.list()).map(({ name }) => name)).toEqual(['directory', 'other']);
+    expect(audit.ofType('user.changed').at(-1)).toMatchObject({
+      change: 'removed',
+      apiTokens: ['own', 'next'],
+    });
+  });
 });

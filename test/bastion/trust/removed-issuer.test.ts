@@ -115,6 +115,18 @@ describe('whoever vouches for operators, once the customer has removed them', { 
     await bastion.role.reload(bastion.config);
     expect(await answerTo(bastion, await byFirst())).toBe('in');
 
+    // Nor does somebody who is gone wait for the keys of whoever came in their place.
+    const cut = await begin(bastion, await byFirst());
+    const unreadable = { file: join(temporaryDirectory(), 'none.json'), maxAge: 3_600_000 };
+    const third = { ...trusted(provider, 'https://login.third.example'), keys: unreadable };
+    await expect(
+      bastion.role.reload({ ...bastion.config, idp: [...both.slice(1), third] }),
+    ).rejects.toMatchObject({ code: 'idp.keys_unreadable' });
+    expect(await cut.ended).toMatchObject({ stderr: expect.stringContaining('no longer trusts') });
+    expect(await answerTo(bastion, await byFirst())).toBe('id_token.wrong_issuer');
+    expect(await answerTo(bastion, await byOther())).toBe('in');
+    await bastion.role.reload(bastion.config);
+
     // Where the proxy's word counted alone, it no longer does.
     await bastion.role.reload({ ...bastion.config, trust: 'proxy' });
     const unvouched = await begin(bastion, {});

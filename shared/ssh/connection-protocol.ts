@@ -198,6 +198,7 @@ export class ConnectionProtocol {
     if (!this.#established) throw protocolFault('A channel was asked for before authentication.');
     if (type >= MESSAGE.CHANNEL_OPEN) {
       this.channels.receive(type, payload);
+      if (type === MESSAGE.CHANNEL_WINDOW_ADJUST) this.#flight?.consumed(new WireReader(payload, 5).uint32());
       return;
     }
     if (type === MESSAGE.GLOBAL_REQUEST) {

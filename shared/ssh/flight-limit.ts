@@ -56,6 +56,7 @@ export class FlightLimit {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   #sentBytes = 0;
   #arrivedBytes = 0;
+  #consumedBytes = 0;
   #limitBytes = INITIAL_LIMIT_BYTES;
   /** Those on their way, the oldest first. */
   readonly #probes: Probe[] = [];
@@ -102,10 +103,23 @@ export class FlightLimit {
     return this.#beginProbe();
   }
 
+  /**
+   * The peer has opened its windows by so much, as it does for data that it has used. Of one that has used what was sent
+   * behind a probe and not answered that, no answer is to be expected.
+   */
+  consumed(sizeBytes: number): void {
+    this.#consumedBytes += sizeBytes;
+    const [oldest] = this.#probes;
+    if (oldest !== undefined && this.#consumedBytes > oldest.sentBytes) this.#giveUp();
+  }
+
   /** To be called now and then. Takes the limit from a peer that leaves probes unanswered, until it answers one. */
   checkSilence(): void {
     const [oldest] = this.#probes;
-    if (oldest === undefined || this.#clock.monotonicMs() - oldest.atMs < SILENT_MS) return;
+    if (oldest !== undefined && this.#clock.monotonicMs() - oldest.atMs >= SILENT_MS) this.#giveUp();
+  }
+
+  #giveUp(): void {
     this.#limitBytes = Number.POSITIVE_INFINITY;
     this.#draining = false;
   }

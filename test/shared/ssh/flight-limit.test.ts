@@ -163,6 +163,15 @@ describe('while no more may be sent', () => {
     );
   });
 
+  test('a peer that uses what was sent behind a probe, and does not answer that, has no limit any more', () => {
+    const flight = new FlightLimit({ monotonicMs: () => 0 });
+    while (!flight.isFull) flight.sent(PACKET_BYTES);
+    flight.consumed(20_000);
+    expect(flight.isFull).toBe(true);
+    flight.consumed(20_000);
+    expect(flight.isFull).toBe(false);
+  });
+
   test('a peer that answers no probe gets the limit of its windows after a while', () => {
     let nowMs = 0;
     const flight = new FlightLimit({ monotonicMs: () => nowMs });

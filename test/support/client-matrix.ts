@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,18 +96,27 @@ export class ClientMatrix {
 
   /** The key in PuTTY's format. */
   putty(): readonly string[] {
-    const path = join(this.folder, '..', 'key.ppk');
-    const made = spawnSync('puttygen', [this.identity, '-o', path, '-O', 'private'], { input: '' });
-    needed('puttygen', 'putty-tools', made);
+    const path = this.#converted('key.ppk', (to) => {
+      const made = spawnSync('puttygen', [this.identity, '-o', to, '-O', 'private'], { input: '' });
+      needed('puttygen', 'putty-tools', made);
+    });
     return ['-batch', '-i', path, '-hostkey', this.#fingerprint()];
   }
 
   /** The key in dropbear's format. */
   dropbear(): readonly string[] {
-    const path = join(this.folder, '..', 'key.dropbear');
-    const made = spawnSync('dropbearconvert', ['openssh', 'dropbear', this.identity, path]);
-    needed('dropbearconvert', 'dropbear-bin', made);
+    const path = this.#converted('key.dropbear', (to) => {
+      const made = spawnSync('dropbearconvert', ['openssh', 'dropbear', this.identity, to]);
+      needed('dropbearconvert', 'dropbear-bin', made);
+    });
     return ['-y', '-y', '-i', path];
+  }
+
+  /** Made once: a client that another test has just started may be reading it. */
+  #converted(name: string, convert: (path: string) => void): string {
+    const path = join(this.folder, '..', name);
+    if (!existsSync(path)) convert(path);
+    return path;
   }
 
   /** Runs a case of `python_client.py`, which prints `ok` behind everything that it has checked. */

@@ -317,6 +317,8 @@ describe('signed in', () => {
     await page.getByRole('link', { name: /alice deploy@db-1/ }).waitFor();
     await web.goDown();
     await page.getByText('The connection to the bastion is lost').waitFor();
+    await page.getByRole('heading', { name: 'Remote access was on' }).waitFor();
+    await page.getByRole('link', { name: 'Remote access was on. To the switch' }).waitFor();
     await web.service.addSession({ operator: 'zoe', state: 'live' });
     await web.comeBack();
     await page.getByRole('link', { name: /zoe deploy@/ }).waitFor();

@@ -87,7 +87,7 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
       </header>
       <main id="main" class="content" ref={main} tabIndex={-1}>
         <ConnectionNote isLost={isLost} />
-        <View path={path} status={status} approvals={approvals} />
+        <View path={path} status={status} isOld={isLost} approvals={approvals} />
         <Zone />
       </main>
     </div>
@@ -129,16 +129,17 @@ function Count({ count = 0, what }: { count?: number; what?: string }) {
 interface ViewProps {
   readonly path: string;
   readonly status: Resource<Status>;
+  readonly isOld: boolean;
   readonly approvals: Resource<ApprovalList>;
 }
 
-function View({ path, status, approvals }: ViewProps) {
+function View({ path, status, isOld, approvals }: ViewProps) {
   const session = /^\/sessions\/([^/]+)$/.exec(path)?.[1];
   if (session !== undefined) return <SessionView key={session} id={decoded(session)} />;
   if (isPolicyPath(path)) return <PolicyView path={path} />;
   switch (path) {
     case '/':
-      return <OverviewView status={status} approvals={approvals} />;
+      return <OverviewView status={status} isOld={isOld} approvals={approvals} />;
     case '/approvals':
       return <ApprovalsView approvals={approvals} />;
     case '/sessions':

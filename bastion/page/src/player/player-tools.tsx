@@ -40,14 +40,16 @@ export function PlayerTools({ speed, onSpeed, skipsPauses, onSkipPauses, onLink,
           Skip pauses
         </label>
         <span class="grow" />
-        <button type="button" class="small" onClick={onLink}>
-          <Icon name="link" />
-          Link to this moment
-        </button>
-        <a class="button small" href={withBase(file)} download>
-          <Icon name="download" />
-          Download
-        </a>
+        <span class="player-actions">
+          <button type="button" class="small" onClick={onLink}>
+            <Icon name="link" />
+            Link to this moment
+          </button>
+          <a class="button small" href={withBase(file)} download>
+            <Icon name="download" />
+            Download
+          </a>
+        </span>
       </div>
       <p class="muted keys">
         <kbd>space</kbd> play or pause <kbd>←</kbd>

@@ -11,13 +11,15 @@ import { TurnOn } from './turn-on.tsx';
 
 interface AccessPanelProps {
   readonly status: Status;
+  /** The connection is lost: it was so, and may be otherwise by now. */
+  readonly isOld: boolean;
   readonly onChanged: (access: Access) => void;
   /** What else matters at a glance. */
   readonly children: ComponentChildren;
 }
 
 /** The switch: how it stands, and the two ways to change it. */
-export function AccessPanel({ status, onChanged, children }: AccessPanelProps) {
+export function AccessPanel({ status, isOld, onChanged, children }: AccessPanelProps) {
   const { me } = usePage();
   const [asking, setAsking] = useState<'on' | 'off' | undefined>(undefined);
   const { access } = status;
@@ -26,11 +28,11 @@ export function AccessPanel({ status, onChanged, children }: AccessPanelProps) {
     onChanged(next);
   };
   return (
-    <section class={`access access-${access.state}`} aria-labelledby="access-title">
+    <section class={`access access-${isOld ? 'old' : access.state}`} aria-labelledby="access-title">
       <div class="access-words">
         <h2 id="access-title">
           <span class="dot access-dot" aria-hidden="true" />
-          Remote access is {access.state}
+          Remote access {isOld ? 'was' : 'is'} {access.state}
         </h2>
         <p class="access-detail">
           {access.state === 'on' && access.until !== undefined && (

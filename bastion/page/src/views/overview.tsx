@@ -20,9 +20,12 @@ const LIVE_SHOWN = 10;
 /** At a glance: is access on, who is in, is the evidence whole. */
 export function OverviewView({
   status,
+  isOld,
   approvals,
 }: {
   status: Resource<Status>;
+  /** The connection is lost. */
+  isOld: boolean;
   approvals: Resource<ApprovalList>;
 }) {
   const live = useResource<SessionList>('/api/sessions?live=true&limit=200', ({ type }) =>
@@ -47,7 +50,7 @@ export function OverviewView({
   return (
     <section class="view">
       <h1 class="sr-only">Overview</h1>
-      <AccessPanel status={data} onChanged={(access) => status.replace({ ...data, access })}>
+      <AccessPanel status={data} isOld={isOld} onChanged={(access) => status.replace({ ...data, access })}>
         <Glance status={data} live={live.data?.sessions} />
       </AccessPanel>
       {status.error !== undefined && <ErrorNote error={status.error} retry={status.reload} />}

@@ -18,7 +18,6 @@ import { Database } from '../shared/store/database.ts';
 import { lockDirectory } from '../shared/store/directory-lock.ts';
 import { openCertificate } from '../shared/tls/open-certificate.ts';
 import { readCa } from '../shared/tls/read-ca.ts';
-import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
 import { openAdmins } from './admins/open-admins.ts';
 import { Admission } from './admission/admission.ts';
@@ -31,12 +30,10 @@ import { adminHandlers } from './control/admin-handlers.ts';
 import { approvalHandlers } from './control/approval-handlers.ts';
 import { controlHandlers } from './control/control-handlers.ts';
 import { Gate } from './gate/gate.ts';
-import { AgentConnections } from './hosts/agent-connections.ts';
-import { AgentEnrolment } from './hosts/agent-enrolment.ts';
 import { AgentStore } from './hosts/agent-store.ts';
 import { directHostId } from './hosts/direct-host.ts';
 import { HostDirectory } from './hosts/host-directory.ts';
-import { PresenceLog } from './hosts/presence-log.ts';
+import { openAgents } from './hosts/open-agents.ts';
 import { EffectivePolicy } from './policy/effective-policy.ts';
 import { PolicyAdministration } from './policy/policy-administration.ts';
 import { PolicyStore } from './policy/policy-store.ts';
@@ -254,35 +251,11 @@ async function start(
     onAdmitted: (admitted) => operators.serve(admitted),
   });
 
-  const enrolment = new AgentEnrolment({
-    identity,
+  const { enrolment, acceptor } = openAgents({
+    ...{ identity, audit, refusals, clock, log, hosts },
     store: agentStore,
-    directory: hosts,
-    audit,
-    refusals,
-    clock,
-    log,
     sshClientKey: clientKey.publicLine,
     publicUrl: config.publicUrl,
-  });
-  const agents = new AgentConnections({
-    store: agentStore,
-    directory: hosts,
-    presence: new PresenceLog(audit, clock),
-    refusals,
-    sshKeys: { identity, clientKey: clientKey.publicLine, clock },
-    log,
-  });
-  const acceptor = new TunnelAcceptor({
-    identity,
-    findPeer: (id) => agents.findPeer(id),
-    onTunnel: (tunnel, peer, from) => agents.onTunnel(tunnel, peer, from),
-    onStream: (incoming, tunnel, peer) => agents.onStream(incoming, tunnel, peer),
-    onRefused: (event) => void agents.onRefused(event),
-    onDuplicate: (duplicate) => void agents.onDuplicate(duplicate),
-    onSuccession: (peer, keys) => agents.onSuccession(peer, keys),
-    clock,
-    log,
   });
 
   const adminsParts = { database, audit, clock, bastionName: identity.name, log };

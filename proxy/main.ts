@@ -1,7 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PasswordHasher } from '../shared/accounts/password-hasher.ts';
-import { SignInLimit } from '../shared/accounts/sign-in-limit.ts';
 import { AuditLog } from '../shared/audit/log.ts';
 import type { Clock } from '../shared/clock.ts';
 import { LiveConfig, type Reloaded } from '../shared/config/live-config.ts';
@@ -23,20 +21,13 @@ import { TunnelAcceptor } from '../shared/tunnel/acceptor.ts';
 import { readVersion } from '../shared/version.ts';
 import { Authenticators } from './accounts/authenticators.ts';
 import { BrowserSignIn } from './accounts/browser-sign-in.ts';
-import { Devices } from './accounts/devices.ts';
-import { Logins } from './accounts/logins.ts';
-import { OperatorTokens } from './accounts/operator-tokens.ts';
-import { Operators } from './accounts/operators.ts';
+import { openAccounts } from './accounts/open-accounts.ts';
 import { Refusals } from './accounts/refusals.ts';
 import { SecurityKeys } from './accounts/security-keys.ts';
-import { SignIn } from './accounts/sign-in.ts';
-import { OPERATOR_SIGN_IN_RATES } from './accounts/sign-in-rates.ts';
 import { ProxyAdministration } from './administration.ts';
-import { UserCertificates } from './certificates/user-certificates.ts';
 import type { ProxyConfig } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { Enrolments } from './enrolment/enrolment.ts';
-import { openProviders } from './providers/open-providers.ts';
 import { hostInUrl, jumpLine, type PublicPlace, publicPlace } from './public-place.ts';
 import { frontDoor } from './ssh/front-door.ts';
 import { MemoryDirectory } from './store/directory.ts';
@@ -111,30 +102,11 @@ async function start(
   const stopping = new AbortController();
   const directory = new MemoryDirectory();
   const relays = new Relays();
-  const passwords = new PasswordHasher();
-  const certificates =
-    config.userCertificates && (await UserCertificates.open(config.userCertificates, { clock, log }));
-  const operators = new Operators(store, clock, config.logins.lifetime, certificates);
   const refusals = new Refusals(audit, clock);
-  const { accounts, factors } = store;
-  const limit = new SignInLimit(clock, OPERATOR_SIGN_IN_RATES);
-  const signIn = new SignIn({ accounts, factors, passwords, limit, clock });
-  const devices = new Devices({ store, refusals, audit, audience: identity.id, clock });
-  const logins = new Logins({
-    store,
-    signIn,
-    devices,
-    relays,
-    refusals,
-    audit,
-    clock,
-    lifetimeMs: config.logins.lifetime,
+  const accounts = await openAccounts({
+    ...{ config, store, relays, refusals, audit, audience: identity.id, clock, log },
   });
-  const { providers: configured, egress } = config;
-  const providers = await openProviders({
-    ...{ providers: configured, egress, store, logins, passwords, refusals, audit, clock, log },
-  });
-  const tokens = new OperatorTokens({ operators, refusals, audience: identity.id, clock });
+  const { passwords, operators, limit, signIn, devices, logins, providers, tokens } = accounts;
   const { enrolments: enrolmentStore } = store;
   const enrolments = new Enrolments({ identity, store: enrolmentStore, refusals, audit, clock });
   const admission = new Admission({

@@ -44,7 +44,7 @@ interface Prompt {
 
 /**
  * Reads the commands that were typed off the screen: a line that began with a prompt at which output paused (or that the
- * shell has marked by OSC 133), as it stood when the cursor left it. An aid for people who look for something, and no
+ * shell has marked by OSC 133 or 633), as it stood when the cursor left it. An aid for people who look for something, and no
  * evidence: what is not echoed, pasted into a full-screen program, or run by a script is not there, and whoever types can
  * make a line look like anything.
  */

@@ -12,8 +12,8 @@ export const TEXT_LINE_LIMIT = 4096;
 /** Sizes that a recording may ask for; a terminal beyond takes memory and no more. */
 const SIDE_MAX = 500;
 
-/** Number of the control string by which shells mark prompts and output. */
-const SHELL_MARK = 133;
+/** Numbers of the control strings by which shells mark prompts and output; the second is Visual Studio Code's. */
+const SHELL_MARKS = [133, 633];
 
 /** What a {@link Screen} tells while it is written to. */
 export interface ScreenEvents {
@@ -21,7 +21,7 @@ export interface ScreenEvents {
   onLine(text: string): void;
   /** What is on the screen is about to be erased or covered: the last chance to look at it. */
   onErase(): void;
-  /** A shell has marked the end of its prompt, which is where the cursor is (OSC 133 B). */
+  /** A shell has marked the end of its prompt, which is where the cursor is (OSC 133 B, 633 B). */
   onPromptEnd?(): void;
 }
 
@@ -46,10 +46,11 @@ export class Screen {
         const text = this.#textUpTo(baseY + cursorY - 1);
         if (text !== '') events.onLine(text);
       });
-      this.#terminal.parser.registerOscHandler(SHELL_MARK, (data) => {
-        if (data === 'B' || data.startsWith('B;')) events.onPromptEnd?.();
-        return true;
-      });
+      for (const mark of SHELL_MARKS)
+        this.#terminal.parser.registerOscHandler(mark, (data) => {
+          if (data === 'B' || data.startsWith('B;')) events.onPromptEnd?.();
+          return true;
+        });
     }
   }
 

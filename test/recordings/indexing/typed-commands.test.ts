@@ -110,9 +110,9 @@ describe('the commands that were typed', () => {
     expect(await commandsIn(events, { drawbridge: { pty: false } })).toEqual([]);
   });
 
-  it('are behind any prompt that the shell marks', async () => {
-    const marked = '\u001b]133;A\u0007➜ ~ \u001b]133;B\u0007';
-    expect(await textsOf(marked, 'ls', '\r\n\u001b]133;C\u0007')).toEqual(['ls']);
+  it.each([133, 633])('are behind any prompt that the shell marks by OSC %i', async (mark) => {
+    const marked = `\u001b]${mark};A\u0007➜ ~ \u001b]${mark};B\u0007`;
+    expect(await textsOf(marked, 'ls', `\r\n\u001b]${mark};C\u0007`)).toEqual(['ls']);
     expect(await textsOf(`${marked}pwd\r\n`)).toEqual(['pwd']);
   });
 
@@ -148,6 +148,7 @@ describe('the commands that were typed', () => {
         '$ ',
         '\r\n',
         '\u001b]133;B\u0007',
+        '\u001b]633;B\u0007',
         '\u001b[?1049h',
         '\u001b[?1049l',
         '\u001b[2J',

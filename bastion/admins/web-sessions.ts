@@ -110,8 +110,13 @@ export class WebSessions {
     };
   }
 
-  /** Ends the sessions of all whom a directory vouched for: their roles are as old as the configuration of then. */
+  /**
+   * Ends the sessions of all whom a directory vouched for: their roles are as old as the configuration of then. Writes
+   * nothing where there is none, so that a start does not hang on it.
+   */
   async endProvided(): Promise<void> {
+    const one = await this.#database.get('SELECT 1 FROM admin_sessions WHERE account IS NULL LIMIT 1');
+    if (one === undefined) return;
     await this.#database.run('DELETE FROM admin_sessions WHERE account IS NULL');
   }
 

@@ -203,7 +203,7 @@ export class Approvals {
         hint: 'Somebody else has to: nobody approves a request of their own.',
       });
     }
-    if (request.approvals.some((given) => given.person === person)) {
+    if (request.approvals.some((given) => approvers.mayBeOne(given.person, person))) {
       throw new DrawbridgeError('approval.same_person', 'You have approved this request already.', {
         hint: `${rule.approvers} different people have to approve it.`,
       });

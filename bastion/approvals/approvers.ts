@@ -31,11 +31,29 @@ export class Approvers {
     return plain(creator.includes(':') ? creator.slice(creator.indexOf(':') + 1) : creator);
   }
 
-  /** True when the person is the operator, by the same name or by what the configuration says. */
+  /** True when two approvals may be one person's. */
+  mayBeOne(person: string, other: string): boolean {
+    return mayBeOne(person, other);
+  }
+
+  /** True when the person may be the operator, by the same name or by what the configuration says. */
   isOperator(person: string, operator: string): boolean {
     const asked = plain(operator);
-    return person === asked || (this.#sameAs.get(person)?.includes(asked) ?? false);
+    return [person, ...(this.#sameAs.get(person) ?? [])].some((name) => mayBeOne(name, asked));
   }
+}
+
+/**
+ * `alice` and `alice@corp.example`: one directory keeps what stands behind the name, the other cuts it off
+ * (`usernameSuffix`). Who might be the same approves nothing of their own.
+ */
+function mayBeOne(one: string, other: string): boolean {
+  if (one === other) return true;
+  return one.includes('@') !== other.includes('@') && localPart(one) === localPart(other);
+}
+
+function localPart(name: string): string {
+  return name.slice(0, `${name}@`.indexOf('@'));
 }
 
 function nameOf(actor: Actor): string | undefined {

@@ -97,9 +97,8 @@ async function newestSessions(
     }
     looked += rows.length;
     const last = rows.at(-1);
-    if (last === undefined || rows.length < limit) {
-      return { bySession, complete: bySession.size < query.limit };
-    }
+    // Had there been more sessions than were asked for, one of these rows would have been of the next.
+    if (last === undefined || rows.length < limit) return { bySession, complete: true };
     if (looked >= CHUNKS_LIMIT) return { bySession, complete: false };
     to = last.id - 1;
   }

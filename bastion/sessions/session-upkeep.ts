@@ -132,7 +132,7 @@ function comingEnds(session: Session, gateClosesAtMs: number | undefined): Comin
 }
 
 /** `5 minutes`, `90 seconds`, `2 hours`: as people say it. */
-function durationText(ms: number): string {
+export function durationText(ms: number): string {
   const seconds = Math.round(ms / 1000);
   const [amount, unit] =
     seconds < 100

@@ -2,6 +2,7 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import type { SshChannel } from '../../shared/ssh/channel.ts';
 import type { ApprovalOutcome } from '../approvals/parked-request.ts';
 import type { ApprovalNeed } from '../policy/approval.ts';
+import { durationText } from '../sessions/session-upkeep.ts';
 import { REASON_VARIABLE } from './environment.ts';
 import type { SessionContext } from './session-context.ts';
 import { TerminalLine } from './terminal-line.ts';
@@ -55,11 +56,10 @@ export async function waitForApproval(
       ...(reason === undefined ? {} : { reason }),
     };
     const outcome = await services.approvals.request(ask, need, signal, (request) => {
-      const minutes = Math.max(Math.round(need.rule.wait / 60_000), 1);
       const stop = place?.hasTerminal === true ? ' Ctrl-C gives up.' : '';
       say(
         place,
-        `${services.bastionName} has asked the customer to let you in on ${host} as ${login} (request ${request.id}). Waiting for up to ${minutes} min.${stop}`,
+        `${services.bastionName} has asked the customer to let you in on ${host} as ${login} (request ${request.id}). Waiting for up to ${durationText(need.rule.wait)}.${stop}`,
       );
     });
     if (outcome.kind !== 'granted') throw refusalOf(outcome, services.bastionName);

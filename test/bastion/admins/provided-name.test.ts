@@ -25,6 +25,11 @@ test('nobody approves their own request, or twice, by way of the directory', asy
   expect(person).toBe(await approvers.personOf('admin:alice'));
   expect(person).toBe(await approvers.personOf('token:robot'));
   expect(approvers.isOperator(person ?? '', 'alice')).toBe(true);
+  // Whichever of the two directories keeps what stands behind the name.
+  expect(approvers.isOperator('alice@corp.example', 'alice')).toBe(true);
+  expect(approvers.isOperator('alice', 'Alice@vendor.example')).toBe(true);
+  expect(approvers.isOperator('alice@corp.example', 'alice@vendor.example')).toBe(false);
+  expect(approvers.isOperator('alice', 'alicea')).toBe(false);
   expect(approvers.isOperator((await approvers.personOf('admin:dora')) ?? '', 'dora.vendor')).toBe(true);
   expect(approvers.isOperator((await approvers.personOf('admin:corp/bob')) ?? '', 'alice')).toBe(false);
 });

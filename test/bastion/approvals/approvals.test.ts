@@ -76,6 +76,8 @@ describe('approvals', () => {
       'admin:ALICE',
       'local:alice',
       'admin:dora',
+      'admin:corp/alice',
+      'admin:corp/alice@corp.example',
       'token:unknown',
     ] as const) {
       await expect(opened.approvals.grant(actor, id)).rejects.toMatchObject({ code: 'approval.own_request' });
@@ -83,7 +85,7 @@ describe('approvals', () => {
     await expect(opened.approvals.grant('system', id)).rejects.toMatchObject({
       code: 'approval.own_request',
     });
-    expect(opened.audit.ofType('approval.denied')).toHaveLength(6);
+    expect(opened.audit.ofType('approval.denied')).toHaveLength(8);
     expect(opened.approvals.grants).toEqual([]);
   });
 
@@ -91,9 +93,11 @@ describe('approvals', () => {
     const opened = await open();
     const { id, outcome } = await park(opened, TWO);
     expect(await opened.approvals.grant('admin:carol', id, 600_000)).toBeUndefined();
-    await expect(opened.approvals.grant('token:carols', id)).rejects.toMatchObject({
-      code: 'approval.same_person',
-    });
+    for (const again of ['token:carols', 'admin:corp/carol', 'admin:corp/carol@corp.example'] as const) {
+      await expect(opened.approvals.grant(again, id)).rejects.toMatchObject({
+        code: 'approval.same_person',
+      });
+    }
     const grant = await opened.approvals.grant('local:root', id, 1_200_000);
     expect(grant).toMatchObject({ approvedBy: ['admin:carol', 'local:root'] });
     expect((grant?.untilMs ?? 0) - (grant?.grantedAtMs ?? 0)).toBe(600_000);

@@ -154,6 +154,8 @@ describe('the search index', () => {
     expect(all.found.map(({ session }) => session)).toEqual(['s-long', 's-old']);
     expect(all.found[0]?.hits).toEqual([{ channel: 1, timeS: 0, text: 'error number 0' }]);
     expect(all.complete).toBe(true);
+    // Just as many as there are is all of them.
+    expect(await searchScreens(store, { text: 'error', limit: 2 })).toMatchObject({ complete: true });
     const newest = await searchScreens(store, { text: 'error', limit: 1 });
     expect(newest.found.map(({ session }) => session)).toEqual(['s-long']);
     expect(newest.complete).toBe(false);

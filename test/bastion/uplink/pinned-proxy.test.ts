@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readProxyEnrolment, writeProxyEnrolment } from '../../../bastion/setup/enrolment-file.ts';
 import { PinnedProxy } from '../../../bastion/uplink/pinned-proxy.ts';
+import { MemoryAudit } from '../../support/memory-audit.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const keyWith = (letter: string) => ({ kty: 'OKP', crv: 'Ed25519', x: letter.repeat(43) }) as const;
@@ -13,28 +14,23 @@ async function joined(onAppend: (path: string) => void = () => undefined) {
   await writeProxyEnrolment(path, { issuer, url: 'https://proxy.test', fields: {} });
   const enrolment = await readProxyEnrolment(path);
   if (enrolment === undefined) throw new Error('nothing was written');
-  const events: string[] = [];
-  const audit = {
-    append: async ({ type }: { readonly type: string }) => {
-      events.push(type);
-      onAppend(path);
-    },
-  };
-  return { path, events, proxy: new PinnedProxy(enrolment, path, audit as never) };
+  const audit = new MemoryAudit();
+  audit.onAppend = () => onAppend(path);
+  return { path, audit, proxy: new PinnedProxy(enrolment, path, audit) };
 }
 
 it('follows a proxy to its new key, and keeps it', async () => {
-  const { proxy, path, events } = await joined();
+  const { proxy, path, audit } = await joined();
   await proxy.succeed(keyWith('E'));
   expect((await readProxyEnrolment(path))?.issuer.publicJwk.x).toBe(keyWith('E').x);
-  expect(events).toEqual(['proxy.key_rotated']);
+  expect(audit.types()).toEqual(['proxy.key_rotated']);
 });
 
 it('writes no enrolment anew that the customer has taken away, before or while the proxy shows its key', async () => {
   const before = await joined();
   rmSync(before.path);
   await expect(before.proxy.succeed(keyWith('E'))).rejects.toMatchObject({ code: 'enrolment.missing' });
-  expect(before.events).toEqual([]);
+  expect(before.audit.types()).toEqual([]);
   const meanwhile = await joined((path) => rmSync(path));
   await expect(meanwhile.proxy.succeed(keyWith('E'))).rejects.toMatchObject({ code: 'enrolment.missing' });
   for (const { path, proxy } of [before, meanwhile]) {

@@ -1,6 +1,7 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
 import { generatePassword, PasswordHasher } from '../../shared/accounts/password-hasher.ts';
 import { type AttemptVerdict, SignInLimit } from '../../shared/accounts/sign-in-limit.ts';
+import { enterBeside } from '../../shared/audit/enter-beside.ts';
 import type { Actor, AuditSink } from '../../shared/audit/event.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -183,6 +184,18 @@ export class AdminAccounts {
   async signOut(username: string, secret: string): Promise<void> {
     await this.sessions.close(secret);
     await this.late.append({ type: 'admin.signed_out', actor: `admin:${username}` });
+  }
+
+  /**
+   * Ends all sign-ins of one administrator, local or of a directory, whose next one is then asked for. Audited as
+   * `user.changed`, beside it: a right that is taken away waits for no log. @throws `audit.unavailable`
+   */
+  async endSignIns(actor: Actor, username: string): Promise<number> {
+    const event = { type: 'user.changed', actor, username, kind: 'admin', change: 'signed_out' } as const;
+    const entered = enterBeside(this.#audit, event);
+    const ended = await this.sessions.endOf(username);
+    await entered;
+    return ended;
   }
 
   /** Makes an API token. Audited as `token.created`. @throws `api_token.exists`, `api_token.too_many`. */

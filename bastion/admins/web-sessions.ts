@@ -120,6 +120,11 @@ export class WebSessions {
     await this.#database.run('DELETE FROM admin_sessions WHERE account IS NULL');
   }
 
+  /** Ends all sign-ins of one administrator, whoever vouched for them. Says how many there were. */
+  async endOf(username: string): Promise<number> {
+    return (await this.#database.run('DELETE FROM admin_sessions WHERE username = ?', [username])).changes;
+  }
+
   /** The running sign-ins of one administrator, newest first. */
   async list(username: string): Promise<readonly WebSessionInfo[]> {
     const nowMs = this.#clock.nowMs();

@@ -21,6 +21,11 @@ export const newAdministratorSchema = z.object({ username, role: roleSchema });
 
 export const administratorNameSchema = z.object({ username });
 
+/** Of a local administrator, or of one of a directory: `corp/alice`. */
+export const anyAdministratorNameSchema = z.object({ username: z.string().min(1).max(300) });
+
+export const endedSignInsSchema = z.object({ ended: z.int().describe('How many there were') });
+
 export const administratorRoleSchema = z.object({ role: roleSchema });
 
 export const setupLinkSchema = z.object({

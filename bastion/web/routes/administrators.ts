@@ -4,8 +4,10 @@ import {
   administratorListSchema,
   administratorNameSchema,
   administratorRoleSchema,
+  anyAdministratorNameSchema,
   completeSetupSchema,
   doneSchema,
+  endedSignInsSchema,
   meSchema,
   newAdministratorSchema,
   openedSetupSchema,
@@ -92,6 +94,24 @@ export function administratorRoutes(app: WebApp, context: RouteContext): void {
       await administration.remove(guard.callerOf(request).actor, request.params.username);
       await streams.endStale();
       return { ok: true as const };
+    },
+  );
+
+  app.delete(
+    '/api/administrators/:username/sign-ins',
+    {
+      onRequest,
+      schema: {
+        summary: 'End all sign-ins of an administrator, local or of the directory (`corp%2Falice`)',
+        tags: TAGS,
+        params: anyAdministratorNameSchema,
+        response: { 200: endedSignInsSchema, '4xx': problemSchema },
+      },
+    },
+    async (request) => {
+      const ended = await admins.endSignIns(guard.callerOf(request).actor, request.params.username);
+      await streams.endStale();
+      return { ended };
     },
   );
 

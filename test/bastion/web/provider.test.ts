@@ -54,6 +54,26 @@ test('the callback signs in with a strict cookie and leads to the page, where th
   const body = { username: 'corp/alice', password: 'whatever it may be', code: '000000' };
   expect((await web.fetch('/api/login', { method: 'POST', body })).status).toBe(401);
 
+  // An administrator ends the sign-ins of one of them, and of nobody else.
+  const other = await callBack(parts);
+  const { header: again } = cookieOf(other, '__Host-drawbridge');
+  await web.admins.create({ username: 'root', role: 'admin' });
+  const { secret } = await web.admins.createToken('admin:root', 'robot', 'admin');
+  const { secret: local } = await web.admins.sessions.open('root', '192.0.2.1');
+  const byToken = { method: 'DELETE', headers: { authorization: `Bearer ${secret}` } };
+  const ended = await web.fetch('/api/administrators/corp%2Falice/sign-ins', byToken);
+  expect(ended).toMatchObject({ status: 200, json: { ended: 2 } });
+  expect(await me(web, header)).toMatchObject({ code: 'login.required' });
+  expect(await me(web, again)).toMatchObject({ code: 'login.required' });
+  expect(await web.admins.sessions.find(local, false)).toMatchObject({ username: 'root' });
+});
+
+test('sign-ins by a directory end with the bastion that knew its groups', async () => {
+  const parts = await start();
+  const { web, directory } = parts;
+  directory.person.claims = { preferred_username: 'alice', groups: ['it'] };
+  const { header } = cookieOf(await callBack(parts), '__Host-drawbridge');
+  expect(await me(web, header)).toMatchObject({ username: 'corp/alice' });
   await web.admins.sessions.endProvided();
   expect(await me(web, header)).toMatchObject({ code: 'login.required' });
 });

@@ -267,9 +267,9 @@ test('whatever is switched, applied, approved, locked, restarted and however the
           }
         },
       ),
-      { numRuns: 14 },
+      { numRuns: 10 },
     );
   } finally {
     remove();
   }
-}, 60_000);
+}, 120_000);

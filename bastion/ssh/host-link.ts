@@ -190,7 +190,6 @@ export class HostLink {
         timeoutMs: HOST_CONNECT_TIMEOUT_MS,
         certificateTimeoutMs: CERTIFICATE_TIMEOUT_MS,
         windowBytes: HOST_WINDOW_BYTES,
-        limitFlight: true,
         clock,
         onIncoming,
         verifyHostKey: async (blob) => {

@@ -114,7 +114,6 @@ export class OperatorConnection {
       maxAuthTries: MAX_AUTH_TRIES,
       // Only for the key in them, which the pass binds: what the certificate says, the proxy has judged.
       certificates: true,
-      limitFlight: true,
       clock: services.clock,
       log: services.log,
       onAuth: (attempt) => this.#authenticate(attempt),

@@ -33,8 +33,6 @@ export interface ChannelTransport {
   sendData(remoteId: number, stream: DataStream, chunk: Buffer): void;
   /** True while no bulk data may be sent: the transport is full or keys are being exchanged. */
   readonly congested: boolean;
-  /** Data goes in pieces of no more than this. */
-  readonly pieceBytes: number;
   /** Ends the connection for a fault of the peer. */
   fail(error: unknown): void;
   /** Forgets the channel; its id is free from now on. */

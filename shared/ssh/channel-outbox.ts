@@ -119,8 +119,7 @@ export class ChannelOutbox {
       const next = this.#queue.peek();
       if (next === undefined) break;
       if (next.kind === 'data' && (this.#windowBytes === 0 || this.#isHeldUp)) break;
-      const { pieceBytes } = this.#transport;
-      const item = this.#queue.shift(Math.min(this.#windowBytes, this.#numbers.sendPacketBytes, pieceBytes));
+      const item = this.#queue.shift(Math.min(this.#windowBytes, this.#numbers.sendPacketBytes));
       if (item === undefined) break;
       if (item.kind === 'mark') this.#sendMark(item.mark);
       else {

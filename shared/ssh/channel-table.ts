@@ -65,9 +65,6 @@ export class ChannelTable {
       get congested() {
         return transport.congested;
       },
-      get pieceBytes() {
-        return transport.pieceBytes;
-      },
       fail: (error) => transport.fail(error),
       remove: (localId) => this.#slots.delete(localId),
     };

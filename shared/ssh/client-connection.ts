@@ -36,8 +36,6 @@ export interface ConnectSshOptions {
   readonly rekeyBytes?: number;
   readonly rekeyMs?: number;
   readonly keepaliveMs?: number;
-  /** See {@link ConnectionProtocolOptions.limitFlight}. */
-  readonly limitFlight?: boolean;
   readonly clock?: Clock;
   /** Channels that the server opens (agent forwarding, `-R`). Not given: refused. */
   onIncoming?(incoming: IncomingChannel): void;
@@ -167,7 +165,6 @@ class ClientConnection implements SshClientConnection {
       ...(options.rekeyBytes === undefined ? {} : { rekeyBytes: options.rekeyBytes }),
       ...(options.rekeyMs === undefined ? {} : { rekeyMs: options.rekeyMs }),
       ...(options.keepaliveMs === undefined ? {} : { keepaliveMs: options.keepaliveMs }),
-      ...(options.limitFlight === undefined ? {} : { limitFlight: options.limitFlight }),
       onIncoming: options.onIncoming ?? ((incoming) => incoming.refuse('This client takes no channels.')),
       onFault: (error) => this.#fail(this.#explain(error)),
     });

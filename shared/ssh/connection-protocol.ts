@@ -3,7 +3,6 @@ import type { Clock, Timer } from '../clock.ts';
 import type { SshChannel } from './channel.ts';
 import { ChannelTable, DEFAULT_WINDOW_BYTES, type IncomingChannel } from './channel-table.ts';
 import type { ChannelTarget } from './channel-target.ts';
-import { FlightLimit } from './flight-limit.ts';
 import { DISCONNECT, MESSAGE } from './messages.ts';
 import { attachPackets, type PacketPort } from './ssh2-internals.ts';
 import { protocolFault, WireReader, WireWriter } from './wire.ts';
@@ -19,9 +18,6 @@ export const REKEY_MS = 60 * 60 * 1000;
 /** A connection on which nothing was received for 3 keep-alive intervals is dead. */
 export const KEEPALIVE_MS = 15_000;
 const KEEPALIVES_MISSED = 3;
-
-/** Nobody knows it; but whoever does not know a request has to say so (RFC 4254, section 4). */
-const KEEPALIVE_REQUEST = 'keepalive@openssh.com';
 
 /** Global requests of a peer that may wait for their answers; one more ends the connection. */
 const MAX_WAITING_GLOBAL_REQUESTS = 64;
@@ -40,8 +36,6 @@ export interface ConnectionProtocolOptions {
   readonly rekeyBytes?: number;
   readonly rekeyMs?: number;
   readonly keepaliveMs?: number;
-  /** True: no more data is kept on its way to the peer than it takes within moments; see {@link FlightLimit}. */
-  readonly limitFlight?: boolean;
   onIncoming(incoming: IncomingChannel): void;
   /** Grants with `true` or with the payload of the answer. Not given: all are refused. */
   onGlobalRequest?(request: GlobalRequest): boolean | Buffer | Promise<boolean | Buffer>;
@@ -65,7 +59,6 @@ export class ConnectionProtocol {
   readonly #stream: Duplex;
   readonly #globalAnswers: ((answer: Buffer | undefined) => void)[] = [];
   readonly #rekeyBytes: number;
-  readonly #flight: FlightLimit | undefined;
   #timers: readonly Timer[] = [];
   #established = false;
   #ended = false;
@@ -78,7 +71,6 @@ export class ConnectionProtocol {
     this.#options = options;
     this.#stream = stream;
     this.#rekeyBytes = options.rekeyBytes ?? REKEY_BYTES;
-    this.#flight = options.limitFlight === true ? new FlightLimit(options.clock) : undefined;
     this.port = attachPackets(connection, {
       onPacket: (type, payload) => this.#receive(type, payload),
       onFault: (error) => options.onFault(error),
@@ -99,13 +91,9 @@ export class ConnectionProtocol {
           this.#countBytes(chunk.length);
           batch.begin();
           this.port.sendData(remoteId, dataStream, chunk);
-          if (this.#flight?.sent(chunk.length) === true) this.#probe();
         },
         get congested() {
           return protocol.#congested;
-        },
-        get pieceBytes() {
-          return protocol.#flight?.pieceBytes ?? Number.POSITIVE_INFINITY;
         },
         fail: (error) => options.onFault(error),
       },
@@ -136,7 +124,10 @@ export class ConnectionProtocol {
 
   /** Sends a global request. Resolves with the payload of the answer, or undefined when it was refused. */
   globalRequest(name: string, payload: Buffer = Buffer.alloc(0)): Promise<Buffer | undefined> {
-    return new Promise((resolve) => this.#ask(name, payload, resolve));
+    if (this.#ended) return Promise.resolve(undefined);
+    const message = new WireWriter().byte(MESSAGE.GLOBAL_REQUEST).string(name).boolean(true);
+    this.port.send(message.raw(payload).finish());
+    return new Promise((resolve) => this.#globalAnswers.push(resolve));
   }
 
   /** The transport has ended. */
@@ -151,7 +142,6 @@ export class ConnectionProtocol {
   get #congested(): boolean {
     return (
       this.port.exchangingKeys ||
-      this.#flight?.isFull === true ||
       (this.#stream.writableNeedDrain && this.#stream.writableLength >= PARKED_HIGH_BYTES)
     );
   }
@@ -163,34 +153,15 @@ export class ConnectionProtocol {
     this.port.rekey();
   }
 
-  #ask(name: string, payload: Buffer, onAnswer: (answer: Buffer | undefined) => void): void {
-    if (this.#ended) {
-      onAnswer(undefined);
-      return;
-    }
-    const message = new WireWriter().byte(MESSAGE.GLOBAL_REQUEST).string(name).boolean(true);
-    this.port.send(message.raw(payload).finish());
-    this.#globalAnswers.push(onAnswer);
-  }
-
-  #probe(): void {
-    this.#ask(KEEPALIVE_REQUEST, Buffer.alloc(0), () => {
-      if (this.#ended) return;
-      if (this.#flight?.answered() === true) this.#probe();
-      this.channels.pump();
-    });
-  }
-
   #keepAlive(): void {
-    this.#flight?.checkSilence();
-    this.channels.pump();
     this.#silentIntervals += 1;
     if (this.#silentIntervals > KEEPALIVES_MISSED) {
       this.port.sendDisconnect(DISCONNECT.CONNECTION_LOST, 'Nothing was heard for too long.');
       this.#options.onFault(protocolFault('The SSH peer has been silent for too long.'));
       return;
     }
-    if (this.#globalAnswers.length < MAX_WAITING_GLOBAL_REQUESTS) void this.globalRequest(KEEPALIVE_REQUEST);
+    if (this.#globalAnswers.length < MAX_WAITING_GLOBAL_REQUESTS)
+      void this.globalRequest('keepalive@openssh.com');
   }
 
   #receive(type: number, payload: Buffer): void {
@@ -198,7 +169,6 @@ export class ConnectionProtocol {
     if (!this.#established) throw protocolFault('A channel was asked for before authentication.');
     if (type >= MESSAGE.CHANNEL_OPEN) {
       this.channels.receive(type, payload);
-      if (type === MESSAGE.CHANNEL_WINDOW_ADJUST) this.#flight?.consumed(new WireReader(payload, 5).uint32());
       return;
     }
     if (type === MESSAGE.GLOBAL_REQUEST) {

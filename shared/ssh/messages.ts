@@ -1,8 +1,12 @@
 /** Message numbers of RFC 4253 (transport), 4252 (authentication) and 4254 (connection) that we handle ourselves. */
 export const MESSAGE = {
   DISCONNECT: 1,
+  IGNORE: 2,
+  UNIMPLEMENTED: 3,
+  DEBUG: 4,
   SERVICE_REQUEST: 5,
   EXT_INFO: 7,
+  KEXINIT: 20,
   USERAUTH_REQUEST: 50,
   USERAUTH_FAILURE: 51,
   USERAUTH_SUCCESS: 52,

@@ -43,8 +43,6 @@ export interface ServeSshOptions {
   readonly rekeyBytes?: number;
   readonly rekeyMs?: number;
   readonly keepaliveMs?: number;
-  /** See {@link ConnectionProtocolOptions.limitFlight}. */
-  readonly limitFlight?: boolean;
   readonly clock?: Clock;
   readonly log: Logger;
   /** Decides about one try. When it returns without having decided, the try is rejected. */
@@ -186,7 +184,7 @@ class ServerConnection implements SshServerConnection {
     announceSignatures(connection, USER_SIGNATURES);
     const protocol = new ConnectionProtocol(connection, this.#stream, {
       clock: this.#clock,
-      ...pickDefined(options, ['windowBytes', 'rekeyBytes', 'rekeyMs', 'keepaliveMs', 'limitFlight']),
+      ...pickDefined(options, ['windowBytes', 'rekeyBytes', 'rekeyMs', 'keepaliveMs']),
       onIncoming: (incoming) => this.#route(incoming),
       onGlobalRequest: (request) => options.onGlobalRequest?.(request, this) ?? false,
       onFault: (error) => this.#fault(error),

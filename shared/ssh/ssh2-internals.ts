@@ -108,13 +108,43 @@ function takePackets(protocol: Protocol, handler: PacketHandler): void {
         return undefined;
       }
     }
-    if (type === undefined || type < MESSAGE.GLOBAL_REQUEST || type > MESSAGE.CHANNEL_FAILURE)
-      return toSsh2(payload);
+    if (isOfConnection(type)) return take(type, payload);
+    const taken = toSsh2(payload);
+    if (type === MESSAGE.KEXINIT) allowMoreWhileKeysAreRenewed();
+    return taken;
+  };
+
+  function take(type: number, payload: Buffer): undefined {
     try {
       handler.onPacket(type, payload);
     } catch (error) {
       handler.onFault(error);
     }
-    return undefined;
-  };
+  }
+
+  /**
+   * ssh2 hangs up on whatever else comes between the peer's KEXINIT and its NEWKEYS. AsyncSSH sends SSH_MSG_IGNORE there,
+   * which RFC 4253 allows (section 7.1; strict key exchange forbids it in the first exchange only), and paramiko
+   * answers requests there.
+   */
+  function allowMoreWhileKeysAreRenewed(): void {
+    const decipher = protocol._decipher;
+    const toKeyExchange = decipher._onPayload;
+    decipher._onPayload = (payload) => {
+      const type = payload[0];
+      if (isOfConnection(type)) {
+        handler.onReceived(payload.length);
+        return take(type, payload);
+      }
+      return isWithoutMeaning(type) ? undefined : toKeyExchange(payload);
+    };
+  }
+}
+
+function isOfConnection(type: number | undefined): type is number {
+  return type !== undefined && type >= MESSAGE.GLOBAL_REQUEST && type <= MESSAGE.CHANNEL_FAILURE;
+}
+
+function isWithoutMeaning(type: number | undefined): boolean {
+  return type === MESSAGE.IGNORE || type === MESSAGE.UNIMPLEMENTED || type === MESSAGE.DEBUG;
 }

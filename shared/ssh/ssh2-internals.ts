@@ -1,7 +1,13 @@
 import { EXTENDED_DATA_STDERR, MESSAGE } from './messages.ts';
 import type { DataStream } from './ordered-queue.ts';
 import { PAYLOAD_START, PacketBuffers } from './packet-buffer.ts';
-import { encryptsGcmInPlace, loadSendPacket, type Protocol, protocolOf } from './ssh2-protocol.ts';
+import {
+  encryptsGcmInPlace,
+  loadSendPacket,
+  type Protocol,
+  protocolOf,
+  unsupportedLibrary,
+} from './ssh2-protocol.ts';
 import { WireWriter } from './wire.ts';
 
 /*
@@ -129,6 +135,7 @@ function takePackets(protocol: Protocol, handler: PacketHandler): void {
    */
   function allowMoreWhileKeysAreRenewed(): void {
     const decipher = protocol._decipher;
+    if (decipher === undefined) throw unsupportedLibrary();
     const toKeyExchange = decipher._onPayload;
     decipher._onPayload = (payload) => {
       const type = payload[0];

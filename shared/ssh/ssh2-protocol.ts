@@ -25,8 +25,11 @@ export interface Protocol {
   readonly _kexinit: unknown;
   /** Undefined once ssh2 has given the connection up; every send would throw then. */
   readonly _destruct: unknown;
-  /** What decrypts what comes in; while keys are renewed, its payloads go to the key exchange. */
-  readonly _decipher: { _onPayload: (payload: Buffer) => unknown };
+  /**
+   * What decrypts what comes in, once the peer's version line is there; while keys are renewed, its payloads go to the key
+   * exchange.
+   */
+  readonly _decipher?: { _onPayload: (payload: Buffer) => unknown };
   /** What encrypts what we send; each key exchange makes a new one. */
   readonly _cipher: object;
   readonly _packetRW: { readonly write: PacketWriter; readonly read: PacketReader };
@@ -79,8 +82,6 @@ function isProtocol(value: unknown): value is Protocol {
   if (!('_offer' in value) || !isOffer(value._offer)) return false;
   if (!('_onHandshakeComplete' in value) || typeof value._onHandshakeComplete !== 'function') return false;
   if (!('_server' in value) || !('_kex' in value)) return false;
-  if (!('_decipher' in value) || typeof value._decipher !== 'object' || value._decipher === null)
-    return false;
   if (!('_cipher' in value) || typeof value._cipher !== 'object' || value._cipher === null) return false;
   return true;
 }

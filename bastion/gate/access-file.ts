@@ -59,26 +59,28 @@ export interface StoredOpening {
   readonly boot?: BootEnd;
 }
 
-/** What was found at {@link ACCESS_FILE}. Only `on` opens the gate. */
+/** What was found at {@link ACCESS_FILE}, and the text that says so. Only `on` opens the gate. */
 export type FoundAccess =
-  | { readonly kind: 'on'; readonly opening: StoredOpening }
+  | { readonly kind: 'on'; readonly opening: StoredOpening; readonly text: string }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreadable'; readonly problem: string };
 
-function readSmallFile(path: string): unknown {
-  const bytes = readFileSync(path);
-  if (bytes.length > FILE_LIMIT_BYTES) throw new Error('the file is too long');
-  return JSON.parse(bytes.toString('utf8'));
+function readSmallFile(path: string): string {
+  const found = statSync(path);
+  // Reading a pipe would wait for a writer, and everything with it.
+  if (!found.isFile()) throw new Error('it is not a file');
+  if (found.size > FILE_LIMIT_BYTES) throw new Error('the file is too long');
+  return readFileSync(path, 'utf8');
 }
 
 /** Reads the state of the gate. Never throws: whatever can't be read is `unreadable`, and that means off. */
 export function readAccess(dataDir: string): FoundAccess {
   try {
-    const { since, by, reason, until, outsideWindows, boot } = openingSchema.parse(
-      readSmallFile(join(dataDir, ACCESS_FILE)),
-    );
+    const text = readSmallFile(join(dataDir, ACCESS_FILE));
+    const { since, by, reason, until, outsideWindows, boot } = openingSchema.parse(JSON.parse(text));
     return {
       kind: 'on',
+      text,
       opening: {
         sinceMs: Date.parse(since),
         by,
@@ -95,12 +97,23 @@ export function readAccess(dataDir: string): FoundAccess {
   }
 }
 
-/** True while the file that says on is there and is not empty. What can't be looked at counts as gone. */
-export function isStored(dataDir: string): boolean {
+/** What became of the file that says on, for a bastion that wrote `text` there. Only `kept` keeps the gate open. */
+export type StoredLook = 'kept' | 'gone' | 'changed';
+
+/**
+ * Looks whether the file is still there, and is what was written: a start would read it, so one that a start could not
+ * believe must not let anybody in now. An emptied file counts as gone, which is what {@link unlinkAccess} falls back to.
+ */
+export function lookAtStored(dataDir: string, text: string): StoredLook {
   try {
-    return statSync(join(dataDir, ACCESS_FILE)).size > 0;
-  } catch {
-    return false;
+    const found = readSmallFile(join(dataDir, ACCESS_FILE));
+    if (found === text) return 'kept';
+    return found === '' ? 'gone' : 'changed';
+  } catch (error) {
+    const code = systemCodeOf(error);
+    // The process is out of open files: that says nothing about this one, and the next look is a second away.
+    if (code === 'EMFILE' || code === 'ENFILE') return 'kept';
+    return code === 'ENOENT' ? 'gone' : 'changed';
   }
 }
 
@@ -127,12 +140,13 @@ function giveToOwner(dataDir: string, name: string): void {
 
 /**
  * Stores that access is on: temporary file, fsync, rename, fsync of the directory.
+ * @returns what is in the file now
  * @throws `access.not_stored`.
  */
-export function storeAccess(dataDir: string, opening: StoredOpening): void {
+export function storeAccess(dataDir: string, opening: StoredOpening): string {
   const path = join(dataDir, ACCESS_FILE);
   const temporary = `${path}.new`;
-  const text = JSON.stringify({
+  const said = JSON.stringify({
     v: 1,
     state: 'on',
     since: new Date(opening.sinceMs).toISOString(),
@@ -142,10 +156,11 @@ export function storeAccess(dataDir: string, opening: StoredOpening): void {
     outsideWindows: opening.outsideWindows,
     boot: opening.boot,
   });
+  const text = `${said}\n`;
   try {
     const file = openSync(temporary, 'w', 0o600);
     try {
-      const bytes = Buffer.from(`${text}\n`);
+      const bytes = Buffer.from(text);
       for (let offset = 0; offset < bytes.length; ) offset += writeSync(file, bytes, offset);
       fsyncSync(file);
     } finally {
@@ -153,6 +168,7 @@ export function storeAccess(dataDir: string, opening: StoredOpening): void {
     }
     renameSync(temporary, path);
     syncDirectory(dataDir);
+    return text;
   } catch (error) {
     throw notStored('on', path, error);
   }
@@ -251,7 +267,9 @@ export function writeOffRecord(dataDir: string, record: OffRecord): boolean {
 /** The last turning off, if it is known. */
 export function readOffRecord(dataDir: string): OffRecord | undefined {
   try {
-    const { since, ...said } = offRecordSchema.parse(readSmallFile(join(dataDir, OFF_RECORD_FILE)));
+    const { since, ...said } = offRecordSchema.parse(
+      JSON.parse(readSmallFile(join(dataDir, OFF_RECORD_FILE))),
+    );
     const { by, reason, unaudited } = said;
     return {
       sinceMs: Date.parse(since),

@@ -6,10 +6,11 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import { saidText } from '../../shared/plain-text.ts';
 import type { AccessStatus } from '../service.ts';
 import {
-  isStored,
+  lookAtStored,
   readAccess,
   readOffRecord,
   removeAccess,
+  type StoredLook,
   storeAccess,
   syncAccess,
   unlinkAccess,
@@ -33,14 +34,17 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #listeners = new Set<(status: AccessStatus) => void>();
   #state: GateState;
+  /** What `access.json` holds while access is on. */
+  #stored: string;
   #controller: AbortController | undefined;
   #timer: Timer | undefined;
   #attempts = 0;
   #lastTurnOn: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: GateOptions, state: GateState) {
+  private constructor(options: GateOptions, state: GateState, stored: string) {
     this.#options = options;
     this.#state = state;
+    this.#stored = stored;
     if (state.kind === 'on') this.#begin();
   }
 
@@ -49,9 +53,10 @@ export class Gate {
    * clock was set back and its limit means nothing) is off.
    */
   static async open(options: GateOptions): Promise<Gate> {
-    const { state, closeFor } = stateFrom(readAccess(options.dataDir), options);
+    const found = readAccess(options.dataDir);
+    const { state, closeFor } = stateFrom(found, options);
     if (state.kind === 'off' && state.record.unaudited === true) await enterLate(state.record, options);
-    const gate = new Gate(options, state);
+    const gate = new Gate(options, state, found.kind === 'on' ? found.text : '');
     if (closeFor !== undefined) await gate.#closeAtStart(closeFor);
     return gate;
   }
@@ -136,7 +141,7 @@ export class Gate {
       throw new DrawbridgeError('access.overtaken', 'Remote access was turned off before it was on.');
     }
     try {
-      storeAccess(dataDir, storedOpeningOf(opening, this.#options));
+      this.#stored = storeAccess(dataDir, storedOpeningOf(opening, this.#options));
     } catch (error) {
       await this.#notOpened(attempt);
       throw error;
@@ -167,7 +172,7 @@ export class Gate {
     const state = this.#state;
     try {
       if (state.kind !== 'on') removeAccess(dataDir);
-      else storeAccess(dataDir, storedOpeningOf(state.opening, this.#options));
+      else this.#stored = storeAccess(dataDir, storedOpeningOf(state.opening, this.#options));
     } catch (error) {
       log.error({ err: error }, 'the stored state of access could not be put back as it was');
     }
@@ -251,7 +256,10 @@ export class Gate {
     );
   }
 
-  /** Looks at the clocks, and whether what is stored still says on: who removes the file has turned access off. */
+  /**
+   * Looks at the clocks, and whether what is stored is still what this gate wrote: who removes the file has turned access
+   * off, and so has who writes anything else there, since a start could not take it for what was decided.
+   */
   #watch(): void {
     this.#timer?.cancel();
     const state = this.#state;
@@ -259,15 +267,16 @@ export class Gate {
     const delayMs = Math.min(Math.max(remainingMs(state.opening, this.#now()), 0), CHECK_MS);
     this.#timer = this.#options.clock.after(delayMs, () => {
       if (this.#current().kind !== 'on') return;
-      if (isStored(this.#options.dataDir)) this.#watch();
-      else this.#removedByHand(state.opening);
+      const look = lookAtStored(this.#options.dataDir, this.#stored);
+      if (look === 'kept') this.#watch();
+      else this.#closedByHand(state.opening, look);
     });
   }
 
-  #removedByHand(opening: GateOpening): void {
+  #closedByHand(opening: GateOpening, look: Exclude<StoredLook, 'kept'>): void {
     const record = readOffRecord(this.#options.dataDir);
     const said = record !== undefined && record.sinceMs >= opening.sinceMs ? record : undefined;
-    this.#close(actorOf(said), said === undefined ? REMOVED : said.reason).catch((error: unknown) =>
+    this.#close(actorOf(said), said === undefined ? BY_HAND[look] : said.reason).catch((error: unknown) =>
       this.#options.log.error({ err: error }, 'remote access was turned off by hand, with a fault'),
     );
   }
@@ -288,7 +297,10 @@ export class Gate {
   }
 }
 
-const REMOVED = 'its stored state was removed';
+const BY_HAND = {
+  gone: 'its stored state was removed',
+  changed: 'its stored state was changed by something else',
+} as const;
 
 function offRecordOf(state: GateState): { sinceMs: number; by: string; reason?: string } {
   if (state.kind === 'off') return state.record;

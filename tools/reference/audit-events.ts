@@ -23,7 +23,7 @@ const EVENTS: Readonly<Record<AuditEventType, readonly [where: string, meaning: 
   'access.turned_on': [BASTION, 'Remote access was turned on.', '`reason`, `until`, `outsideWindows`'],
   'access.turned_off': [
     BASTION,
-    'Remote access was turned off: by a person, by its time running out, or at a start that found it unreadable.',
+    'Remote access was turned off: by a person, by its time running out, or because what is stored was removed, changed or unreadable.',
     '`reason`; `at` and `late` when it was turned off without the bastion',
   ],
   'operator.admitted': [

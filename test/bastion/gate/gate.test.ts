@@ -1,12 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Gate } from '../../../bastion/gate/gate.ts';
 import { silentLogger } from '../../../shared/log.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryAudit } from '../../support/memory-audit.ts';
+
+const CHANGED = 'its stored state was changed by something else';
 
 describe('the gate', () => {
   let dataDir: string;
@@ -101,6 +104,11 @@ describe('the gate', () => {
 
   test('is off when a directory stands where the file should be', async () => {
     mkdirSync(accessFile());
+    expect((await open()).admit().open).toBe(false);
+  });
+
+  test('is off when a pipe stands where the file should be, without waiting for a writer', async () => {
+    execFileSync('mkfifo', [accessFile()]);
     expect((await open()).admit().open).toBe(false);
   });
 
@@ -287,6 +295,56 @@ describe('the gate', () => {
     expect(second.admit().open).toBe(true);
     clock.advance(2_000);
     expect(second.admit().open).toBe(false);
+  });
+
+  describe('that is on looks every second at what it stored', () => {
+    const rewrite = (change: (stored: string) => string) =>
+      writeFileSync(accessFile(), change(readFileSync(accessFile(), 'utf8')));
+
+    test.each<[string, () => void, string]>([
+      ['was removed', () => rmSync(accessFile()), 'its stored state was removed'],
+      ['was emptied', () => rewrite(() => ''), 'its stored state was removed'],
+      ['holds garbage', () => rewrite(() => '\0\xff{garbage'), CHANGED],
+      [
+        'holds garbage of the same length',
+        (): void => rewrite((stored) => 'x'.repeat(stored.length)),
+        CHANGED,
+      ],
+      ['is another opening', () => rewrite((stored) => stored.replace('carol', 'mallory')), CHANGED],
+      ['has grown without end', () => rewrite((stored) => stored + ' '.repeat(20_000)), CHANGED],
+      [
+        'is a directory now',
+        () => {
+          rmSync(accessFile());
+          mkdirSync(accessFile());
+        },
+        CHANGED,
+      ],
+    ])('and ends its sessions when that %s', async (_what, harm, reason) => {
+      const gate = await open();
+      await gate.turnOn('admin:carol');
+      const signal = admittedSignal(gate);
+      harm();
+      clock.advance(1000);
+      expect(signal.reason).toMatchObject({ code: 'access.off', message: expect.stringContaining(reason) });
+      await vi.waitFor(() => expect(audit.ofType('access.turned_off')).toMatchObject([{ reason }]));
+      expect((await open()).admit().open).toBe(false);
+    });
+
+    test('and stays on over restarts, renewals, and somebody who writes the same again', async () => {
+      const first = await open();
+      await first.turnOn('admin:carol', { forMs: 600_000 });
+      clock.advance(5_000);
+      await first.turnOn('admin:dave', { forMs: 900_000, reason: 'longer' });
+      clock.advance(5_000);
+      rewrite((stored) => stored);
+      clock.advance(5_000);
+      expect(first.admit().open).toBe(true);
+      first.stop('restart');
+      const second = await open();
+      clock.advance(5_000);
+      expect(second.admit().open).toBe(true);
+    });
   });
 
   test('ends at a time as well as after one', async () => {

@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// Node.js reads this file at each start, 40 ms for an operating system's bundle: tests start thousands, and need none of it.
+delete process.env['NODE_EXTRA_CA_CERTS'];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],

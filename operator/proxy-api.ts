@@ -3,7 +3,7 @@ import type { Json } from '../shared/audit/event.ts';
 import { systemClock } from '../shared/clock.ts';
 import { createEgress, type Egress } from '../shared/egress/egress.ts';
 import { fetchJson } from '../shared/egress/fetch-json.ts';
-import { DrawbridgeError } from '../shared/errors.ts';
+import { DrawbridgeError, isDrawbridgeError } from '../shared/errors.ts';
 import { signOperatorToken } from '../shared/identity/operator-signature.ts';
 import type { OperatorHome } from './home.ts';
 import type { Login } from './login-file.ts';
@@ -12,9 +12,26 @@ import { agentOf } from './ssh-agent.ts';
 
 const REQUEST_TIMEOUT_MS = 20_000;
 
-/** The way to the proxy: through the environment's HTTP proxy if there is one, trusting `ca` as well when given. */
+/** Names the file of `NODE_EXTRA_CA_CERTS` to a command that has been spared reading it at its start. */
+export const EXTRA_CA_VARIABLE = 'DRAWBRIDGE_EXTRA_CA_CERTS';
+
+/**
+ * The way to the proxy: through the environment's HTTP proxy if there is one, trusting `ca` as well when given, beside
+ * all that Node.js trusts in this environment.
+ * @throws `egress.bad_ca`, `egress.bad_proxy`
+ */
 export function operatorEgress(env: NodeJS.ProcessEnv, ca: string | undefined): Egress {
-  return createEgress({}, { env, extraCa: ca === undefined ? [] : [ca] });
+  const options = { env, extraCa: ca === undefined ? [] : [ca] };
+  // By itself Node.js trusts what NODE_EXTRA_CA_CERTS names, and no longer once it is told whom else to trust.
+  const caBundle = env[EXTRA_CA_VARIABLE] ?? (ca === undefined ? '' : env['NODE_EXTRA_CA_CERTS']) ?? '';
+  if (caBundle === '') return createEgress({}, options);
+  try {
+    return createEgress({ caBundle }, options);
+  } catch (error) {
+    // Node.js goes on without a file that it can't read, and so did every command before this one.
+    if (!isDrawbridgeError(error, 'egress.bad_ca')) throw error;
+    return createEgress({}, options);
+  }
 }
 
 /** The way to the proxy of a login. */

@@ -19,7 +19,7 @@ export interface LoginPlace {
   readonly ca?: string;
   readonly home: OperatorHome;
   readonly env: NodeJS.ProcessEnv;
-  /** Program and first arguments of this command, for the ProxyCommand. */
+  /** Node.js and this command's entry file, for the ProxyCommand. */
   readonly command: readonly string[];
   /** UNIX account on the hosts, when one is to be the default in the ssh configuration. */
   readonly user?: string;
@@ -126,6 +126,7 @@ export async function obtainLogin(
         home,
         command: place.command,
         ...(place.user === undefined ? {} : { user: place.user }),
+        extraCaPath: place.env['NODE_EXTRA_CA_CERTS'] ?? '',
       }),
     };
     if (agent === undefined) {

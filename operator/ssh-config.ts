@@ -1,6 +1,7 @@
 import { DrawbridgeError } from '../shared/errors.ts';
 import type { OperatorHome } from './home.ts';
 import type { Login } from './login-file.ts';
+import { EXTRA_CA_VARIABLE } from './proxy-api.ts';
 
 /** Host alias of the proxy's SSH server in the generated configuration. */
 export const JUMP_ALIAS = 'drawbridge-jump';
@@ -12,10 +13,12 @@ const CIPHERS = '^aes128-gcm@openssh.com,aes256-gcm@openssh.com';
 export interface SshConfigInput {
   readonly login: Login;
   readonly home: OperatorHome;
-  /** Program and first arguments of this command, as a ProxyCommand has to start it. */
+  /** Node.js and this command's entry file, as a ProxyCommand has to start them. */
   readonly command: readonly string[];
   /** UNIX account on the hosts, when one is to be the default. */
   readonly user?: string;
+  /** File of authorities that this environment trusts besides the usual ones (`NODE_EXTRA_CA_CERTS`). */
+  readonly extraCaPath?: string;
 }
 
 /**
@@ -37,7 +40,7 @@ export function renderSshConfig(input: SshConfigInput): string {
     `  Ciphers ${CIPHERS}`,
   ];
   const user = input.user === undefined ? [] : [`  User ${quoteValue(input.user)}`];
-  const connect = [...input.command, 'connect', '--home', home.dir].map(shellWord).join(' ');
+  const connect = connectCommand(input).map(shellWord).join(' ');
   const jump = [
     `Host ${JUMP_ALIAS}`,
     `  HostName ${login.proxy.ssh.host}`,
@@ -58,6 +61,23 @@ export function renderSshConfig(input: SshConfigInput): string {
     ...identity,
   ]);
   return `${['# Written by `drawbridge login`; each login writes it anew.', ...jump, ...hops].join('\n')}\n`;
+}
+
+/**
+ * Program and arguments of the ProxyCommand. Node.js reads all public authorities and those of `NODE_EXTRA_CA_CERTS` before
+ * it trusts a single other one, 65 ms for each call of ssh. A proxy with an authority of its own needs none of them: the
+ * command is started without, and told where they are in case that something on the way turns out to inspect TLS.
+ */
+function connectCommand({ login, home, command, extraCaPath = '' }: SshConfigInput): string[] {
+  const args = ['connect', '--home', home.dir];
+  const [program = '', ...entry] = command;
+  if (!login.proxy.ownCa) return [program, ...entry, ...args];
+  const environment = [
+    ...(extraCaPath === '' ? [] : ['-u', 'NODE_EXTRA_CA_CERTS', `${EXTRA_CA_VARIABLE}=${extraCaPath}`]),
+    'SSL_CERT_FILE=/dev/null',
+    'SSL_CERT_DIR=/dev/null',
+  ];
+  return ['env', ...environment, program, '--use-openssl-ca', ...entry, ...args];
 }
 
 /** The pinned host keys of the proxy and the bastions, as an OpenSSH known_hosts file. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -73,6 +73,29 @@ describe('connecting to a host over wss', () => {
     const { home, seen } = await signedIn();
     writeFileSync(home.caPath, (await createTestCertificate()).ca);
     await expect(dialHost({ home, env: {}, host: 'web-1.acme' })).rejects.toMatchObject({
+      code: 'egress.tls_untrusted',
+    });
+    expect(seen).toEqual({ handshakes: 2, requests: 0 });
+  });
+
+  it('trusts what the environment trusts when the login does not vouch, under both names of its file', async () => {
+    for (const name of ['NODE_EXTRA_CA_CERTS', 'DRAWBRIDGE_EXTRA_CA_CERTS']) {
+      const { home } = await signedIn();
+      const inspecting = join(temporaryDirectory(), 'inspecting.pem');
+      copyFileSync(home.caPath, inspecting);
+      writeFileSync(home.caPath, (await createTestCertificate()).ca);
+      const stream = await dialHost({ home, env: { [name]: inspecting }, host: 'web-1.acme' });
+      const [greeting] = (await once(stream, 'data')) as [Buffer];
+      stream.destroy();
+      expect(greeting.toString()).toBe('hello /connect?host=web-1.acme');
+    }
+  });
+
+  it('goes on without a file of authorities that is not there', async () => {
+    const { home, seen } = await signedIn();
+    writeFileSync(home.caPath, (await createTestCertificate()).ca);
+    const env = { NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' };
+    await expect(dialHost({ home, env, host: 'web-1.acme' })).rejects.toMatchObject({
       code: 'egress.tls_untrusted',
     });
     expect(seen).toEqual({ handshakes: 2, requests: 0 });

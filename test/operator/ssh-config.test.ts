@@ -66,6 +66,24 @@ describe('the ssh configuration of a login', () => {
     expect(host.has('proxyjump')).toBe(false);
   });
 
+  it('spares the ProxyCommand reading all public authorities, where the proxy has one of its own', () => {
+    const command = ['/usr/bin/node', '/opt/main.js'];
+    const extraCaPath = '/etc/our own.pem';
+    const own = loginWith();
+    const login = { ...own, proxy: { ...own.proxy, ownCa: true } };
+    const proxyCommand = (config: string) => readBySsh(config, 'web-1.acme.wss').get('proxycommand');
+    const spared =
+      'SSL_CERT_FILE=/dev/null SSL_CERT_DIR=/dev/null /usr/bin/node --use-openssl-ca /opt/main.js ' +
+      'connect --home /home/alice/.drawbridge %h';
+    expect(proxyCommand(renderSshConfig({ login, home, command, extraCaPath: '' }))).toBe(`env ${spared}`);
+    expect(proxyCommand(renderSshConfig({ login, home, command, extraCaPath }))).toBe(
+      `env -u NODE_EXTRA_CA_CERTS 'DRAWBRIDGE_EXTRA_CA_CERTS=/etc/our own.pem' ${spared}`,
+    );
+    expect(proxyCommand(renderSshConfig({ login: own, home, command, extraCaPath }))).toBe(
+      '/usr/bin/node /opt/main.js connect --home /home/alice/.drawbridge %h',
+    );
+  });
+
   it('says nothing about hosts that are not behind a bastion', () => {
     const config = renderSshConfig({ login: loginWith(), home, command: ['drawbridge'] });
     expect(readBySsh(config, 'github.com').get('identitiesonly')).toBe('no');

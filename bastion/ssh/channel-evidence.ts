@@ -13,6 +13,7 @@ import type { SftpEvent } from '../evidence/sftp/events.ts';
 import { SftpObserver } from '../evidence/sftp/observer.ts';
 import { recordingName } from '../sessions/recording-name.ts';
 import type { ChannelPlan } from './channel-plan.ts';
+import { FileEvents } from './file-events.ts';
 import type { SessionContext } from './session-context.ts';
 import { TransferLimits } from './transfer-limits.ts';
 
@@ -44,7 +45,7 @@ export class ChannelEvidence {
   readonly #input = new ByteAccount();
   readonly #keptInput: KeptInput | undefined;
   readonly #output: ByteAccount | undefined;
-  readonly #fileEvents = new Set<Promise<void>>();
+  readonly #fileEvents: FileEvents;
   #bytesIn = 0;
   #bytesOut = 0;
   readonly #limits: TransferLimits;
@@ -56,7 +57,11 @@ export class ChannelEvidence {
   /** @throws `recording.failed`: then nothing may be started. */
   constructor(options: ChannelEvidenceOptions) {
     this.#options = options;
-    const { plan } = options;
+    const { plan, context } = options;
+    this.#fileEvents = new FileEvents({
+      clock: context.services.clock,
+      record: (type, fields) => context.record(type, fields),
+    });
     this.#recorder = plan.evidence === 'record' ? this.#createRecorder() : undefined;
     this.#output = plan.evidence === 'record' ? undefined : new ByteAccount();
     this.#limits = new TransferLimits(options.context, plan.action);
@@ -168,7 +173,7 @@ export class ChannelEvidence {
   async close(): Promise<Readonly<Record<string, Json | undefined>>> {
     this.#observer?.end();
     this.#scp?.end();
-    await Promise.all(this.#fileEvents);
+    await this.#fileEvents.settle();
     const digest = await this.#closeRecording();
     const input = this.#input.result();
     const filesUnknownBecause = this.#observerGaveUp ?? this.#scpGaveUp;
@@ -312,13 +317,7 @@ export class ChannelEvidence {
       return;
     }
     if (event.type === 'file.refused') this.#refused = event.reason;
-    const stored = this.#options.context.record(event.type, {
-      ...fieldsOf(event),
-      channel: this.#options.number,
-    });
-    // A failure has ended the session already; here it only must not go unheard.
-    const settled = stored.catch(() => undefined).finally(() => this.#fileEvents.delete(settled));
-    this.#fileEvents.add(settled);
+    this.#fileEvents.add(event.type, { ...fieldsOf(event), channel: this.#options.number });
   }
 }
 

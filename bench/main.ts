@@ -10,6 +10,8 @@ interface PartOptions {
   readonly minutes?: number;
   /** How often `files` copies everything by every way. */
   readonly rounds?: number;
+  /** How much `flat` moves each time. */
+  readonly gib?: number;
 }
 
 /** Every part starts what it needs, measures ours and the rival's in turns, and stops it again. */
@@ -32,6 +34,7 @@ const PARTS: Readonly<Record<string, (options: PartOptions) => Promise<readonly 
   archive: async () => (await import('./archive.ts')).runArchiveBench(),
   'small-vm': async ({ minutes }) => (await import('./small-vm.ts')).runSmallVmBench(minutes),
   'idle-sessions': async () => (await import('./idle-sessions.ts')).runIdleSessionsBench(),
+  flat: async ({ gib }) => (await import('./flat.ts')).runFlatBench(gib),
   record: async () => (await import('./record.ts')).runRecordBench(),
   long: async () => (await import('./long.ts')).runLongBench(),
   recording: async () => (await import('./recording.ts')).runRecordingBench(),
@@ -48,7 +51,12 @@ const numberOf = (option: string): number =>
   Number(words.find((word) => word.startsWith(option))?.slice(option.length));
 const minutes = numberOf('--minutes=');
 const rounds = numberOf('--rounds=');
-const options: PartOptions = { ...(minutes > 0 ? { minutes } : {}), ...(rounds > 0 ? { rounds } : {}) };
+const gib = numberOf('--gib=');
+const options: PartOptions = {
+  ...(minutes > 0 ? { minutes } : {}),
+  ...(rounds > 0 ? { rounds } : {}),
+  ...(gib > 0 ? { gib } : {}),
+};
 const names = words.filter((word) => !word.startsWith('-')).flatMap((word) => GROUPS[word] ?? [word]);
 const unknown = names.filter((name) => PARTS[name] === undefined);
 if (unknown.length > 0) {

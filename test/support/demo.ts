@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { generateSync } from 'otplib';
 import { builtCommand, type DemoProcess, startDemo } from '../../bench/demo-process.ts';
 import type { AuditEvent } from '../../shared/audit/event.ts';
+import { patience } from './patience.ts';
 import { createTemporaryDirectory } from './temporary-directory.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -36,7 +37,7 @@ export async function runProgram(
   const child = spawn(program, args, {
     cwd: options.cwd,
     env: options.env ?? process.env,
-    timeout: PROGRAM_LIMIT_MS,
+    timeout: PROGRAM_LIMIT_MS * patience(),
     killSignal: 'SIGKILL',
   });
   const stdout: Buffer[] = [];

@@ -1,6 +1,8 @@
+import { patience } from './patience.ts';
+
 /** Options for {@link waitFor}. */
 export interface WaitForOptions {
-  /** Fails after so long; 10 s unless given. */
+  /** Fails after so long, times {@link patience}; 10 s unless given. */
   readonly timeoutMs?: number;
   /** Looks again after so long; 10 ms unless given. */
   readonly periodMs?: number;
@@ -18,7 +20,8 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitForOptions = {},
 ): Promise<Exclude<T, Falsy>> {
-  const { timeoutMs = 10_000, periodMs = 10, what = 'the condition' } = options;
+  const { periodMs = 10, what = 'the condition' } = options;
+  const timeoutMs = (options.timeoutMs ?? 10_000) * patience();
   const endMs = performance.now() + timeoutMs;
   let lastError: unknown;
   while (true) {

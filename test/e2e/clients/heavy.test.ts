@@ -2,13 +2,14 @@ import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClientMatrix, TARGETS } from '../../support/client-matrix.ts';
+import { patience } from '../../support/patience.ts';
 
 /*
  * What takes too long, or needs too much, for every run of the tests: `npm run compat` runs it. Each needs its own
  * program (sshfs and /dev/fuse, ansible-core) and fails with the package's name when it is missing.
  */
 const wanted = process.env['DRAWBRIDGE_COMPAT'] === '1';
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 300_000 * patience();
 
 let matrix: ClientMatrix;
 
@@ -107,7 +108,7 @@ describe.skipIf(!wanted).each(TARGETS)('OpenSSH to the $target', ({ index }) => 
     for (const [at, kb] of residentKb().entries()) expect(kb - (before[at] ?? 0)).toBeLessThan(64 * 1024);
   });
 
-  it('300 sessions one after the other', { timeout: 900_000 }, async () => {
+  it('300 sessions one after the other', { timeout: 900_000 * patience() }, async () => {
     for (let number = 0; number < 300; number++) {
       const run = await matrix.ssh([matrix.host(index), `echo ${number}; exit ${number % 250}`]);
       expect(`${run.status} ${run.stdout}`).toBe(`${number % 250} ${number}\n`);

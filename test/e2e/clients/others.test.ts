@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClientMatrix, TARGETS } from '../../support/client-matrix.ts';
 import { runProgram } from '../../support/demo.ts';
+import { patience } from '../../support/patience.ts';
 import { TerminalProgram } from '../../support/terminal-program.ts';
 
 let matrix: ClientMatrix;
@@ -81,8 +82,7 @@ describe.each(LIBRARIES)('$library', ({ library, features }) => {
   });
 });
 
-/** The whole matrix is tried on a busy machine, too: what counts there is whether it works. */
-const MUCH_LIMIT_MS = process.env['DRAWBRIDGE_COMPAT'] === '1' ? 300_000 : 60_000;
+const MUCH_LIMIT_MS = 60_000 * patience();
 
 describe('many and much', () => {
   it.each(TARGETS)(

@@ -7,6 +7,7 @@ import shlex
 import sys
 
 library, feature, jump, host, login, key, folder = sys.argv[1:]
+LIMIT_S = 30 * max(1.0, float(os.environ.get("DRAWBRIDGE_PATIENCE", "1")))
 BLOB = os.urandom(1_500_000)
 REMOTE = os.path.join(folder, f"{library}-{host}")
 
@@ -21,11 +22,11 @@ def with_paramiko():
 
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-    options = {"key_filename": key, "allow_agent": False, "look_for_keys": False, "timeout": 30}
+    options = {"key_filename": key, "allow_agent": False, "look_for_keys": False, "timeout": LIMIT_S}
     client.connect(host, username=login, sock=paramiko.ProxyCommand(jump), **options)
 
     def run(command, data=None, **more):
-        stdin, stdout, stderr = client.exec_command(command, timeout=30, **more)
+        stdin, stdout, stderr = client.exec_command(command, timeout=LIMIT_S, **more)
         if data is not None:
             stdin.write(data)
         stdin.channel.shutdown_write()

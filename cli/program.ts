@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import type { Cli, RegisterVerb } from './cli.ts';
+import { incompletePackage } from './incomplete-package.ts';
 import { createTerminal, exitCodeOf, type TextOutput, writeError } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -262,7 +263,7 @@ export async function runCommand(args: readonly string[], process: CommandProces
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    writeError(terminal, error);
+    writeError(terminal, incompletePackage(error) ?? error);
     return exitCodeOf(error);
   }
 }

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -7,6 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const packed = z.array(
   z.object({ files: z.array(z.object({ path: z.string() })), unpackedSize: z.number() }),
 );
+const manifest = z.object({ man: z.array(z.string()) });
 
 describe('the package', () => {
   it('holds the command, the roles, the page and the papers, and nothing of the workshop', () => {
@@ -31,6 +34,20 @@ describe('the package', () => {
       expect(paths).toContain(needed);
     }
     expect(paths.filter((path) => /^(dist\/)?(test|bench|tools)\/|\.ts$|tsbuildinfo/.test(path))).toEqual([]);
+  });
+
+  it('has each manual page where npm links it', () => {
+    const { man } = manifest.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+    expect(man).toEqual(readdirSync(join(root, 'docs/man')).map((name) => `docs/man/${name}`));
+  });
+
+  it('brings along nothing that wants a newer Node.js than it does itself', () => {
+    const run = spawnSync('npm', ['ci', '--dry-run', '--offline', '--engine-strict', '--ignore-scripts'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    expect(run.stderr).not.toContain('Not compatible');
+    expect(run.status, run.stderr).toBe(0);
   });
 
   it('lists the licences of all that it brings along', () => {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasCompiledCiphers } from '../../shared/ssh/ssh2-library.ts';
 import { Database } from '../../shared/store/database.ts';
 import { formatBytes } from '../format.ts';
+import { INSTALL_SCRIPTS } from '../incomplete-package.ts';
 import { type Check, check } from './finding.ts';
 
 const MIB = 1024 ** 2;
@@ -30,6 +32,19 @@ export function nodeVersion(): Check {
       },
     ];
   });
+}
+
+/** Whether the ciphers of SSH are the compiled ones; a role without SQLite's compiled part does not come this far. */
+export function compiledCiphers(present: () => boolean = hasCompiledCiphers): Check {
+  return check('package', async () => [
+    present()
+      ? { state: 'ok', text: 'The compiled ciphers of SSH are there.' }
+      : {
+          state: 'warn',
+          text: 'The compiled ciphers of SSH are missing: sessions take more of the processor.',
+          hint: `Install Drawbridge again where there is a compiler: npm install -g ${INSTALL_SCRIPTS} …`,
+        },
+  ]);
 }
 
 /** Free space at `directory`, and how fast a file there reaches the disk. */

@@ -18,7 +18,7 @@ import { serverCertificate } from './certificate-check.ts';
 import { directory } from './directory-check.ts';
 import { figures } from './figures-check.ts';
 import { type Check, check, type Finding } from './finding.ts';
-import { database, disk, filePermissions, nodeVersion } from './machine-checks.ts';
+import { compiledCiphers, database, disk, filePermissions, nodeVersion } from './machine-checks.ts';
 import { httpsChecks, sshServer, type WayOptions } from './network-checks.ts';
 import { ports } from './port-check.ts';
 import { answers, hostSignIns, running } from './running-check.ts';
@@ -55,6 +55,7 @@ async function proxyChecks(configPath: string, way: WayOptions): Promise<readonl
   return [
     configIsGood(configPath),
     nodeVersion(),
+    compiledCiphers(),
     filePermissions(dataDir),
     disk(dataDir),
     database(join(dataDir, 'proxy.db'), PROXY_MIGRATIONS),
@@ -107,6 +108,7 @@ async function bastionChecks(
       return [{ state: 'ok', text: `${config.policy} is in order.` }];
     }),
     nodeVersion(),
+    compiledCiphers(),
     filePermissions(config.dataDir),
     disk(paths.recordings),
     database(paths.database, BASTION_MIGRATIONS),
@@ -201,6 +203,7 @@ async function agentChecks(
   return [
     configIsGood(configPath),
     nodeVersion(),
+    compiledCiphers(),
     filePermissions(config.dataDir),
     disk(config.dataDir),
     ...figures(config.metrics.listen),

@@ -27,6 +27,18 @@ export function loadSsh2(): typeof ssh2 {
   return library;
 }
 
+/**
+ * True when ssh2 has its compiled ciphers. npm installs it without them where there is no compiler or install scripts may
+ * not run, and it then falls back to slower ones.
+ */
+export function hasCompiledCiphers(): boolean {
+  loadSsh2();
+  const ciphers: unknown = createRequire(import.meta.url)('ssh2/lib/protocol/crypto.js');
+  return typeof ciphers === 'object' && ciphers !== null && 'bindingAvailable' in ciphers
+    ? ciphers.bindingAvailable === true
+    : false;
+}
+
 function compileWith(path: string, source: string): NodeJS.Module {
   if (!LIMIT_LINE.test(source)) throw unsupportedLibrary();
   const module = new Module(path);

@@ -2,7 +2,13 @@ import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, writeFileSync, 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Check, runChecks } from '../../../cli/doctor/finding.ts';
-import { database, disk, filePermissions, nodeVersion } from '../../../cli/doctor/machine-checks.ts';
+import {
+  compiledCiphers,
+  database,
+  disk,
+  filePermissions,
+  nodeVersion,
+} from '../../../cli/doctor/machine-checks.ts';
 import { Database } from '../../../shared/store/database.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -15,6 +21,11 @@ describe('the checks of this machine', () => {
     const findings = await look(disk(folder));
     expect(findings.map((finding) => finding.state)).not.toContain('fail');
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('see whether the ciphers of SSH are the compiled ones', async () => {
+    expect(await look(compiledCiphers())).toMatchObject([{ state: 'ok' }]);
+    expect(await look(compiledCiphers(() => false))).toMatchObject([{ state: 'warn' }]);
   });
 
   it('fail for a folder that is not there', async () => {

@@ -9,7 +9,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than CI has processors: tests of whole paths spend half of their time waiting for clients and hosts.
+    maxWorkers: 3,
     // Real clients on a shared machine: two more tries in CI, which the report shows; at home a failure is a failure.
     retry: process.env['CI'] === undefined ? 0 : 2,
   },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Actor, AuditEventInput } from '../../shared/audit/event.ts';
 import type { Timer } from '../../shared/clock.ts';
-import { DrawbridgeError } from '../../shared/errors.ts';
+import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
 import { saidText } from '../../shared/plain-text.ts';
 import { bootEndIn } from '../gate/machine.ts';
 import type { ApprovalNeed, PolicyGrant } from '../policy/approval.ts';
@@ -10,13 +10,7 @@ import type { Approvers } from './approvers.ts';
 import { type Grant, TEXT_LIMIT_CHARACTERS } from './grant.ts';
 import { Grants, type GrantsOptions } from './grants.ts';
 import { type ApprovalAsk, type ApprovalOutcome, ParkedRequest } from './parked-request.ts';
-
-/** Requests that may wait at once, in all and of one operator. */
-export const PARKED_MAX = 100;
-export const PARKED_PER_OPERATOR_MAX = 10;
-
-/** Channels that may wait for one request. */
-export const WAITERS_MAX = 64;
+import { assertMayJoin, assertRoom } from './parked-room.ts';
 
 /** How often it is looked whether something has run out: the most by which a grant can end late. */
 const LOOK_MS = 500;
@@ -70,6 +64,11 @@ export class Approvals {
     return [...this.#parked.values()];
   }
 
+  /** True while nothing was ever granted to an operator of this name here. */
+  isNewcomer(operator: string): boolean {
+    return !this.#grants.hasEverHad(operator);
+  }
+
   /** Called after each change, grants that end included. Must not throw. Returns how to stop. */
   onNews(listener: (news: ApprovalNews) => void): () => void {
     this.#listeners.add(listener);
@@ -88,7 +87,7 @@ export class Approvals {
     onParked: (request: ParkedRequest) => void = () => undefined,
   ): Promise<ApprovalOutcome> {
     const request = this.#find(ask, need.role) ?? this.#park(ask, need);
-    if (request.waiters >= WAITERS_MAX) throw tooMany(`${WAITERS_MAX} connections wait for this already.`);
+    assertMayJoin(request);
     const outcome = request.wait(signal);
     try {
       await request.announced;
@@ -180,6 +179,28 @@ export class Approvals {
     });
   }
 
+  /**
+   * Refuses each request that `which` names, and says how many that were. One that ends meanwhile is none of them.
+   * @throws `audit.unavailable`, with the rest still waiting
+   */
+  async refuseAll(
+    actor: Actor,
+    which: (request: ParkedRequest) => boolean,
+    message?: string,
+  ): Promise<number> {
+    let refused = 0;
+    for (const request of this.requests.filter(which)) {
+      if (this.#parked.get(request.id) !== request) continue;
+      try {
+        await this.refuse(actor, request.id, message);
+        refused += 1;
+      } catch (error) {
+        if (!(isDrawbridgeError(error) && error.code === 'approval.not_found')) throw error;
+      }
+    }
+    return refused;
+  }
+
   /** Takes a grant back; see {@link Grants.revoke}. */
   revoke(actor: Actor, id: string, message?: string): Promise<void> {
     return this.#grants.revoke(actor, id, message);
@@ -221,9 +242,8 @@ export class Approvals {
   }
 
   #park(ask: ApprovalAsk, need: ApprovalNeed): ParkedRequest {
-    const own = this.requests.filter((request) => request.ask.operator === ask.operator).length;
-    if (this.#parked.size >= PARKED_MAX) throw tooMany(`${PARKED_MAX} requests wait already.`);
-    if (own >= PARKED_PER_OPERATOR_MAX) throw tooMany(`You have ${own} requests waiting already.`);
+    const waiting = this.requests.map((request) => request.ask);
+    assertRoom(ask.operator, waiting, (operator) => this.isNewcomer(operator));
     const { audit, clock } = this.#options;
     const { reason, ...rest } = ask;
     const said = saidText(reason, TEXT_LIMIT_CHARACTERS);
@@ -299,10 +319,6 @@ function notFound(id: string): DrawbridgeError {
   return new DrawbridgeError('approval.not_found', `No request ${id.slice(0, 40)} waits.`, {
     hint: 'See which do with drawbridge approvals ls.',
   });
-}
-
-function tooMany(sentence: string): DrawbridgeError {
-  return new DrawbridgeError('approval.too_many', sentence, { hint: 'Try again later.' });
 }
 
 function createId(prefix: 'r' | 'g'): string {

@@ -16,6 +16,13 @@ export interface LockSummary {
   readonly lockedAt: string;
 }
 
+/** Which of the requests that wait: those for which all that is said holds. */
+export interface WhichRequests {
+  readonly operator?: string | undefined;
+  /** Only those of operators to whom nothing was ever granted here. */
+  readonly newcomers?: boolean | undefined;
+}
+
 /** What the customer's people decide about operators, by whatever way they come. */
 export interface ApprovalDesk {
   list(): { readonly requests: readonly ApprovalRequestSummary[]; readonly grants: readonly GrantSummary[] };
@@ -23,6 +30,8 @@ export interface ApprovalDesk {
   grant(actor: Actor, id: string, forMs?: number): Promise<GrantSummary | undefined>;
   /** @throws see {@link Approvals.refuse} */
   refuse(actor: Actor, id: string, message?: string): Promise<void>;
+  /** Refuses all of one operator, of all newcomers, or all; says how many. @throws see {@link Approvals.refuseAll} */
+  refuseAll(actor: Actor, which: WhichRequests, message?: string): Promise<number>;
   /** @throws see {@link Approvals.revoke} */
   revoke(actor: Actor, id: string, message?: string): Promise<void>;
   locks(): readonly LockSummary[];
@@ -44,7 +53,9 @@ export function openDesk(parts: {
   const { bastionName, approvals, locks, registry } = parts;
   return {
     list: () => ({
-      requests: approvals.requests.map(requestSummary),
+      requests: approvals.requests.map((request) =>
+        requestSummary(request, approvals.isNewcomer(request.ask.operator)),
+      ),
       grants: approvals.grants.map(grantSummary),
     }),
     async grant(actor, id, forMs) {
@@ -52,6 +63,14 @@ export function openDesk(parts: {
       return grant === undefined ? undefined : grantSummary(grant);
     },
     refuse: (actor, id, message) => approvals.refuse(actor, id, message),
+    refuseAll: (actor, { operator, newcomers }, message) =>
+      approvals.refuseAll(
+        actor,
+        ({ ask }) =>
+          (operator === undefined || ask.operator === operator) &&
+          (newcomers !== true || approvals.isNewcomer(ask.operator)),
+        message,
+      ),
     revoke: (actor, id, message) => approvals.revoke(actor, id, message),
     locks: () => locks.list().map(lockSummary),
     lock: async (actor, operator, reason) => lockSummary(await locks.lock(actor, operator, reason)),

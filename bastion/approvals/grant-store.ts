@@ -58,6 +58,12 @@ export class GrantStore {
     ]);
   }
 
+  /** All to whom something was granted at some time. */
+  async listOperators(): Promise<string[]> {
+    const rows = await this.#database.all<{ operator: string }>('SELECT DISTINCT operator FROM grants');
+    return rows.map(({ operator }) => operator);
+  }
+
   /** Those that nobody has noted the end of. */
   async listOpen(): Promise<Grant[]> {
     const rows = await this.#database.all<GrantRow>('SELECT * FROM grants WHERE ended_at_ms IS NULL');

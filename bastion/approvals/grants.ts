@@ -27,6 +27,7 @@ export class Grants {
   readonly #options: GrantsOptions;
   readonly #tell: (news: ApprovalNews) => void;
   readonly #active = new Map<string, ActiveGrant>();
+  readonly #everHad = new Set<string>();
 
   constructor(options: GrantsOptions, tell: (news: ApprovalNews) => void) {
     this.#options = options;
@@ -35,12 +36,14 @@ export class Grants {
 
   /** Takes over what the process before this one left, and enters the end of the rest. @throws `store.*`, `audit.unavailable` */
   async takeOver(): Promise<void> {
+    for (const operator of await this.#options.store.listOperators()) this.#everHad.add(operator);
     for (const grant of await this.#options.store.listOpen())
       if (!this.add(grant)) await this.#noteEnd(grant);
   }
 
   /** Puts a grant that is stored in force. False when it is over already. */
   add(grant: Grant): boolean {
+    this.#everHad.add(grant.operator);
     const active = activate(grant, this.#options);
     if (active !== undefined) this.#active.set(grant.id, active);
     return active !== undefined;
@@ -48,6 +51,11 @@ export class Grants {
 
   get inForce(): readonly Grant[] {
     return [...this.#active.values()].filter((grant) => grantLeftMs(grant, this.#options.clock) > 0);
+  }
+
+  /** True when something was granted to this operator at any time, whatever became of it. */
+  hasEverHad(operator: string): boolean {
+    return this.#everHad.has(operator);
   }
 
   /** What decisions about this operator look at. */

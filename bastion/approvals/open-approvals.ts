@@ -52,7 +52,9 @@ export async function openApprovals(parts: OpenApprovalsParts): Promise<Approval
   teardown.add(() => webhook.close());
   approvals.onNews(({ kind, request, grant }) => {
     webhook.send(`approval.${kind}`, {
-      ...(request === undefined ? {} : { request: { ...requestSummary(request) } }),
+      ...(request === undefined
+        ? {}
+        : { request: { ...requestSummary(request, approvals.isNewcomer(request.ask.operator)) } }),
       ...(grant === undefined ? {} : { grant: { ...grantSummary(grant) } }),
     });
   });

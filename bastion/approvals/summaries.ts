@@ -5,6 +5,8 @@ import type { ParkedRequest } from './parked-request.ts';
 export interface ApprovalRequestSummary {
   readonly id: string;
   readonly operator: string;
+  /** Nothing was ever granted to an operator of this name here. */
+  readonly newcomer?: true;
   readonly host: string;
   readonly login: string;
   readonly role: string;
@@ -34,11 +36,12 @@ export interface GrantSummary {
   readonly until: string;
 }
 
-export function requestSummary(request: ParkedRequest): ApprovalRequestSummary {
+export function requestSummary(request: ParkedRequest, isNewcomer: boolean): ApprovalRequestSummary {
   const { ask, need, askedAtMs } = request;
   return {
     id: request.id,
     ...ask,
+    ...(isNewcomer ? { newcomer: true } : {}),
     role: need.role,
     askedAt: new Date(askedAtMs).toISOString(),
     expiresAt: new Date(askedAtMs + need.rule.wait).toISOString(),

@@ -10,6 +10,7 @@ const operator = z.string().min(1).max(256);
 const schemas = {
   grant: z.object({ id, forMs: z.number().positive().optional() }),
   answer: z.object({ id, message }),
+  refuseAll: z.object({ operator: operator.optional(), newcomers: z.boolean().optional(), message }),
   lock: z.object({ operator, reason: message }),
   unlock: z.object({ operator }),
   endSessions: z.object({ operator: operator.optional(), message }),
@@ -26,6 +27,10 @@ export function approvalHandlers(desk: ApprovalDesk): Readonly<Record<string, Co
     'approvals.refuse': async (params, { actor }) => {
       const { id, message } = read(schemas.answer, params);
       await desk.refuse(actor, id, message);
+    },
+    'approvals.refuse_all': async (params, { actor }) => {
+      const { message, ...which } = read(schemas.refuseAll, params);
+      return toJson({ refused: await desk.refuseAll(actor, which, message) });
     },
     'approvals.revoke': async (params, { actor }) => {
       const { id, message } = read(schemas.answer, params);

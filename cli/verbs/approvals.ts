@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import { type Cli, examples, type RegisterVerb } from '../cli.ts';
 import { callRole } from '../control.ts';
 import { formatDuration, formatTime } from '../format.ts';
@@ -9,6 +10,7 @@ import { printable } from '../terminal.ts';
 const request = z.looseObject({
   id: z.string(),
   operator: z.string(),
+  newcomer: z.boolean().optional(),
   host: z.string(),
   login: z.string(),
   action: z.string(),
@@ -48,13 +50,13 @@ export const registerApprovals: RegisterVerb = (program, cli) => {
     .action((id: string, options: PlaceOptions & { for?: string }) => grantRequest(cli, id, options));
   const refuse = approvals
     .command('refuse')
-    .argument('<request>', 'id of a request that waits')
+    .argument('[request]', 'id of a request that waits')
+    .option('--all', 'all that wait')
+    .option('--operator <name>', 'all of one operator')
+    .option('--newcomers', 'all of operators to whom nothing was ever granted here')
     .option('--message <text>', 'what to tell the operator')
-    .description('Refuse a request.')
-    .action(async (id: string, options: PlaceOptions & { message?: string }) => {
-      await callRole(cli, options, 'approvals.refuse', { id, message: options.message }, z.unknown());
-      cli.terminal.line(`Request ${printable(id)} is refused.`);
-    });
+    .description('Refuse a request, or several at once.')
+    .action((id: string | undefined, options: RefuseOptions) => refuseRequests(cli, id, options));
   const revoke = approvals
     .command('revoke')
     .argument('<grant>', 'id of a grant in force')
@@ -66,9 +68,38 @@ export const registerApprovals: RegisterVerb = (program, cli) => {
     });
   examples(withPlace(list), ['drawbridge approvals ls', 'drawbridge approvals ls --json']);
   examples(withPlace(give), ['drawbridge approvals grant r-3f9kq2mnop --for 1h']);
-  examples(withPlace(refuse), ['drawbridge approvals refuse r-3f9kq2mnop --message "Call me first."']);
+  examples(withPlace(refuse), [
+    'drawbridge approvals refuse r-3f9kq2mnop --message "Call me first."',
+    'drawbridge approvals refuse --newcomers --message "We do not know you."',
+  ]);
   examples(withPlace(revoke), ['drawbridge approvals revoke g-3f9kq2mnop --message "the work is done"']);
 };
+
+interface RefuseOptions extends PlaceOptions {
+  readonly all?: boolean;
+  readonly operator?: string;
+  readonly newcomers?: boolean;
+  readonly message?: string;
+}
+
+async function refuseRequests(cli: Cli, id: string | undefined, options: RefuseOptions): Promise<void> {
+  const { all, operator, newcomers, message } = options;
+  const several = operator !== undefined || newcomers === true;
+  if ((id !== undefined ? 1 : 0) + (all === true ? 1 : 0) + (several ? 1 : 0) !== 1) {
+    throw new DrawbridgeError('usage.requests', 'Say which requests to refuse.', {
+      hint: 'Name one request, or use --all, or --operator and --newcomers, alone or together.',
+    });
+  }
+  if (id !== undefined) {
+    await callRole(cli, options, 'approvals.refuse', { id, message }, z.unknown());
+    cli.terminal.line(`Request ${printable(id)} is refused.`);
+    return;
+  }
+  const answer = z.looseObject({ refused: z.number() });
+  const which = { operator, newcomers, message };
+  const { refused } = await callRole(cli, options, 'approvals.refuse_all', which, answer);
+  cli.terminal.line(refused === 1 ? '1 request is refused.' : `${refused} requests are refused.`);
+}
 
 async function listApprovals(cli: Cli, options: PlaceOptions & { json?: boolean }): Promise<void> {
   const { requests, grants } = await callRole(cli, options, 'approvals.list', {}, approvalList);
@@ -81,7 +112,7 @@ async function listApprovals(cli: Cli, options: PlaceOptions & { json?: boolean 
     requests,
     [
       { heading: 'REQUEST', value: (item) => item.id },
-      { heading: 'OPERATOR', value: (item) => item.operator },
+      { heading: 'OPERATOR', value: (item) => `${item.operator}${item.newcomer === true ? ' (new)' : ''}` },
       { heading: 'WHERE', value: (item) => `${item.login}@${item.host}` },
       { heading: 'WHAT', value: (item) => item.action },
       { heading: 'APPROVED', value: (item) => `${item.approvedBy.length} of ${item.approversNeeded}` },

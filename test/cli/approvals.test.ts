@@ -55,14 +55,27 @@ test('requests are seen, granted, refused and taken back by command, and operato
   const refused = await ssh();
   const first = await waiting();
   const list = await run('approvals', 'ls');
-  for (const text of [first, 'alice', `${LOGIN}@web-1`, 'exec echo in', '0 of 1', 'disk full'])
+  for (const text of [first, 'alice (new)', `${LOGIN}@web-1`, 'exec echo in', '0 of 1', 'disk full'])
     expect(list.out).toContain(text);
+  expect((await run('approvals', 'refuse', '--operator', 'bob', '--newcomers')).out).toBe(
+    '0 requests are refused.\n',
+  );
+  for (const unclear of [[], [first, '--all'], ['--all', '--newcomers']])
+    expect(await run('approvals', 'refuse', ...unclear)).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('Say which requests to refuse.'),
+    });
   expect(await run('approvals', 'refuse', first, '--message', 'Call me first.')).toMatchObject({
     status: 0,
     out: `Request ${first} is refused.\n`,
   });
   expect(await refused.ended).toBe(254);
   expect(refused.seen.stderr).toContain('did not approve it: Call me first.');
+
+  const another = await ssh();
+  await waiting();
+  expect((await run('approvals', 'refuse', '--all')).out).toBe('1 request is refused.\n');
+  expect(await another.ended).toBe(254);
 
   const granted = await ssh();
   const second = await waiting();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ApprovalDesk } from '../../bastion/approvals/desk.ts';
+import type { ApprovalDesk, WhichRequests } from '../../bastion/approvals/desk.ts';
 import type { ApprovalRequestSummary, GrantSummary } from '../../bastion/approvals/summaries.ts';
 import type { AuditSink } from '../../shared/audit/event.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
@@ -64,6 +64,16 @@ export class FakeDesk implements ApprovalDesk {
     this.#take(id);
     this.messages.push(message);
     await this.#audit.append({ type: 'approval.refused', actor: 'system' });
+  }
+
+  async refuseAll(actor: string, which: WhichRequests, message?: string): Promise<number> {
+    const refused = this.#requests.filter(
+      ({ operator, newcomer }) =>
+        (which.operator === undefined || which.operator === operator) &&
+        (which.newcomers !== true || newcomer === true),
+    );
+    for (const { id } of refused) await this.refuse(actor, id, message);
+    return refused.length;
   }
 
   async revoke(_actor: string, id: string, message?: string): Promise<void> {

@@ -21,6 +21,7 @@ export const grantSchema = z.object({
 export const approvalRequestSchema = z.object({
   id: z.string(),
   operator: z.string(),
+  newcomer: z.literal(true).optional().describe('Nothing was ever granted to an operator of this name here'),
   host: z.string(),
   login: z.string(),
   role: z.string(),
@@ -50,6 +51,16 @@ export const grantAnswerSchema = z.object({
   grant: grantSchema.optional().describe('Missing while another person has to approve'),
 });
 export const answerSchema = z.object({ message: text.optional() }).nullish();
+
+export const refuseAllSchema = z.object({
+  operator: z.string().min(1).max(256).optional().describe('Those of this operator alone'),
+  newcomers: z
+    .boolean()
+    .optional()
+    .describe('Those alone of operators to whom nothing was ever granted here'),
+  message: text.optional(),
+});
+export const refusedSchema = z.object({ refused: z.number().describe('Requests that were refused') });
 
 export const lockSchema = z.object({
   operator: z.string(),

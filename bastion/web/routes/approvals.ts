@@ -13,6 +13,8 @@ import {
   lockSchema,
   operatorNameSchema,
   problemSchema,
+  refuseAllSchema,
+  refusedSchema,
 } from '../api.ts';
 import type { RouteContext, WebApp } from '../web-app.ts';
 
@@ -69,6 +71,23 @@ export function approvalRoutes(app: WebApp, context: RouteContext, desk: Approva
     async (request) => {
       await desk.refuse(guard.callerOf(request).actor, request.params.id, request.body?.message);
       return { ok: true as const };
+    },
+  );
+
+  app.post(
+    '/api/approvals/refuse',
+    {
+      onRequest: guard.require('approver'),
+      schema: {
+        summary: 'Refuse all requests that wait, or those of one operator, or of newcomers',
+        tags,
+        body: refuseAllSchema,
+        response: { 200: refusedSchema, '4xx': problemSchema },
+      },
+    },
+    async (request) => {
+      const { message, ...which } = request.body;
+      return { refused: await desk.refuseAll(guard.callerOf(request).actor, which, message) };
     },
   );
 

@@ -3,10 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Approvals, PARKED_MAX, PARKED_PER_OPERATOR_MAX } from '../../../bastion/approvals/approvals.ts';
+import { Approvals } from '../../../bastion/approvals/approvals.ts';
 import { Approvers } from '../../../bastion/approvals/approvers.ts';
 import { GrantStore } from '../../../bastion/approvals/grant-store.ts';
 import type { ApprovalAsk } from '../../../bastion/approvals/parked-request.ts';
+import {
+  PARKED_MAX,
+  PARKED_OF_NEWCOMERS_MAX,
+  PARKED_PER_OPERATOR_MAX,
+} from '../../../bastion/approvals/parked-room.ts';
 import {
   nextRequestState,
   type RequestEvent,
@@ -200,20 +205,68 @@ describe('approvals', () => {
     });
   });
 
-  test('wait up to a limit per operator and in all', async () => {
-    const { approvals } = await open();
-    const { signal } = new AbortController();
-    const request = (operator: string, number: number) => {
-      const outcome = approvals.request(ask(operator, `h-${number}`), NEED, signal);
-      outcome.catch(() => undefined);
-      return outcome;
-    };
-    for (let number = 0; number < PARKED_PER_OPERATOR_MAX; number++) void request('alice', number);
-    await expect(request('alice', 99)).rejects.toMatchObject({ code: 'approval.too_many' });
-    for (let number = PARKED_PER_OPERATOR_MAX; number < PARKED_MAX; number++)
-      void request(`o-${number}`, number);
-    await expect(request('zoe', 1)).rejects.toMatchObject({ code: 'approval.too_many' });
-    expect(approvals.requests).toHaveLength(PARKED_MAX);
+  describe('that wait', () => {
+    const TOO_MANY = { code: 'approval.too_many' };
+
+    /** Asks by operators of whom `known` were granted something before, over a restart. */
+    async function asking(known: readonly string[]) {
+      const database = await openDatabase();
+      const first = await open({ database });
+      for (const operator of known) {
+        const { id, outcome } = await park(first, NEED, ask(operator));
+        await first.approvals.grant('admin:carol', id, 1000);
+        await outcome;
+      }
+      first.clock.advance(2000);
+      await waitFor(() => first.audit.ofType('approval.expired').length === known.length);
+      first.approvals.close();
+      const { approvals, audit } = await open({ database });
+      const request = (operator: string, number: number) => {
+        const outcome = approvals.request(ask(operator, `h-${number}`), NEED, new AbortController().signal);
+        outcome.catch(() => undefined);
+        return outcome;
+      };
+      return { approvals, audit, request };
+    }
+
+    test('are ten of one operator at most, and a hundred in all', async () => {
+      const known = Array.from({ length: 11 }, (_, number) => `known-${number}`);
+      const { approvals, request } = await asking(known);
+      for (const operator of known.slice(0, 10)) {
+        for (let number = 0; number < PARKED_PER_OPERATOR_MAX; number++) void request(operator, number);
+        await expect(request(operator, 99)).rejects.toMatchObject(TOO_MANY);
+      }
+      expect(approvals.requests).toHaveLength(PARKED_MAX);
+      await expect(request('known-10', 1)).rejects.toMatchObject(TOO_MANY);
+    });
+
+    test('leave room for operators who were granted something before, however many names are made up', async () => {
+      const { approvals, request } = await asking(['alice']);
+      for (let number = 0; number < PARKED_OF_NEWCOMERS_MAX; number++)
+        void request(`made-up-${number}`, number);
+      await expect(request('made-up-99', 1)).rejects.toMatchObject(TOO_MANY);
+      void request('alice', 1);
+      expect(approvals.requests).toHaveLength(PARKED_OF_NEWCOMERS_MAX + 1);
+      expect(approvals.isNewcomer('alice')).toBe(false);
+      expect(approvals.isNewcomer('made-up-1')).toBe(true);
+    });
+
+    test('can be refused many at a time, each with its event and its answer', async () => {
+      const { approvals, audit, request } = await asking(['alice']);
+      const strangers = ['made-up-1', 'made-up-2'].map((operator) => request(operator, 1));
+      const own = request('alice', 1);
+      const isNewcomer = ({ ask: { operator } }: { ask: ApprovalAsk }) => approvals.isNewcomer(operator);
+      expect(await approvals.refuseAll('admin:carol', isNewcomer, 'Who are you?')).toBe(2);
+      for (const outcome of strangers)
+        expect(await outcome).toEqual({ kind: 'refused', message: 'Who are you?' });
+      expect(audit.ofType('approval.refused')).toMatchObject([
+        { operator: 'made-up-1', actor: 'admin:carol' },
+        { operator: 'made-up-2', actor: 'admin:carol' },
+      ]);
+      expect(approvals.requests).toHaveLength(1);
+      expect(await approvals.refuseAll('admin:carol', () => true)).toBe(1);
+      expect(await own).toEqual({ kind: 'refused' });
+    });
   });
 });
 

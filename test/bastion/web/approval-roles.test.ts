@@ -14,6 +14,7 @@ afterAll(() => web.close());
 const ACTS: readonly (readonly [method: string, path: string])[] = [
   ['POST', '/api/approvals/r-unknown/grant'],
   ['POST', '/api/approvals/r-unknown/refuse'],
+  ['POST', '/api/approvals/refuse'],
   ['POST', '/api/grants/g-unknown/revoke'],
   ['PUT', '/api/operators/mallory/lock'],
   ['POST', '/api/operators/mallory/end-sessions'],

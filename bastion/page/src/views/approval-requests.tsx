@@ -66,6 +66,9 @@ function RequestCard({ request, onAnswer }: RequestCardProps) {
           {request.source !== undefined && <> from {request.source}</>}.{' '}
           <Link href={`/audit?session=${encodeURIComponent(request.session)}`}>Events</Link>
         </p>
+        {request.newcomer === true && (
+          <p class="muted request-facts">Nothing was granted to an operator of this name before.</p>
+        )}
         {approversNeeded > 1 && (
           <p class="muted request-facts">
             {approvedBy.length === 0

@@ -14,7 +14,7 @@ import {
   SECOND_MS,
   type TestRules,
 } from '../support/control-model.ts';
-import { ControlWorld } from '../support/control-world.ts';
+import { ControlWorld, issuerOf } from '../support/control-world.ts';
 import { createTemporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Windows of the test's roles open and close at longer intervals. */
@@ -23,19 +23,23 @@ const WAIT_PIECE_MS = 30 * MINUTE_MS;
 /** Nobody approves their own, nor twice, nor what waits no more. */
 const NO_APPROVAL = /own_request|same_person|not_found/;
 
+/** Of one pass, as the proxy takes it back, and of all that one source has vouched for, as a reload ends them. */
+const WITHDRAWN = { code: 'proxy.withdrew', message: 'the proxy says so' };
+const NO_LONGER_TRUSTED = { code: 'trust.removed', message: 'no longer trusted' };
+
 type Step =
   | { readonly kind: 'on'; readonly seconds: number | undefined; readonly outside: boolean }
-  | { readonly kind: 'off' | 'remove' | 'restart' }
+  | { readonly kind: 'off' | 'remove' | 'spoil' | 'restart' }
   | { readonly kind: 'apply'; readonly rules: TestRules }
   | { readonly kind: 'wait' | 'jump'; readonly minutes: number }
-  | { readonly kind: 'begin' | 'lock' | 'unlock'; readonly operator: Operator }
+  | { readonly kind: 'begin' | 'lock' | 'unlock' | 'distrust'; readonly operator: Operator }
   | {
       readonly kind: 'approve';
       readonly people: readonly string[];
       readonly minutes: number;
       readonly pick: number;
     }
-  | { readonly kind: 'refuse' | 'revoke'; readonly pick: number };
+  | { readonly kind: 'refuse' | 'revoke' | 'withdraw'; readonly pick: number };
 
 class Command implements fc.AsyncCommand<ControlModel, ControlWorld> {
   readonly #step: Step;
@@ -69,7 +73,7 @@ class Command implements fc.AsyncCommand<ControlModel, ControlWorld> {
 
 async function take(step: Step, model: ControlModel, world: ControlWorld): Promise<void> {
   const { clock } = world;
-  const { gate, policies, decisions } = world.running;
+  const { gate, policies, registry, decisions } = world.running;
   const { approvals, locks } = decisions;
   switch (step.kind) {
     case 'on':
@@ -80,6 +84,11 @@ async function take(step: Step, model: ControlModel, world: ControlWorld): Promi
       return model.pass();
     case 'remove':
       rmSync(join(world.dir, 'access.json'), { force: true });
+      model.opening = undefined;
+      return;
+    case 'spoil':
+      // While it is off, the next start finds this.
+      writeFileSync(join(world.dir, 'access.json'), '{"state":"on"');
       model.opening = undefined;
       return;
     case 'restart':
@@ -113,6 +122,15 @@ async function take(step: Step, model: ControlModel, world: ControlWorld): Promi
     case 'unlock':
       if (model.locked.delete(step.operator)) await locks.unlock('admin:dave', step.operator);
       return;
+    case 'distrust':
+      registry.endWhere(({ vouchedBy }) => vouchedBy === issuerOf(step.operator), NO_LONGER_TRUSTED);
+      return model.end((session) => session.operator === step.operator);
+    case 'withdraw': {
+      const session = model.alive[step.pick % Math.max(model.alive.length, 1)];
+      if (session === undefined) return;
+      registry.endWhere(({ passId }) => passId === `p-${session.number}`, WITHDRAWN);
+      return model.end((one) => one === session);
+    }
     case 'approve':
       return approve(step, model, world);
     case 'refuse': {
@@ -197,14 +215,14 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      kind: fc.constantFrom('refuse' as const, 'revoke' as const, 'revoke' as const),
+      kind: fc.constantFrom('refuse' as const, 'revoke' as const, 'revoke' as const, 'withdraw' as const),
       pick: fc.nat({ max: 5 }),
     }),
   },
   {
     weight: 2,
     arbitrary: fc.record({
-      kind: fc.constantFrom('lock' as const, 'unlock' as const, 'unlock' as const),
+      kind: fc.constantFrom('lock' as const, 'unlock' as const, 'unlock' as const, 'distrust' as const),
       operator: anyOperator,
     }),
   },
@@ -219,7 +237,9 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constantFrom('off' as const, 'remove' as const, 'restart' as const) }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom('off' as const, 'remove' as const, 'spoil' as const, 'restart' as const),
+    }),
   },
   {
     weight: 2,

@@ -183,6 +183,12 @@ export class ControlModel {
     this.pass();
   }
 
+  /** Ends sessions without taking anything from what may begin again. */
+  end(which: (session: ModelSession) => boolean): void {
+    this.alive = this.alive.filter((session) => !which(session));
+    this.pass();
+  }
+
   /** Nothing lives on but what was stored and still holds. */
   restart(): void {
     const [nowMs, monotonicMs] = [this.#clock.nowMs(), this.#clock.monotonicMs()];

@@ -25,6 +25,11 @@ interface Running {
   readonly steps: (() => Promise<void> | void)[];
 }
 
+/** Who vouches for an operator; each has a provider of their own here. */
+export function issuerOf(operator: Operator): string {
+  return `https://${operator}.example`;
+}
+
 /** The real parts that decide, put together as the bastion does, with a session's connections left out. */
 export class ControlWorld {
   readonly clock = new FakeClock(START_MS);
@@ -84,7 +89,7 @@ export class ControlWorld {
     const who = { operator, groups: GROUPS[operator], amr: ['mfa'], host: 'web-1', login: 'deploy' };
     const decision = decide(policy.policy, requestOf(who, {}, { kind: 'login' }, this.clock));
     if (!decision.allow || registry.refusal(operator, decision.limits) !== undefined) return false;
-    const session = registry.create({ ...who, passId: `p-${number}` });
+    const session = registry.create({ ...who, passId: `p-${number}`, vouchedBy: issuerOf(operator) });
     session.decidedUntilMs = decision.untilMs ?? Number.POSITIVE_INFINITY;
     this.alive.set(number, session);
     answer.signal.addEventListener('abort', () => session.end({ code: 'access.off', message: 'off' }));

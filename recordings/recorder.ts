@@ -1,14 +1,11 @@
-import { createHash } from 'node:crypto';
-import fs from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import type { Timer } from '../shared/clock.ts';
 import { DrawbridgeError } from '../shared/errors.ts';
 import { syncFolder } from './cast-file.ts';
 import { headerLine, terminalSize } from './cast-header.ts';
 import type { FileDigest } from './digest.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { type CastHeader, EVENT_CODE, NO_EXIT_STATUS } from './format.ts';
+import { HeldTail } from './held-tail.ts';
 import { type LiveLine, LiveViewers } from './live-viewers.ts';
 import { encodeTerminalOutput, StreamTrack } from './output-track.ts';
 import { RECORDING_LIMIT_BYTES, type RecorderOptions, type RecordingDigest } from './recorder-options.ts';
@@ -16,20 +13,14 @@ import { RecordingBody } from './recording-body.ts';
 import { recordingFailed } from './recording-failure.ts';
 import { encryptedCast, type StoredCast } from './stored-cast.ts';
 import { SyncSchedule } from './sync-schedule.ts';
-import { incompleteTailLength } from './utf8.ts';
+import { SyncedBeginning } from './synced-beginning.ts';
 
 export { RECORDING_LIMIT_BYTES, type RecorderOptions, type RecordingDigest } from './recorder-options.ts';
-
-/** How long the beginning of a character is held back on a terminal, waiting for its rest. */
-export const HELD_TAIL_MS = 20;
 
 /** A marker's label is cut to so many UTF-16 code units. */
 const LABEL_LIMIT = 1024;
 
 const NOTHING = Buffer.alloc(0);
-const NOTHING_SYNCED: FileDigest = { sha256: createHash('sha256').digest('hex'), sizeBytes: 0 };
-
-const fdatasync = promisify(fs.fdatasync);
 
 /**
  * Records one channel of a session as an asciicast v2 file (see {@link CastHeader}, {@link EVENT_CODE}).
@@ -50,13 +41,11 @@ export class Recorder {
   readonly #body: RecordingBody;
   readonly #viewers = new LiveViewers();
   readonly #stopSync: () => void;
-  /** Of the beginning that a power cut would leave. */
-  #syncedDigest: FileDigest = NOTHING_SYNCED;
+  readonly #held: HeldTail;
+  readonly #synced: SyncedBeginning;
   /** The beginning of the file is bound into the audit log: what is there must stay. */
   #isBound = false;
-  #held: { readonly bytes: Buffer; readonly timer: Timer } | undefined;
   #exitStatus: string = NO_EXIT_STATUS;
-  #foldersSynced = false;
   #syncing: Promise<void> = Promise.resolve();
   #failure: DrawbridgeError | undefined;
   #closed: Promise<RecordingDigest> | undefined;
@@ -67,6 +56,8 @@ export class Recorder {
     this.#limitBytes = options.limitBytes ?? RECORDING_LIMIT_BYTES;
     this.#startMs = options.clock.monotonicMs();
     this.#encoder = new EventEncoder((bytes) => this.#write(bytes));
+    this.#held = new HeldTail(options.clock, () => this.#releaseHeldLate());
+    this.#synced = new SyncedBeginning(body.file);
     const sync = options.sync ?? new SyncSchedule(options.clock);
     const recorder = this;
     this.#stopSync = sync.add({
@@ -110,7 +101,7 @@ export class Recorder {
 
   /** What is written and, should the machine lose its power at this moment, not yet on the disk. */
   get unsyncedBytes(): number {
-    return Math.max(this.sizeBytes - this.#syncedDigest.sizeBytes, 0);
+    return this.#synced.missingBytes;
   }
 
   /** Size of the asciicast in whole lines: that of the file unless it is encrypted. */
@@ -126,7 +117,7 @@ export class Recorder {
 
   /** Digest of the beginning of the file that was on the disk about a second ago. */
   get partialDigest(): FileDigest {
-    return this.#syncedDigest;
+    return this.#synced.digest;
   }
 
   /** {@link partialDigest} for the audit log: from now on that beginning stays as it is. Nothing once it is closed. */
@@ -148,11 +139,7 @@ export class Recorder {
       return chunk;
     }
     this.#assertOpen();
-    const held = this.#takeHeld();
-    const bytes = held === undefined ? chunk : Buffer.concat([held, chunk]);
-    const tailLength = incompleteTailLength(bytes);
-    const whole = tailLength === 0 ? bytes : bytes.subarray(0, bytes.length - tailLength);
-    if (tailLength > 0) this.#hold(bytes.subarray(whole.length));
+    const whole = this.#held.join(chunk);
     if (whole.length > 0) this.#record((encoder, time) => encodeTerminalOutput(encoder, time, whole));
     return whole;
   }
@@ -162,7 +149,7 @@ export class Recorder {
    * @throws `recording.failed`: then release nothing and end the session.
    */
   outputEnd(): Buffer {
-    const held = this.#takeHeld();
+    const held = this.#held.take();
     if (held === undefined) return NOTHING;
     this.#record((encoder, time) => encodeTerminalOutput(encoder, time, held));
     return held;
@@ -260,20 +247,8 @@ export class Recorder {
     return ((this.#options.clock.monotonicMs() - this.#startMs) / 1000).toFixed(6);
   }
 
-  #hold(tail: Buffer): void {
-    const timer = this.#options.clock.after(HELD_TAIL_MS, () => this.#releaseHeldLate());
-    this.#held = { bytes: Buffer.from(tail), timer };
-  }
-
-  #takeHeld(): Buffer | undefined {
-    const held = this.#held;
-    this.#held = undefined;
-    held?.timer.cancel();
-    return held?.bytes;
-  }
-
   #releaseHeld(): void {
-    const held = this.#takeHeld();
+    const held = this.#held.take();
     if (held === undefined) return;
     this.#append((encoder, time) => encodeTerminalOutput(encoder, time, held));
     this.#options.onHeldRelease?.(held);
@@ -291,20 +266,10 @@ export class Recorder {
 
   /** Brings the file to the disk. */
   #sync(): Promise<void> {
-    this.#syncing = this.#syncOnce().catch((error: unknown) => {
+    this.#syncing = this.#synced.sync().catch((error: unknown) => {
       if (this.#failure === undefined) this.#options.onFailure?.(this.#fail(error));
     });
     return this.#syncing;
-  }
-
-  async #syncOnce(): Promise<void> {
-    const { digest } = this.#body.file;
-    if (!this.#foldersSynced) {
-      for (const folder of this.#body.file.foldersToSync) await syncFolder(folder);
-      this.#foldersSynced = true;
-    }
-    await fdatasync(this.#body.file.fd);
-    if (digest !== undefined) this.#syncedDigest = digest;
   }
 
   async #finish(): Promise<RecordingDigest> {
@@ -385,7 +350,7 @@ export class Recorder {
       error,
     );
     this.#failure = failure;
-    this.#takeHeld();
+    this.#held.take();
     this.#encoder.discard();
     this.#stopSync();
     try {

@@ -2,36 +2,21 @@ import { z } from 'zod';
 import type { Resolved } from '../../shared/config/config-path.ts';
 import { durationBetween } from '../../shared/config/fields.ts';
 import { claimRulesSchema } from '../../shared/identity/provider/claim-rules.ts';
-import { issuerUrl } from '../../shared/identity/provider/issuer.ts';
-import { ID_TOKEN_ALGORITHMS } from '../../shared/identity/provider/key-set.ts';
+import { clientSettings } from '../../shared/identity/provider/client-settings.ts';
 import { loopbackRedirectUri } from '../../shared/identity/provider/redirect-uri.ts';
 
 const PROVIDERS_MAX = 20;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const provider = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 small letters, digits and hyphens')
-    .describe('What operators write after `--provider`.'),
-  title: z.string().min(1).max(64).exactOptional().describe('What operators read; the name if left out.'),
-  issuer: issuerUrl.describe("Exactly as the provider's openid-configuration writes it."),
-  clientId: z
-    .string()
-    .min(1)
-    .max(256)
-    .describe("Id of a public client there (RFC 8252): the operators' command holds no secret."),
-  scopes: z
-    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/))
-    .max(32)
-    .refine((scopes) => scopes.includes('openid'), { message: 'must hold openid' })
-    .default(['openid', 'profile', 'email'])
-    .describe('Scopes to ask for; `openid` must be one.'),
-  algorithms: z
-    .array(z.enum(ID_TOKEN_ALGORITHMS))
-    .min(1)
-    .default(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])
-    .describe('Signature algorithms of ID tokens that are taken.'),
+  name: clientSettings.name.describe('What operators write after `--provider`.'),
+  title: clientSettings.title.describe('What operators read; the name if left out.'),
+  issuer: clientSettings.issuer,
+  clientId: clientSettings.clientId.describe(
+    "Id of a public client there (RFC 8252): the operators' command holds no secret.",
+  ),
+  scopes: clientSettings.scopes,
+  algorithms: clientSettings.algorithms,
   ...claimRulesSchema,
   redirectUri: loopbackRedirectUri
     .default('http://127.0.0.1/callback')

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import type { Resolved } from '../../../shared/config/config-path.ts';
 import { durationBetween, filePath } from '../../../shared/config/fields.ts';
 import { claimRulesSchema } from '../../../shared/identity/provider/claim-rules.ts';
-import { issuerUrl } from '../../../shared/identity/provider/issuer.ts';
-import { ID_TOKEN_ALGORITHMS } from '../../../shared/identity/provider/key-set.ts';
+import { clientSettings } from '../../../shared/identity/provider/client-settings.ts';
 
 /** Groups that may have one role. */
 const GROUPS_MAX = 64;
@@ -17,22 +16,14 @@ const { usernameClaim, usernameSuffix, groupsClaim, acrMeans } = claimRulesSchem
 
 const provider = z
   .strictObject({
-    name: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 small letters, digits and hyphens')
-      .describe('What stands before the names of its people: `corp` makes `corp/alice`.'),
-    title: z
-      .string()
-      .min(1)
-      .max(64)
-      .exactOptional()
-      .describe('What the button on the page says; the name if left out.'),
-    issuer: issuerUrl.describe("Exactly as the provider's openid-configuration writes it."),
-    clientId: z
-      .string()
-      .min(1)
-      .max(256)
-      .describe('Id of a confidential client that is for this bastion alone: tokens of others are refused.'),
+    name: clientSettings.name.describe(
+      'What stands before the names of its people: `corp` makes `corp/alice`.',
+    ),
+    title: clientSettings.title.describe('What the button on the page says; the name if left out.'),
+    issuer: clientSettings.issuer,
+    clientId: clientSettings.clientId.describe(
+      'Id of a confidential client that is for this bastion alone: tokens of others are refused.',
+    ),
     clientSecretFile: filePath.describe('File (0600) with its secret. It is read at each sign-in.'),
     pageUrl: z
       .string()
@@ -41,17 +32,8 @@ const provider = z
       .exactOptional()
       .meta({ title: 'https address' })
       .describe('The page as browsers reach it, when that is not `publicUrl`: behind a reverse proxy.'),
-    scopes: z
-      .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/))
-      .max(32)
-      .refine((scopes) => scopes.includes('openid'), { message: 'must hold openid' })
-      .default(['openid', 'profile', 'email'])
-      .describe('Scopes to ask for; `openid` must be one.'),
-    algorithms: z
-      .array(z.enum(ID_TOKEN_ALGORITHMS))
-      .min(1)
-      .default(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])
-      .describe('Signature algorithms of ID tokens that are taken.'),
+    scopes: clientSettings.scopes,
+    algorithms: clientSettings.algorithms,
     ...{ usernameClaim, usernameSuffix, groupsClaim, acrMeans },
     signInFor: durationBetween(SIGN_IN_MIN_MS, SIGN_IN_MAX_MS, '5m to 8h')
       .prefault('8h')

@@ -8,6 +8,7 @@ import { createBearerSecret, hashBearerSecret } from './bearer-secret.ts';
 import { codeStep, createTotpSecret, totpUri } from './one-time-code.ts';
 import type { AdminRole } from './role.ts';
 import { tokensBeyond } from './token-descent.ts';
+import { WEB_SESSION_IDLE_MS } from './web-sessions.ts';
 
 /** How long a set-up link is good. */
 export const SETUP_LINK_LIFETIME_MS = 24 * 3_600_000;
@@ -64,6 +65,7 @@ export class AdminAdministration {
   }
 
   async list(): Promise<readonly AdminInfo[]> {
+    const nowMs = this.#clock.nowMs();
     const rows = await this.#database.all<{
       username: string;
       role: AdminRole;
@@ -74,10 +76,10 @@ export class AdminAdministration {
     }>(
       `SELECT username, role, created_at,
          (SELECT COUNT(*) FROM admin_security_keys k WHERE k.username = a.username) AS security_keys,
-         (SELECT COUNT(*) FROM admin_sessions s WHERE s.username = a.username AND s.expires_at > ?) AS sign_ins,
+         (SELECT COUNT(*) FROM admin_sessions s WHERE s.username = a.username AND s.expires_at > ? AND s.last_seen_at > ?) AS sign_ins,
          (SELECT expires_at FROM admin_setup_links l WHERE l.username = a.username AND l.expires_at > ?) AS setup_until
        FROM admins a ORDER BY username`,
-      [this.#clock.nowMs(), this.#clock.nowMs()],
+      [nowMs, nowMs - WEB_SESSION_IDLE_MS, nowMs],
     );
     return rows.map((row) => ({
       username: row.username,

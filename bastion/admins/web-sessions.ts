@@ -30,6 +30,15 @@ export interface WebSessionInfo {
   readonly lastSeenAtMs: number;
 }
 
+/** Somebody of the directory who is signed in, as the administrators see them. */
+export interface ProvidedInfo {
+  readonly username: string;
+  /** Of their latest sign-in. */
+  readonly role: AdminRole;
+  readonly signIns: number;
+  readonly lastSeenAtMs: number;
+}
+
 interface SessionRow {
   readonly username: string;
   /** Null when the account is gone. */
@@ -144,6 +153,27 @@ export class WebSessions {
       createdAtMs: row.created_at,
       lastSeenAtMs: row.last_seen_at,
     }));
+  }
+
+  /** All whom a directory vouched for and whose sign-in is still good, by name. */
+  async listProvided(): Promise<readonly ProvidedInfo[]> {
+    const nowMs = this.#clock.nowMs();
+    const rows = await this.#database.all<{ username: string; role: AdminRole; last_seen_at: number }>(
+      `SELECT username, provided_role AS role, last_seen_at FROM admin_sessions
+       WHERE account IS NULL AND expires_at > ? AND last_seen_at > ? ORDER BY username, created_at`,
+      [nowMs, nowMs - WEB_SESSION_IDLE_MS],
+    );
+    const byName = new Map<string, ProvidedInfo>();
+    for (const { username, role, last_seen_at } of rows) {
+      const before = byName.get(username);
+      byName.set(username, {
+        username,
+        role,
+        signIns: (before?.signIns ?? 0) + 1,
+        lastSeenAtMs: Math.max(before?.lastSeenAtMs ?? 0, last_seen_at),
+      });
+    }
+    return [...byName.values()];
   }
 
   /** Ends the session behind a cookie, if there is one. */

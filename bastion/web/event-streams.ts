@@ -7,7 +7,7 @@ import type { AccessGuard, Caller } from './access-guard.ts';
 /** Streams of server-sent events at once, over all callers. */
 export const EVENT_STREAM_LIMIT = 128;
 /** In silence {@link ALIVE} goes out this often: it keeps middleboxes from closing the stream, and both ends notice when the other has gone. */
-const HEARTBEAT_MS = 15_000;
+const HEARTBEAT_MS = 5_000;
 /** An event rather than a comment, since browsers keep comments from the page. */
 const ALIVE: ServerSentEvent = { event: 'alive', data: {} };
 /** So often it is looked whether a viewer may still look, however busy or stuck the stream is. */

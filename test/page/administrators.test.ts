@@ -75,7 +75,7 @@ test('a security key that does not verify its user is not taken', async () => {
   expect(await web.admins.securityKeys.list('root')).toEqual([]);
 });
 
-test('an administrator is added, sets themselves up by the link, gets another role and is removed', async () => {
+test('an administrator is added, sets themselves up by the link, gets another role, is signed out and removed', async () => {
   const page = await signInAs('admin', '/settings');
   await page.getByRole('button', { name: 'Add an administrator…' }).click();
   await page.getByLabel('User name').fill('dave');
@@ -105,10 +105,17 @@ test('an administrator is added, sets themselves up by the link, gets another ro
   await page.getByRole('dialog').getByRole('button', { name: 'Change' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   expect((await web.admins.list()).find(({ username }) => username === 'dave')?.role).toBe('approver');
+  await page.getByRole('button', { name: 'Sign out dave' }).click();
+  await page.getByRole('dialog').getByText('at 1 place at once').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
+  await other.page.getByText('Your sign-in has ended').waitFor();
+  await page.getByRole('button', { name: 'Sign out dave' }).waitFor({ state: 'detached' });
+  // Oneself is signed out under the account, place by place.
+  expect(await page.getByRole('button', { name: 'Sign out root' }).count()).toBe(0);
+
   await page.getByRole('button', { name: 'Remove dave' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await page.getByRole('button', { name: 'Remove dave' }).waitFor({ state: 'detached' });
-  await other.page.getByRole('heading', { name: 'Sign in' }).waitFor();
   await other.close();
 });
 

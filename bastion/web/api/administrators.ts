@@ -15,7 +15,20 @@ export const administratorSchema = z.object({
   setupUntil: isoTime.optional().describe('A set-up link waits to be used until then'),
 });
 
-export const administratorListSchema = z.object({ administrators: z.array(administratorSchema).readonly() });
+export const providedAdministratorSchema = z.object({
+  username: z.string().describe("The directory's name in front: `corp/alice`"),
+  role: roleSchema.describe('By their groups, at the latest sign-in'),
+  signIns: z.number().describe('Places where they are signed in now'),
+  lastSeenAt: isoTime,
+});
+
+export const administratorListSchema = z.object({
+  administrators: z.array(administratorSchema).readonly(),
+  provided: z
+    .array(providedAdministratorSchema)
+    .readonly()
+    .describe('People of the directory who are signed in now; they have no account here'),
+});
 
 export const newAdministratorSchema = z.object({ username, role: roleSchema });
 
@@ -100,6 +113,7 @@ export const newSecurityKeySchema = z.object({
 });
 
 export type Administrator = z.infer<typeof administratorSchema>;
+export type ProvidedAdministrator = z.infer<typeof providedAdministratorSchema>;
 export type AdministratorList = z.infer<typeof administratorListSchema>;
 export type SetupLink = z.infer<typeof setupLinkSchema>;
 export type OpenedSetup = z.infer<typeof openedSetupSchema>;

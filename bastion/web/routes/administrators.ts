@@ -1,4 +1,5 @@
 import type { AdminInfo, SetupLink } from '../../admins/administration.ts';
+import type { ProvidedInfo } from '../../admins/web-sessions.ts';
 import { refuseOtherSites } from '../access-guard.ts';
 import {
   administratorListSchema,
@@ -34,12 +35,15 @@ export function administratorRoutes(app: WebApp, context: RouteContext): void {
     {
       onRequest,
       schema: {
-        summary: 'All administrators',
+        summary: 'All administrators, and who of the directory is signed in',
         tags: TAGS,
         response: { 200: administratorListSchema, '4xx': problemSchema },
       },
     },
-    async () => ({ administrators: (await administration.list()).map(describe) }),
+    async () => {
+      const [accounts, provided] = await Promise.all([administration.list(), admins.sessions.listProvided()]);
+      return { administrators: accounts.map(describe), provided: provided.map(describeProvided) };
+    },
   );
 
   app.post(
@@ -195,6 +199,10 @@ function setupRoutes(app: WebApp, { admins, streams }: RouteContext): void {
 
 function linkOf({ username, url, expiresAtMs }: SetupLink) {
   return { username, url, expiresAt: new Date(expiresAtMs).toISOString() };
+}
+
+function describeProvided({ lastSeenAtMs, ...who }: ProvidedInfo) {
+  return { ...who, lastSeenAt: new Date(lastSeenAtMs).toISOString() };
 }
 
 function describe(admin: AdminInfo) {

@@ -5,7 +5,7 @@ import { BoundedFeed } from '../../../bastion/web/bounded-feed.ts';
 import { EventStreams, type ServerSentEvent } from '../../../bastion/web/event-streams.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-test('a stream on which nothing happens says every 15 s that it is alive, so that both ends notice a dead one', async () => {
+test('a stream on which nothing happens says every 5 s that it is alive, so that both ends notice a dead one', async () => {
   const clock = new FakeClock();
   const guard = { callerOf: () => ({}), isStillIn: async () => true } as unknown as AccessGuard;
   const streams = new EventStreams({ clock, guard });
@@ -30,7 +30,7 @@ test('a stream on which nothing happens says every 15 s that it is alive, so tha
   await readUntil('event: audit\ndata: 1\n\n');
   expect(text).not.toContain('alive');
   // Again and again, since it can't be seen from here when the silence has begun.
-  const silence = setInterval(() => clock.advance(15_000), 10);
+  const silence = setInterval(() => clock.advance(5_000), 10);
   onTestFinished(() => clearInterval(silence));
   await readUntil('event: alive\ndata: {}\n\n');
 });

@@ -61,6 +61,11 @@ test('the callback signs in with a strict cookie and leads to the page, where th
   const { secret } = await web.admins.createToken('admin:root', 'robot', 'admin');
   const { secret: local } = await web.admins.sessions.open('root', '192.0.2.1');
   const byToken = { method: 'DELETE', headers: { authorization: `Bearer ${secret}` } };
+  const seen = await web.fetch('/api/administrators', { headers: byToken.headers });
+  expect(seen.json).toMatchObject({
+    administrators: [{ username: 'root' }],
+    provided: [{ username: 'corp/alice', role: 'admin', signIns: 2 }],
+  });
   const ended = await web.fetch('/api/administrators/corp%2Falice/sign-ins', byToken);
   expect(ended).toMatchObject({ status: 200, json: { ended: 2 } });
   expect(await me(web, header)).toMatchObject({ code: 'login.required' });

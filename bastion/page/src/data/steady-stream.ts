@@ -1,8 +1,8 @@
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 15_000;
 
-/** The bastion says something every 15 s; a stream that is silent for so long is dead, whatever the browser holds of it. */
-export const SILENCE_LIMIT_MS = 40_000;
+/** The bastion says something every 5 s; a stream that is silent for so long is dead, whatever the browser holds of it. */
+export const SILENCE_LIMIT_MS = 12_000;
 
 /** What the bastion sends when there is nothing to tell. */
 const ALIVE = 'alive';

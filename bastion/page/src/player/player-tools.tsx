@@ -52,10 +52,24 @@ export function PlayerTools({ speed, onSpeed, skipsPauses, onSkipPauses, onLink,
         </span>
       </div>
       <p class="muted keys">
-        <kbd>space</kbd> play or pause <kbd>←</kbd>
-        <kbd>→</kbd> 5 s <kbd>[</kbd>
-        <kbd>]</kbd> markers <kbd>,</kbd>
-        <kbd>.</kbd> single steps <kbd>f</kbd> full screen
+        <span>
+          <kbd>space</kbd> play or pause
+        </span>
+        <span>
+          <kbd>←</kbd>
+          <kbd>→</kbd> 5 s
+        </span>
+        <span>
+          <kbd>[</kbd>
+          <kbd>]</kbd> markers
+        </span>
+        <span>
+          <kbd>,</kbd>
+          <kbd>.</kbd> single steps
+        </span>
+        <span>
+          <kbd>f</kbd> full screen
+        </span>
       </p>
     </>
   );

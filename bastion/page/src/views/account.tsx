@@ -7,7 +7,7 @@ import { useAction } from '../ui/use-action.ts';
 import { Factors } from './factors.tsx';
 import { ROLE_WORDS } from './role-choice.tsx';
 
-/** The person's own sign-ins and, for administrators, the tokens of programs. */
+/** What somebody signs in with, and where they are signed in. */
 export function AccountView() {
   const { me } = usePage();
   return (

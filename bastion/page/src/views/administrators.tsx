@@ -1,19 +1,13 @@
 import { useState } from 'preact/hooks';
-import type { Administrator, AdministratorList, AdminRole, SetupLink } from '../../../web/api.ts';
+import type { Administrator, AdministratorList, ProvidedAdministrator } from '../../../web/api.ts';
 import { usePage } from '../data/context.ts';
-import { type Resource, useResource } from '../data/use-resource.ts';
+import { useResource } from '../data/use-resource.ts';
 import { Block } from '../ui/block.tsx';
-import { FormDialog } from '../ui/form-dialog.tsx';
+import { BreakableName } from '../ui/breakable-name.tsx';
 import { countWords } from '../ui/format.ts';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
-import { ShownOnce } from '../ui/shown-once.tsx';
 import { Moment } from '../ui/time.tsx';
-import { useAction } from '../ui/use-action.ts';
-import { RoleChoice } from './role-choice.tsx';
-
-type Asking =
-  | { readonly kind: 'add' }
-  | { readonly kind: 'role' | 'remove' | 'reset'; readonly who: Administrator };
+import { Ask, type Asking, type SignedIn } from './administrator-dialogs.tsx';
 
 /** Who may sign in here, and what they may do. */
 export function Administrators() {
@@ -28,28 +22,27 @@ export function Administrators() {
     >
       {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
       {list.data === undefined && list.error === undefined && <Loading rows={2} />}
-      {list.data !== undefined && <Rows administrators={list.data.administrators} onAsk={setAsking} />}
+      {list.data !== undefined && <Rows list={list.data} onAsk={setAsking} />}
       {asking !== undefined && <Ask asking={asking} list={list} onClose={() => setAsking(undefined)} />}
     </Block>
   );
 }
 
 interface RowsProps {
-  readonly administrators: readonly Administrator[];
+  readonly list: AdministratorList;
   readonly onAsk: (asking: Asking) => void;
 }
 
-function Rows({ administrators, onAsk }: RowsProps) {
+function Rows({ list, onAsk }: RowsProps) {
   const { me } = usePage();
+  // One's own places are under the account, each by itself.
+  const maySignOut = ({ username, signIns }: SignedIn) => signIns > 0 && username !== me.username;
   return (
     <div class="rows administrator-rows">
       <ul>
-        {administrators.map((who) => (
+        {list.administrators.map((who) => (
           <li key={who.username} class="row">
-            <span class="strong">
-              {who.username}
-              {who.username === me.username && <span class="badge you">You</span>}
-            </span>
+            <Name username={who.username} />
             <span>{who.role}</span>
             <span class="muted">
               {who.setupUntil === undefined ? (
@@ -61,17 +54,20 @@ function Rows({ administrators, onAsk }: RowsProps) {
               )}
             </span>
             <span class="row-end">
+              {maySignOut(who) && <AskButton asking={{ kind: 'signOut', who }} onAsk={onAsk} />}
               {(['role', 'reset', 'remove'] as const).map((kind) => (
-                <button
-                  key={kind}
-                  type="button"
-                  class="small quiet"
-                  aria-label={`${BUTTONS[kind].label} ${who.username}`}
-                  onClick={() => onAsk({ kind, who })}
-                >
-                  {BUTTONS[kind].word}
-                </button>
+                <AskButton key={kind} asking={{ kind, who }} onAsk={onAsk} />
               ))}
+            </span>
+          </li>
+        ))}
+        {list.provided.map((who) => (
+          <li key={who.username} class="row">
+            <Name username={who.username} />
+            <span>{who.role}</span>
+            <span class="muted">{standingOfProvided(who)}</span>
+            <span class="row-end">
+              {maySignOut(who) && <AskButton asking={{ kind: 'signOut', who }} onAsk={onAsk} />}
             </span>
           </li>
         ))}
@@ -80,7 +76,37 @@ function Rows({ administrators, onAsk }: RowsProps) {
   );
 }
 
+function Name({ username }: { username: string }) {
+  const { me } = usePage();
+  return (
+    <span class="strong">
+      <BreakableName name={username} />
+      {username === me.username && <span class="badge you">You</span>}
+    </span>
+  );
+}
+
+interface AskButtonProps {
+  readonly asking: Exclude<Asking, { readonly kind: 'add' }>;
+  readonly onAsk: (asking: Asking) => void;
+}
+
+function AskButton({ asking, onAsk }: AskButtonProps) {
+  const { word, label } = BUTTONS[asking.kind];
+  return (
+    <button
+      type="button"
+      class="small quiet"
+      aria-label={`${label} ${asking.who.username}`}
+      onClick={() => onAsk(asking)}
+    >
+      {word}
+    </button>
+  );
+}
+
 const BUTTONS = {
+  signOut: { word: 'Sign out…', label: 'Sign out' },
   role: { word: 'Role…', label: 'Change the role of' },
   reset: { word: 'Reset…', label: 'Reset the sign-in of' },
   remove: { word: 'Remove…', label: 'Remove' },
@@ -92,134 +118,6 @@ function standing({ securityKeys, signIns }: Administrator): string {
   return [...keys, where].join(', ');
 }
 
-interface AskProps {
-  readonly list: Resource<AdministratorList>;
-  readonly onClose: () => void;
-}
-
-function Ask({ asking, list, onClose }: AskProps & { asking: Asking }) {
-  const [link, setLink] = useState<SetupLink | undefined>(undefined);
-  const done = () => {
-    list.reload();
-    onClose();
-  };
-  const linked = (made: SetupLink) => {
-    list.reload();
-    setLink(made);
-  };
-  if (link !== undefined) return <ShowLink link={link} onClose={onClose} />;
-  switch (asking.kind) {
-    case 'add':
-      return <Add onMade={linked} onClose={onClose} />;
-    case 'role':
-      return <ChangeRole who={asking.who} onDone={done} onClose={onClose} />;
-    case 'reset':
-      return <Reset who={asking.who} onMade={linked} onClose={onClose} />;
-    case 'remove':
-      return <Remove who={asking.who} onDone={done} onClose={onClose} />;
-  }
-}
-
-function Add({ onMade, onClose }: { onMade: (link: SetupLink) => void; onClose: () => void }) {
-  const { api } = usePage();
-  const [username, setUsername] = useState('');
-  const [role, setRole] = useState<AdminRole>('viewer');
-  const add = useAction(async () => {
-    onMade(await api.send<SetupLink>('POST', '/api/administrators', { body: { username, role } }));
-  });
-  return (
-    <FormDialog title="Add an administrator" action={add} submit="Make a set-up link" onClose={onClose}>
-      <label>
-        User name
-        <input
-          name="username"
-          required
-          pattern="[a-z0-9][a-z0-9._@\-]{0,63}"
-          title="lower-case letters, digits and . _ @ -"
-          autocapitalize="none"
-          spellcheck={false}
-          placeholder="carol"
-          value={username}
-          onInput={(event) => setUsername(event.currentTarget.value)}
-        />
-      </label>
-      <RoleChoice value={role} onChange={setRole} />
-    </FormDialog>
-  );
-}
-
-function ShowLink({ link, onClose }: { link: SetupLink; onClose: () => void }) {
-  return (
-    <ShownOnce
-      title={`Set-up link for ${link.username}`}
-      secret={link.url}
-      label="the link"
-      onClose={onClose}
-    >
-      Give it to {link.username} by a way that nobody else reads: whoever opens it first chooses the password
-      and the authenticator. It works once, until <Moment at={link.expiresAt} />, and is shown only now.
-    </ShownOnce>
-  );
-}
-
-interface AboutProps {
-  readonly who: Administrator;
-  readonly onClose: () => void;
-}
-
-function ChangeRole({ who, onDone, onClose }: AboutProps & { onDone: () => void }) {
-  const { api } = usePage();
-  const [role, setRole] = useState<AdminRole>(who.role);
-  const change = useAction(async () => {
-    await api.send('PUT', addressOf(who), { body: { role } });
-    onDone();
-  });
-  return (
-    <FormDialog title={`Role of ${who.username}`} action={change} submit="Change" onClose={onClose}>
-      <RoleChoice value={role} onChange={setRole} />
-    </FormDialog>
-  );
-}
-
-function Reset({ who, onMade, onClose }: AboutProps & { onMade: (link: SetupLink) => void }) {
-  const { api } = usePage();
-  const reset = useAction(async () => {
-    onMade(await api.send<SetupLink>('POST', `${addressOf(who)}/setup-link`));
-  });
-  return (
-    <FormDialog title={`Reset ${who.username}?`} action={reset} submit="Make a set-up link" onClose={onClose}>
-      <p>
-        For who has lost a phone or forgotten a password. When the link is used, a new password and
-        authenticator take the place of the old ones, and security keys and sign-ins of before are gone. Until
-        then nothing changes.
-      </p>
-    </FormDialog>
-  );
-}
-
-function Remove({ who, onDone, onClose }: AboutProps & { onDone: () => void }) {
-  const { api } = usePage();
-  const remove = useAction(async () => {
-    await api.send('DELETE', addressOf(who));
-    onDone();
-  });
-  return (
-    <FormDialog
-      title={`Remove ${who.username}?`}
-      action={remove}
-      submit="Remove"
-      cancel="Keep them"
-      tone="danger"
-      onClose={onClose}
-    >
-      <p>
-        They are signed out everywhere at once and can not sign in again. What they did stays in the audit
-        log.
-      </p>
-    </FormDialog>
-  );
-}
-
-function addressOf({ username }: Administrator): string {
-  return `/api/administrators/${encodeURIComponent(username)}`;
+function standingOfProvided({ signIns }: ProvidedAdministrator): string {
+  return `of your directory, signed in at ${countWords(signIns, 'place')}`;
 }

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { Status } from '../../../web/api.ts';
+import { Link } from '../router.tsx';
 import { countWords, sizeWords } from '../ui/format.ts';
 import { Moment } from '../ui/time.tsx';
 import { type Health, HealthCard } from './health-card.tsx';
@@ -33,6 +34,7 @@ export function EvidenceCard({ status: { evidence } }: { status: Status }) {
           : [['Oldest one', <Moment at={evidence.oldestRecordingAt} />] as [string, ComponentChildren]]),
         ['Free space', sizeWords(evidence.diskFreeBytes)],
       ]}
+      more={<Link href="/audit">Verify the log</Link>}
     />
   );
 }

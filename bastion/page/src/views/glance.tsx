@@ -24,10 +24,10 @@ export function Glance({ status, live }: GlanceProps) {
         {inWords(status.liveSessions, live)}
       </Line>
       <Line to="health-title" health={evidence[0]}>
-        {evidence[1]}
+        {evidence[0] === 'good' ? evidence[1] : `Evidence: ${lowerFirst(evidence[1])}`}
       </Line>
       <Line to="health-title" health={uplink[0]}>
-        {status.uplinks.length === 0 ? uplink[1] : `Vendor: ${uplink[1].toLowerCase()}`}
+        {status.uplinks.length === 0 ? uplink[1] : `Vendor: ${lowerFirst(uplink[1])}`}
       </Line>
     </ul>
   );
@@ -42,6 +42,10 @@ function Line({ to, health, children }: { to: string; health: Health; children: 
       </a>
     </li>
   );
+}
+
+function lowerFirst(words: string): string {
+  return words.charAt(0).toLowerCase() + words.slice(1);
 }
 
 /** `alice and bob are in`, `Nobody is in`. */

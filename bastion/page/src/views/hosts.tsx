@@ -102,8 +102,8 @@ function lastSeen(host: Host) {
   if (host.lastSeenAt === undefined) return 'never';
   return (
     <>
+      {host.away?.code === 'agent.stopping' && 'stopped '}
       <Moment at={host.lastSeenAt} relative />
-      {host.away?.code === 'agent.stopping' && ', stopped'}
     </>
   );
 }

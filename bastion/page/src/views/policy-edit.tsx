@@ -96,7 +96,7 @@ export function PolicyEdit({ inForce, onChanged }: PolicyEditProps) {
           </>
         )}
       </p>
-      <div class="dialog-buttons">
+      <div class="dialog-buttons in-turn">
         <button type="button" disabled={check.running} onClick={() => check.run()}>
           Check
         </button>

@@ -37,6 +37,7 @@ export function PolicyExplain() {
   });
   return (
     <>
+      <p class="muted policy-lead">Whom the policy in force would let do what. Asking changes nothing.</p>
       <form
         class="card explain"
         onSubmit={(event) => {

@@ -5,6 +5,7 @@ import { mayControl, usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
 import { useSessionEvents } from '../data/use-session-events.ts';
 import { Link } from '../router.tsx';
+import { BreakableName } from '../ui/breakable-name.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { durationWords, sizeWords } from '../ui/format.ts';
 import { NoteField, withNote } from '../ui/note-field.tsx';
@@ -27,6 +28,11 @@ export function SessionView({ id }: { id: string }) {
       <section class="view">
         <Back />
         <h1>{missing ? 'There is no such session' : 'Session'}</h1>
+        {missing && (
+          <p class="muted">
+            The bastion knows none of this id: <code>{id}</code>. Perhaps the address was cut off.
+          </p>
+        )}
         {session.error === undefined && <Loading />}
         {session.error !== undefined && !missing && (
           <ErrorNote error={session.error} retry={session.reload} />
@@ -39,8 +45,9 @@ export function SessionView({ id }: { id: string }) {
     <section class="view">
       <Back />
       <div class="view-head">
-        <h1>
-          {data.operator} <span class="muted">on</span> {data.host}
+        <h1 class={isLong(data) ? 'long-names' : undefined}>
+          <BreakableName name={data.operator} /> <span class="muted">on</span>{' '}
+          <BreakableName name={data.host} />
         </h1>
         <StateBadge state={data.state} />
         <span class="grow" />
@@ -62,6 +69,9 @@ function Back() {
   );
 }
 
+/** Two lines of a phone. */
+const HEADING_CHARACTERS = 48;
+
 const STATE_WORDS = { live: 'Live', ended: 'Ended', interrupted: 'Interrupted' } as const;
 
 function StateBadge({ state }: { state: Session['state'] }) {
@@ -73,9 +83,26 @@ function StateBadge({ state }: { state: Session['state'] }) {
   );
 }
 
+/** More than a heading can hold: it shows the beginning then, and the facts have the whole. */
+function isLong({ operator, host }: Session): boolean {
+  return operator.length + host.length > HEADING_CHARACTERS;
+}
+
 function SessionFacts({ session }: { session: Session }) {
   return (
     <dl class="facts card session-facts">
+      {isLong(session) && (
+        <>
+          <div class="whole-name">
+            <dt>Operator</dt>
+            <dd>{session.operator}</dd>
+          </div>
+          <div class="whole-name">
+            <dt>Host</dt>
+            <dd>{session.host}</dd>
+          </div>
+        </>
+      )}
       <div>
         <dt>Login</dt>
         <dd>{session.login}</dd>

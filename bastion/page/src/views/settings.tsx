@@ -8,6 +8,7 @@ import { ErrorNote, Loading } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';
 import { Administrators } from './administrators.tsx';
 import { ApiTokens } from './api-tokens.tsx';
+import { DirectoryFailure } from './directory-failure.tsx';
 import { shippingWords } from './evidence-card.tsx';
 
 type Fact = readonly [name: string, value: ComponentChildren];
@@ -64,7 +65,7 @@ function Directory({ directory }: { directory: NonNullable<Settings['directory']
               'none since the bastion started'
             ) : (
               <>
-                {lastSignIn.username}, <Moment at={lastSignIn.at} />
+                <Moment at={lastSignIn.at} />: {lastSignIn.username}
               </>
             ),
           ],
@@ -73,9 +74,7 @@ function Directory({ directory }: { directory: NonNullable<Settings['directory']
             lastFailure === undefined ? (
               'none since the bastion started'
             ) : (
-              <>
-                <code>{lastFailure.reason}</code>, <Moment at={lastFailure.at} />
-              </>
+              <DirectoryFailure failure={lastFailure} />
             ),
           ],
         ]}

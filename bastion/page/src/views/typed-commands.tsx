@@ -17,7 +17,7 @@ export function TypedCommands({ sessionId, channel }: { sessionId: string; chann
     api.get<CommandList>(path).then(setFound, setFound);
   };
   return (
-    <section aria-label="Typed commands">
+    <section class="typed-commands" aria-label="Typed commands">
       <h3>Typed commands</h3>
       <p class="muted">Read off the screen: an aid, no evidence.</p>
       {found === undefined && (

@@ -56,7 +56,7 @@ export interface TunnelAcceptorOptions {
   onStream(incoming: IncomingStream, tunnel: Tunnel, peer: TunnelPeer): void | Promise<void>;
   /** A dial was refused. `reason` is a stable word; `id` is what the dialler claimed, unproven. */
   onRefused(event: { readonly address: string; readonly reason: string; readonly id?: string }): void;
-  /** A peer's key seems to be in use twice. Told once per peer. */
+  /** A peer's key seems to be in use twice. Told of a peer at most once an hour. */
   onDuplicate?(duplicate: Duplicate): void;
   /**
    * A peer has a new key, which the pinned one names and which it has proved. Pin it in place of `from`, on the disk,

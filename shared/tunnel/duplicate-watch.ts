@@ -6,6 +6,9 @@ import type { Clock } from '../clock.ts';
  */
 export const OVERLAP_MS = 30_000;
 
+/** A peer that goes on to be two is told of again after so long: once for all times would hide the next copy. */
+export const TOLD_AGAIN_MS = 60 * 60 * 1000;
+
 /** Processes of one peer that are remembered. Further ones push out those without tunnels. */
 export const MAX_INSTANCES_PER_PEER = 16;
 
@@ -34,7 +37,8 @@ export class DuplicateWatch {
   readonly #onDuplicate: (duplicate: Duplicate) => void;
   /** By peer, in the order in which they dialled last. */
   readonly #instances = new Map<string, Instance[]>();
-  readonly #told = new Set<string>();
+  /** When each peer was told of last. */
+  readonly #told = new Map<string, number>();
 
   constructor(options: { readonly clock: Clock; onDuplicate(duplicate: Duplicate): void }) {
     this.#clock = options.clock;
@@ -76,10 +80,12 @@ export class DuplicateWatch {
     });
   }
 
-  /** Once per peer: an event that is repeated for each dial would bury the log. */
+  /** Not for each dial: that would bury the log. */
   #tell(peerId: string, sign: Duplicate['sign'], between: readonly Instance[]): void {
-    if (this.#told.has(peerId)) return;
-    this.#told.add(peerId);
+    const nowMs = this.#clock.monotonicMs();
+    const toldAtMs = this.#told.get(peerId);
+    if (toldAtMs !== undefined && nowMs - toldAtMs < TOLD_AGAIN_MS) return;
+    this.#told.set(peerId, nowMs);
     this.#onDuplicate({ peerId, sign, addresses: between.map((instance) => instance.address) });
   }
 

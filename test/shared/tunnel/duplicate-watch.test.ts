@@ -4,6 +4,7 @@ import {
   DuplicateWatch,
   MAX_INSTANCES_PER_PEER,
   OVERLAP_MS,
+  TOLD_AGAIN_MS,
 } from '../../../shared/tunnel/duplicate-watch.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { acquaint, meet, uplinkTo } from '../../support/tunnel-meeting.ts';
@@ -58,6 +59,20 @@ test('two processes that both hold tunnels are told of, once', () => {
   connect('original');
   clock.advance(OVERLAP_MS * 3);
   expect(told).toEqual([expected]);
+});
+
+test('a copy that is made long after another one was told of is told of, too', () => {
+  const { clock, told, connect } = watch();
+  connect('original');
+  connect('copy');
+  clock.advance(OVERLAP_MS);
+  connect('original');
+  clock.advance(TOLD_AGAIN_MS - 1);
+  connect('copy');
+  expect(told).toHaveLength(1);
+  clock.advance(1);
+  connect('original');
+  expect(told).toMatchObject([{ sign: 'overlap' }, { sign: 'alternation' }]);
 });
 
 test('a process that dials again after another one did is told of at once', () => {

@@ -32,8 +32,8 @@ describe('drawbridge demo --once', { timeout: 90_000 }, () => {
   });
 });
 
-describe('drawbridge demo --dir', { timeout: 120_000 }, () => {
-  it('writes demo.json with all pinned fields, stays up beside another one, and ends with Ctrl-C', async () => {
+describe('drawbridge demo --dir', { timeout: 240_000 }, () => {
+  it('writes demo.json with all pinned fields, and ends with Ctrl-C; one beside it leaves nothing running when it is killed', async () => {
     const folder = temporaryDirectory();
     const demo = await startDemo(join(folder, 'one'));
     try {
@@ -81,22 +81,17 @@ describe('drawbridge demo --dir', { timeout: 120_000 }, () => {
           if (!line.includes(folder)) expect(line.length).toBeLessThanOrEqual(80);
         expect(demo.output()).toContain(`ssh -F ${document.sshConfig} ${document.login}@web-1.acme`);
         expect(demo.output()).toContain('access off --config');
+        const pids = pidsOf(other.document);
+        expect(pids.filter(isAlive)).toEqual(pids);
+        other.process.kill('SIGKILL');
+        await waitFor(() => !pids.some(isAlive), { what: 'the roles to end', timeoutMs: 20_000 });
+        expect(pidsOf(document).filter(isAlive)).toHaveLength(4);
       } finally {
-        expect(await other.stop()).toBe(0);
+        await other.stop();
       }
     } finally {
       expect(await demo.stop()).toBe(0);
     }
-    expect(processesNaming(folder)).toEqual([]);
-  });
-
-  it('leaves nothing running when it is killed outright', async () => {
-    const folder = temporaryDirectory();
-    const demo = await startDemo(join(folder, 'killed'));
-    const pids = pidsOf(demo.document);
-    expect(pids.filter(isAlive)).toEqual(pids);
-    demo.process.kill('SIGKILL');
-    await waitFor(() => !pids.some(isAlive), { what: 'the roles to end', timeoutMs: 20_000 });
     expect(processesNaming(folder)).toEqual([]);
   });
 

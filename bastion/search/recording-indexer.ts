@@ -5,7 +5,8 @@ import type { Clock, Timer } from '../../shared/clock.ts';
 import { isDrawbridgeError, messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { FinishedRecording, RecordingCatalogue } from '../retention/recording-catalogue.ts';
-import type { RecordingSubject, SearchStore } from './search-store.ts';
+import type { RecordingSubject } from './recording-subject.ts';
+import type { SearchStore } from './search-store.ts';
 
 /** Recordings that grow are read on so often, when they have grown by enough. */
 export const LIVE_PERIOD_MS = 30_000;

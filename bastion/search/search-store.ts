@@ -1,20 +1,13 @@
 import { rm } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { deflateRaw, inflateRaw } from 'node:zlib';
 import type { IndexSegment, Keyframe } from '../../recordings/indexing/index-format.ts';
 import type { Pause } from '../../recordings/pauses.ts';
 import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { Database, type SqlValue } from '../../shared/store/database.ts';
+import { packText, unpackText } from './packed-text.ts';
+import { aboutText, type RecordingSubject, secondOf } from './recording-subject.ts';
 import { CHUNKS_PER_SECOND, SEARCH_MIGRATIONS } from './search-schema.ts';
-import { tagTokens } from './search-words.ts';
 import { deleteSegment, insertKeyframe, insertMoments } from './segment-rows.ts';
-
-const pack = promisify(deflateRaw);
-const unpack = promisify(inflateRaw);
-
-/** Unpacked size of a screen or a chunk of lines that is read back. */
-const UNPACKED_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** A recording as the index knows it. Times in seconds. */
 export interface IndexedRecording {
@@ -25,17 +18,6 @@ export interface IndexedRecording {
   /** Up to where it has been read. */
   readonly endBytes: number;
   readonly durationS: number;
-}
-
-/** Which recording is indexed, and what of it can be searched besides what it shows. */
-export interface RecordingSubject {
-  readonly session: string;
-  readonly channel: number;
-  readonly startedAt: string;
-  readonly operator: string;
-  readonly host: string;
-  readonly login: string;
-  readonly command?: string;
 }
 
 /** A keyframe and the segment that begins there, without the screen. */
@@ -139,9 +121,9 @@ export class SearchStore {
     segment: IndexSegment,
   ): Promise<void> {
     const { keyframe, endBytes, endS, chunks, pauses, next } = segment;
-    const screen = await pack(Buffer.from(keyframe.screen));
-    const nextScreen = next === undefined ? undefined : await pack(Buffer.from(next.screen));
-    const packed = await Promise.all(chunks.map(({ lines }) => pack(Buffer.from(JSON.stringify(lines)))));
+    const screen = await packText(keyframe.screen);
+    const nextScreen = next === undefined ? undefined : await packText(next.screen);
+    const packed = await Promise.all(chunks.map(({ lines }) => packText(JSON.stringify(lines))));
     const about = aboutText(subject);
     await this.#database.transaction(async (db) => {
       const at = await db.get<{ number: number | null; at: number | null }>(
@@ -164,7 +146,7 @@ export class SearchStore {
           id,
           recording.id,
           number,
-          packed[index] ?? (await pack(Buffer.from('[]'))),
+          packed[index] ?? (await packText('[]')),
         ]);
         await db.run('INSERT INTO screen_text (rowid, about, shown) VALUES (?, ?, ?)', [id, about, text]);
         id += 1;
@@ -247,7 +229,7 @@ export class SearchStore {
       [recording.id, 'number' in which ? which.number : which.beforeBytes],
     );
     if (row === undefined) return undefined;
-    return { ...placeOf(row), cols: row.cols, rows: row.rows, screen: await unpacked(row.screen) };
+    return { ...placeOf(row), cols: row.cols, rows: row.rows, screen: await unpackText(row.screen) };
   }
 
   /** Chunks that match an FTS5 expression, newest recording first. */
@@ -292,7 +274,7 @@ export class SearchStore {
       [JSON.stringify(chunks)],
     );
     const read = async ({ id, lines }: (typeof rows)[number]) =>
-      [id, JSON.parse(await unpacked(lines)) as ChunkLines] as const;
+      [id, JSON.parse(await unpackText(lines)) as ChunkLines] as const;
     return new Map(await Promise.all(rows.map(read)));
   }
 }
@@ -306,23 +288,8 @@ async function nextChunkId(db: Database, startedAt: string): Promise<number> {
   return (row?.last ?? first - 1) + 1;
 }
 
-/** The second of an ISO time; the first of the range of ids that its recordings have. */
-export function secondOf(isoTime: string): number {
-  const ms = Date.parse(isoTime);
-  return Number.isFinite(ms) && ms > 0 ? Math.floor(ms / 1000) : 0;
-}
-
-function aboutText(subject: RecordingSubject): string {
-  const { session, operator, host, login, command } = subject;
-  return [session, operator, host, login, command ?? '', ...tagTokens({ operator, host })].join(' ');
-}
-
 function textOf(chunk: { readonly lines: readonly (readonly [number, string])[] }): string {
   return chunk.lines.map(([, text]) => text).join('\n');
-}
-
-async function unpacked(bytes: Uint8Array): Promise<string> {
-  return (await unpack(bytes, { maxOutputLength: UNPACKED_LIMIT_BYTES })).toString('utf8');
 }
 
 function recordingOf(row: RecordingRow): IndexedRecording {

@@ -146,11 +146,16 @@ export class LocalBastionService implements BastionService {
     return this.#parts.sessions.names();
   }
 
+  async #assertKnown(id: string): Promise<void> {
+    if ((await this.#parts.registry.find(id)) !== undefined) return;
+    throw new DrawbridgeError('session.not_found', `There is no session ${id.slice(0, 40)}.`, {
+      hint: 'See which there are with drawbridge sessions ls.',
+    });
+  }
+
   async endSession(actor: Actor, id: string, message?: string): Promise<void> {
     const { registry } = this.#parts;
-    if (registry.get(id) === undefined && (await registry.find(id)) === undefined) {
-      throw new DrawbridgeError('session.not_found', `There is no session ${id.slice(0, 40)}.`);
-    }
+    if (registry.get(id) === undefined) await this.#assertKnown(id);
     const said = saidText(message, MESSAGE_LIMIT_CHARACTERS);
     const because = said === undefined ? '' : `: ${said}`;
     // The event that says who ended it is the session's own: ending must not wait for anything.
@@ -179,6 +184,7 @@ export class LocalBastionService implements BastionService {
   ): Promise<AsyncIterable<LiveRecordingEvent>> {
     const live = this.#parts.registry.get(id);
     if (live === undefined) {
+      await this.#assertKnown(id);
       throw new DrawbridgeError('session.not_live', `The session ${id.slice(0, 40)} is not live.`, {
         hint: 'Replay its recording instead.',
       });

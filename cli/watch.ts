@@ -15,8 +15,10 @@ const RESET = '\u001b[!p\u001b[?1049l\u001b[?25h\u001b[0m';
  * pass unfiltered, and the terminal is reset afterwards.
  */
 export async function watchLive(events: AsyncIterable<unknown>, terminal: Terminal): Promise<void> {
+  let watched = false;
   try {
     for await (const value of events) {
+      watched = true;
       const event = liveEvent.parse(value);
       if (event.kind === 'end') {
         return;
@@ -25,8 +27,10 @@ export async function watchLive(events: AsyncIterable<unknown>, terminal: Termin
       if (event.kind === 'header') describe(event.header, terminal);
     }
   } finally {
-    if (terminal.out.isTTY === true) terminal.out.write(RESET);
-    terminal.note('drawbridge: no longer watching');
+    if (watched) {
+      if (terminal.out.isTTY === true) terminal.out.write(RESET);
+      terminal.note('drawbridge: no longer watching');
+    }
   }
 }
 

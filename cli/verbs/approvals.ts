@@ -141,6 +141,7 @@ async function listApprovals(cli: Cli, options: PlaceOptions & { json?: boolean 
 async function grantRequest(cli: Cli, id: string, options: PlaceOptions & { for?: string }): Promise<void> {
   const { parseDurationMs } = await import('../../shared/config/duration.ts');
   const forMs = options.for === undefined ? undefined : parseDurationMs(options.for);
+  if (forMs === 0) throw new DrawbridgeError('usage.duration', 'A grant lasts longer than no time at all.');
   const answer = z.looseObject({ grant: grant.optional() });
   const given = await callRole(cli, options, 'approvals.grant', { id, forMs }, answer);
   cli.terminal.line(

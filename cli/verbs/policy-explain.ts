@@ -6,6 +6,7 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import { type Cli, label, nameList } from '../cli.ts';
 import { callRole, policyAnswer } from '../control.ts';
 import { formatTime } from '../format.ts';
+import { limitLines } from '../policy-limits.ts';
 import type { PlaceOptions } from '../role-config.ts';
 import { printable } from '../terminal.ts';
 
@@ -119,9 +120,7 @@ function print(cli: Cli, answer: Answer): void {
   const until = answer.until === undefined ? '' : ` This may change at ${formatTime(answer.until)}.`;
   if (answer.allow) {
     terminal.line(`${styles.good('Allowed')} by the role ${printable(answer.rule ?? '')}.${until}`);
-    for (const [name, value] of Object.entries(answer.limits ?? {})) {
-      terminal.line(`  ${printable(name)}: ${printable(JSON.stringify(value))}`);
-    }
+    for (const line of limitLines(answer.limits ?? {})) terminal.line(`  ${line}`);
     if (answer.keepsStdin === true) terminal.line('  The standard input of commands is kept.');
   } else if (until !== '') terminal.line(until.trim());
   if (answer.access === 'off')

@@ -47,6 +47,10 @@ test('requests are seen, granted, refused and taken back by command, and operato
 
   const none = await run('approvals', 'ls');
   expect(none).toMatchObject({ status: 0, err: 'No request waits.\nNo grant is in force.\n' });
+  expect(await run('sessions', 'watch', 's-nobody')).toMatchObject({
+    status: 1,
+    err: expect.stringMatching(/^drawbridge: error: There is no session s-nobody\./),
+  });
   expect(await run('approvals', 'grant', 'r-nobody')).toMatchObject({
     status: 1,
     err: expect.stringContaining('No request r-nobody waits.'),

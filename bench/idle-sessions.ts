@@ -53,7 +53,7 @@ export async function runIdleSessionsBench(): Promise<Row[]> {
     const answer = once(clients, 'message');
     clients.send('report');
     const [report] = (await answer) as [LightReport];
-    const open = report.kind === 'last_output' ? report.open : 0;
+    const open = report.kind === 'open' ? report.open : 0;
     const rows = Object.keys(pids).flatMap((role, index): Row[] => {
       const of = (samples: readonly number[]): number => samples[index] ?? Number.NaN;
       return [

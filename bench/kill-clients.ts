@@ -8,27 +8,17 @@ export interface LightSession extends LightPlace {
   readonly beatMs?: number;
 }
 
-/** What the light client says: `ready` once all sessions run, then, asked for it, when each got its last output. */
-export type LightReport =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'last_output'; readonly atMs: readonly number[]; readonly open: number };
+/** What the light client says: `ready` once all sessions run, then, asked for it, how many are open. */
+export type LightReport = { readonly kind: 'ready' } | { readonly kind: 'open'; readonly open: number };
 
 /** Sessions that are opened at the same time. */
 const AT_ONCE = 6;
 
-interface HeldSession {
-  readonly channel: SshChannel;
-  lastOutputMs: number;
-}
-
-async function open(session: LightSession): Promise<HeldSession> {
+async function open(session: LightSession): Promise<SshChannel> {
   const channel = await openLightSession(session);
-  const held: HeldSession = { channel, lastOutputMs: 0 };
   await new Promise<void>((resolve, reject) => {
     channel.attach({
-      onData: (chunk, from) => {
-        // What comes on standard error are the bastion's last words, not the host's.
-        if (from === 'stdout') held.lastOutputMs = Date.now();
+      onData: (chunk) => {
         channel.consumed(chunk.length);
         resolve();
       },
@@ -40,18 +30,17 @@ async function open(session: LightSession): Promise<HeldSession> {
     const beat = setInterval(() => channel.write(Buffer.from('.')), session.beatMs);
     channel.signal.addEventListener('abort', () => clearInterval(beat), { once: true });
   }
-  return held;
+  return channel;
 }
 
 async function hold(sessions: readonly LightSession[]): Promise<void> {
-  const held: HeldSession[] = [];
+  const held: SshChannel[] = [];
   await forEachOf(sessions, AT_ONCE, async (session) => {
     held.push(await open(session));
   });
   report({ kind: 'ready' });
   process.on('message', () => {
-    const open = held.filter(({ channel }) => !channel.signal.aborted).length;
-    report({ kind: 'last_output', atMs: held.map(({ lastOutputMs }) => lastOutputMs), open });
+    report({ kind: 'open', open: held.filter(({ signal }) => !signal.aborted).length });
   });
 }
 

@@ -10,12 +10,13 @@ import { signInAnother } from './another-operator.ts';
 import { type DemoProcess, startDemo } from './demo-process.ts';
 import type { LightReport, LightSession } from './kill-clients.ts';
 import { HostPrograms } from './kill-host-programs.ts';
+import { forEachOf } from './light-session.ts';
 import type { Row } from './table.ts';
 
-/** Sessions in all; half of them flood. */
+/** Sessions in all; half of them flood. Those that do are stock clients. */
 const SESSIONS = 200;
-/** Of them, so many are stock `ssh -J` clients. */
-const STOCK_SESSIONS = 20;
+/** Every so many-th of the stock clients comes over wss, the others by `ssh -J`. */
+const WSS_EVERY = 5;
 /** The goal of the 99th percentile, at clients and at hosts. */
 const GOAL_MS = 100;
 const BEAT_MS = 50;
@@ -24,10 +25,13 @@ const RUN_MS = 10_000;
 /** How long is watched for anything that still moves afterwards. */
 const WATCH_MS = 4_000;
 const START_LIMIT_MS = 180_000;
-const CLIENT_PRIORITY = -15;
+const STARTED_AT_ONCE = 6;
+/** Of the process that reads the clients' output: what it reads late looks as if it had come late. */
+const OBSERVER_PRIORITY = -15;
 
 interface StockClient {
   readonly process: ChildProcess;
+  readonly way: 'jump' | 'wss';
   lastOutputMs: number;
 }
 
@@ -43,36 +47,36 @@ export async function runKillBench(): Promise<Row[]> {
   const clients: ChildProcess[] = [];
   try {
     const homes = [join(demo.document.identity, '..'), await signInAnother(demo, 'bob', join(folder, 'bob'))];
-    const stock = startStock(demo, programs, clients);
+    const stock = await startStock(demo, programs, homes, clients);
     const light = await startLight(demo, programs, homes, clients);
     await programs.start();
     const floodsBeganMs = Date.now();
     await delay(RUN_MS);
     const client = await ControlClient.connect(demo.document.bastion.socket);
+    observeFirst();
     const calledMs = Date.now();
     await client.call('access.set', { state: 'off', reason: 'kill benchmark' });
     const answeredMs = Date.now();
     client.close();
     await delay(WATCH_MS);
-    const report = await lastOutputs(light);
-    const outputs = [...report.atMs, ...stock.map(({ lastOutputMs }) => lastOutputMs)];
+    const report = await stillOpen(light);
     const ends = await programs.ends();
     const alive = report.open + stock.filter(({ process }) => process.exitCode === null).length;
     const since = (atMs: number): number => Math.max(atMs - calledMs, 0);
-    // Only of those who flood: what the others got last says nothing about the end.
-    const atClients = outputs.filter((atMs) => atMs > floodsBeganMs + RUN_MS / 2).map(since);
+    const atClients = flooded(stock, floodsBeganMs).map(({ lastOutputMs }) => since(lastOutputMs));
+    const overWss = flooded(stock, floodsBeganMs).filter(({ way }) => way === 'wss');
     const atHosts = ends
       .filter(({ lastInputMs }) => lastInputMs > 0)
       .map(({ lastInputMs }) => since(lastInputMs));
     const hostEnds = ends.map(({ endMs }) => since(endMs));
     return [
-      { figure: `off with ${outputs.length} sessions: answered`, ours: answeredMs - calledMs, unit: 'ms' },
+      { figure: `off with ${SESSIONS} sessions: answered`, ours: answeredMs - calledMs, unit: 'ms' },
       { figure: 'last byte at a client, p50', ours: percentile(atClients, 50), unit: 'ms' },
       { figure: 'last byte at a client, p99', ours: percentile(atClients, 99), unit: 'ms', goal: GOAL_MS },
       { figure: 'last byte at a client, latest', ours: percentile(atClients, 100), unit: 'ms' },
       {
-        figure: 'last byte at a stock client, latest',
-        ours: since(Math.max(...stock.map((one) => one.lastOutputMs))),
+        figure: 'last byte at a client over wss, latest',
+        ours: since(Math.max(...overWss.map(({ lastOutputMs }) => lastOutputMs))),
         unit: 'ms',
       },
       {
@@ -87,29 +91,56 @@ export async function runKillBench(): Promise<Row[]> {
       { figure: 'clients still connected', ours: alive, unit: '' },
     ];
   } finally {
+    setPriority(0);
     for (const child of clients) child.kill('SIGKILL');
     await demo.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function startStock(demo: DemoProcess, programs: HostPrograms, clients: ChildProcess[]): StockClient[] {
-  return Array.from({ length: STOCK_SESSIONS }, (_, number) => {
-    const mode = modeOf(number);
-    const args = ['-F', demo.document.sshConfig, hostOf(demo, number), programs.command(mode, number)];
-    const process = spawn('ssh', args, { stdio: ['pipe', 'pipe', 'ignore'] });
+/** The clients of the floods: each with processes of its own, as operators have them. Resolves once all are there. */
+async function startStock(
+  demo: DemoProcess,
+  programs: HostPrograms,
+  homes: readonly string[],
+  clients: ChildProcess[],
+): Promise<StockClient[]> {
+  const stock: StockClient[] = [];
+  const signal = AbortSignal.timeout(START_LIMIT_MS);
+  await forEachOf(sessionsThat('flood'), STARTED_AT_ONCE, async (number) => {
+    const way = stock.length % WSS_EVERY === 0 ? 'wss' : 'jump';
+    const host = `${hostOf(demo, number)}${way === 'wss' ? '.wss' : ''}`;
+    const config = join(homeOf(homes, number), 'ssh_config');
+    const process = spawn('ssh', ['-F', config, host, programs.command('flood', number)], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     clients.push(process);
-    const client: StockClient = { process, lastOutputMs: 0 };
+    const client: StockClient = { process, way, lastOutputMs: 0 };
+    stock.push(client);
+    process.stdin.on('error', () => undefined);
     process.stdout.on('data', () => {
       client.lastOutputMs = Date.now();
     });
-    process.stdin.on('error', () => undefined);
-    if (mode === 'listen') {
-      const beat = setInterval(() => process.stdin.write('.'), BEAT_MS);
-      process.once('exit', () => clearInterval(beat));
-    }
-    return client;
+    await once(process.stdout, 'data', { signal });
   });
+  return stock;
+}
+
+/** After all children have been started: they would inherit it. */
+function observeFirst(): void {
+  try {
+    setPriority(OBSERVER_PRIORITY);
+  } catch {
+    process.stderr.write('bench: only root may give the observer priority: bytes are noted late\n');
+  }
+}
+
+/** Those whose output came to the end: what another got last says nothing about it. */
+function flooded(stock: readonly StockClient[], floodsBeganMs: number): StockClient[] {
+  const those = stock.filter(({ lastOutputMs }) => lastOutputMs > floodsBeganMs + RUN_MS / 2);
+  if (those.length < stock.length / 2)
+    throw new Error('most floods stood still before access was turned off');
+  return those;
 }
 
 async function startLight(
@@ -118,21 +149,18 @@ async function startLight(
   homes: readonly string[],
   clients: ChildProcess[],
 ): Promise<ChildProcess> {
-  const sessions = Array.from({ length: SESSIONS - STOCK_SESSIONS }, (_, index): LightSession => {
-    const number = index + STOCK_SESSIONS;
-    const mode = modeOf(number);
-    return {
-      home: homes[number < SESSIONS / 2 ? 0 : 1] ?? '',
+  const sessions = sessionsThat('listen').map(
+    (number): LightSession => ({
+      home: homeOf(homes, number),
       host: hostOf(demo, number),
       login: demo.document.login,
-      command: programs.command(mode, number),
-      ...(mode === 'listen' ? { beatMs: BEAT_MS } : {}),
-    };
-  });
+      command: programs.command('listen', number),
+      beatMs: BEAT_MS,
+    }),
+  );
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
   const light = fork(fileURLToPath(new URL(`./kill-clients${extension}`, import.meta.url)));
   clients.push(light);
-  preferOver(light);
   light.send(sessions);
   const signal = AbortSignal.timeout(START_LIMIT_MS);
   await Promise.race([
@@ -144,30 +172,21 @@ async function startLight(
   return light;
 }
 
-/**
- * The machines of 180 operators have processors of their own. Their stand-in has to share these, and what has reached it
- * would wait for it behind everything else that ends.
- */
-function preferOver({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) setPriority(pid, CLIENT_PRIORITY);
-  } catch {
-    process.stderr.write(
-      'bench: the light client has no priority (only root may give it): its bytes come late\n',
-    );
-  }
-}
-
-async function lastOutputs(light: ChildProcess): Promise<Extract<LightReport, { kind: 'last_output' }>> {
+async function stillOpen(light: ChildProcess): Promise<Extract<LightReport, { kind: 'open' }>> {
   const answer = once(light, 'message');
   light.send('report');
   const [report] = (await answer) as [LightReport];
-  if (report.kind !== 'last_output') throw new Error('the light client answered something else');
+  if (report.kind !== 'open') throw new Error('the light client answered something else');
   return report;
 }
 
-function modeOf(number: number): 'flood' | 'listen' {
-  return number % 2 === 0 ? 'flood' : 'listen';
+/** Even ones flood, odd ones listen. */
+function sessionsThat(mode: 'flood' | 'listen'): number[] {
+  return Array.from({ length: SESSIONS / 2 }, (_, index) => index * 2 + (mode === 'flood' ? 0 : 1));
+}
+
+function homeOf(homes: readonly string[], number: number): string {
+  return homes[number < SESSIONS / 2 ? 0 : 1] ?? '';
 }
 
 function hostOf(demo: DemoProcess, number: number): string {

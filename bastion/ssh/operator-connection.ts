@@ -31,10 +31,10 @@ const MAX_AUTH_TRIES = 30;
  * After the last words to the operator, what was encrypted before them may leave for so long; a stream that has not let
  * go of it by then is cut. Nothing of the session is encrypted any more by then.
  */
-const FLUSH_MS = 60;
+const FLUSH_MS = 30;
 
 /** And so long may the operator take to hear them. A cut makes the proxy drop what it still has for the operator. */
-export const LAST_WORDS_MS = 150;
+export const LAST_WORDS_MS = 50;
 
 /** Channels of one session at once, forwards among them: what a browser behind `-D` opens, and room to spare. */
 export const CHANNELS_MAX = 256;

@@ -1,6 +1,7 @@
 import type { WebSessionList } from '../../../web/api.ts';
 import { usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
+import { CredentialRow, CredentialRows, TakeAway } from '../ui/credential-rows.tsx';
 import { ErrorNote, Loading } from '../ui/notes.tsx';
 import { Moment } from '../ui/time.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -35,30 +36,30 @@ function SignIns() {
       {list.data === undefined && list.error === undefined && <Loading rows={2} />}
       {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
       {end.error !== undefined && <ErrorNote error={end.error} />}
-      <div class="rows sign-in-rows">
-        <ul>
-          {list.data?.sessions.map((session) => (
-            <li key={session.id} class="row">
-              <span class="strong figures">{session.address}</span>
-              <span class="muted">
-                since <Moment at={session.createdAt} />
-              </span>
-              <span class="muted">
-                used <Moment at={session.lastSeenAt} relative />
-              </span>
-              <span class="row-end">
-                {session.current ? (
-                  <span class="badge">This one</span>
-                ) : (
-                  <button type="button" class="small" onClick={() => end.run(session.id)}>
-                    Sign out
-                  </button>
-                )}
-              </span>
-            </li>
-          ))}
-        </ul>
-      </div>
+      <CredentialRows>
+        {list.data?.sessions.map(({ id, address, createdAt, lastSeenAt, current }) => (
+          <CredentialRow
+            key={id}
+            name={address}
+            about={
+              <>
+                since <Moment at={createdAt} />
+              </>
+            }
+            used={
+              <>
+                used <Moment at={lastSeenAt} relative />
+              </>
+            }
+          >
+            {current ? (
+              <span class="badge">This one</span>
+            ) : (
+              <TakeAway word="Sign out" name={address} onClick={() => end.run(id)} />
+            )}
+          </CredentialRow>
+        ))}
+      </CredentialRows>
     </section>
   );
 }

@@ -4,6 +4,7 @@ import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
 import { Block } from '../ui/block.tsx';
+import { CredentialRow, CredentialRows, TakeAway } from '../ui/credential-rows.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { actorWords } from '../ui/format.ts';
 import { Empty, ErrorNote } from '../ui/notes.tsx';
@@ -30,31 +31,18 @@ export function ApiTokens() {
       {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
       {revoke.error !== undefined && <ErrorNote error={revoke.error} />}
       {list.data?.tokens.length === 0 && <Empty title="No API tokens" />}
-      <div class="rows sign-in-rows">
-        <ul>
-          {list.data?.tokens.map((token) => (
-            <li key={token.name} class="row">
-              <span class="strong">{token.name}</span>
-              <span class="muted">
-                {token.role}, by {actorWords(token.createdBy)}
-              </span>
-              <span class="muted">
-                <LastUsed at={token.lastUsedAt} />
-              </span>
-              <span class="row-end">
-                <button
-                  type="button"
-                  class="small"
-                  aria-label={`Revoke ${token.name}`}
-                  onClick={() => revoke.run(token.name)}
-                >
-                  Revoke
-                </button>
-              </span>
-            </li>
-          ))}
-        </ul>
-      </div>
+      <CredentialRows>
+        {list.data?.tokens.map(({ name, role, createdBy, lastUsedAt }) => (
+          <CredentialRow
+            key={name}
+            name={name}
+            about={`${role}, by ${actorWords(createdBy)}`}
+            used={<LastUsed at={lastUsedAt} />}
+          >
+            <TakeAway word="Revoke" name={name} onClick={() => revoke.run(name)} />
+          </CredentialRow>
+        ))}
+      </CredentialRows>
       {adding && (
         <NewToken
           onClose={() => {

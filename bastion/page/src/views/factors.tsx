@@ -5,6 +5,7 @@ import { usePage } from '../data/context.ts';
 import { addKey } from '../data/security-key.ts';
 import { useResource } from '../data/use-resource.ts';
 import { Block } from '../ui/block.tsx';
+import { CredentialRow, CredentialRows, TakeAway } from '../ui/credential-rows.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { LastUsed, Moment } from '../ui/time.tsx';
@@ -31,41 +32,27 @@ export function Factors() {
       {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
       {remove.error !== undefined && <ErrorNote error={remove.error} />}
       {choose.error !== undefined && <ErrorNote error={choose.error} />}
-      <div class="rows sign-in-rows">
-        <ul>
-          <li class="row">
-            <span class="strong">Password and authenticator app</span>
-            <span class="muted">both together</span>
-            <span class="muted" />
-            <span class="row-end">
-              <button type="button" class="small" disabled={choose.running} onClick={() => choose.run()}>
-                Choose anew…
-              </button>
-            </span>
-          </li>
-          {list.data?.keys.map((key) => (
-            <li key={key.name} class="row">
-              <span class="strong">{key.name}</span>
-              <span class="muted">
-                security key, since <Moment at={key.addedAt} />
-              </span>
-              <span class="muted">
-                <LastUsed at={key.lastUsedAt} />
-              </span>
-              <span class="row-end">
-                <button
-                  type="button"
-                  class="small"
-                  aria-label={`Remove ${key.name}`}
-                  onClick={() => remove.run(key.name)}
-                >
-                  Remove
-                </button>
-              </span>
-            </li>
-          ))}
-        </ul>
-      </div>
+      <CredentialRows>
+        <CredentialRow name="Password and authenticator app" about="both together">
+          <button type="button" class="small" disabled={choose.running} onClick={() => choose.run()}>
+            Choose anew…
+          </button>
+        </CredentialRow>
+        {list.data?.keys.map(({ name, addedAt, lastUsedAt }) => (
+          <CredentialRow
+            key={name}
+            name={name}
+            about={
+              <>
+                security key, since <Moment at={addedAt} />
+              </>
+            }
+            used={<LastUsed at={lastUsedAt} />}
+          >
+            <TakeAway word="Remove" name={name} onClick={() => remove.run(name)} />
+          </CredentialRow>
+        ))}
+      </CredentialRows>
       {adding && (
         <AddKey
           onClose={() => {

@@ -1,14 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { TrustedProvider } from '../../../bastion/trust/config.ts';
 import { systemClock } from '../../../shared/clock.ts';
-import { isDrawbridgeError } from '../../../shared/errors.ts';
 import type { ProviderEvidence } from '../../../shared/identity/claims.ts';
 import { signPass } from '../../../shared/identity/pass.ts';
-import { ID_TOKEN_ALGORITHMS } from '../../../shared/identity/provider/key-set.ts';
 import { startBuiltinHost } from '../../support/builtin-host.ts';
 import { startTestBastion, type TestBastion, type TestPass } from '../../support/running-bastion.ts';
 import {
@@ -19,6 +15,7 @@ import {
 } from '../../support/signing-provider.ts';
 import { createTestKey, ISOLATED, runSsh } from '../../support/ssh-client.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { answerTo, trustIn } from '../../support/trusting-bastion.ts';
 
 const LOGIN = userInfo().username;
 
@@ -38,19 +35,9 @@ roles:
 
 /** A bastion with two hosts, one of which only `masters` may reach, behind a proxy that signs whatever it likes. */
 async function bastionThatTrusts(trust: 'proxy' | 'idp', provider: SigningProvider): Promise<TestBastion> {
-  const trusted: TrustedProvider = {
-    issuer: provider.issuer,
-    clientId: provider.clientId,
-    keys: { file: provider.writeKeySet(join(temporaryDirectory(), 'keys.json')), maxAge: 3_600_000 },
-    algorithms: [...ID_TOKEN_ALGORITHMS],
-    maxLoginAge: 8 * 3_600_000,
-    usernameClaim: 'preferred_username',
-    groupsClaim: 'groups',
-    acrMeans: {},
-  };
   const bastion = await startTestBastion({
     policy: POLICY,
-    config: { trust, idp: [trusted] },
+    config: { trust, idp: [trustIn(provider)] },
     hosts: async (clientKey) => {
       const host = await startBuiltinHost(clientKey);
       onTestFinished(() => host.close());
@@ -60,19 +47,6 @@ async function bastionThatTrusts(trust: 'proxy' | 'idp', provider: SigningProvid
   });
   await bastion.accessOn();
   return bastion;
-}
-
-/** What the bastion answers to a stream with this pass: `in`, or the code of the refusal. */
-async function answerTo(bastion: TestBastion, pass: string, host = 'web-1'): Promise<string> {
-  const { stream, reply } = bastion.proxy.ask({ host, pass });
-  try {
-    await reply;
-    return 'in';
-  } catch (error) {
-    return isDrawbridgeError(error) ? error.code : String(error);
-  } finally {
-    stream.destroy();
-  }
 }
 
 describe('a proxy that was taken over', () => {

@@ -3,13 +3,12 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bastionPaths } from '../../../bastion/config.ts';
-import type { TrustedProvider } from '../../../bastion/trust/config.ts';
-import { isDrawbridgeError } from '../../../shared/errors.ts';
 import { startBuiltinHost } from '../../support/builtin-host.ts';
 import { startTestBastion, type TestBastion, type TestPass } from '../../support/running-bastion.ts';
 import { jwkOfLine, SigningProvider } from '../../support/signing-provider.ts';
 import { runSsh, type SshResult } from '../../support/ssh-client.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { answerTo, trustIn } from '../../support/trusting-bastion.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const LOGIN = userInfo().username;
@@ -23,19 +22,6 @@ roles:
     logins: [${JSON.stringify(LOGIN)}]
     allow: [exec]
 `;
-
-function trusted(provider: SigningProvider, issuer: string): TrustedProvider {
-  return {
-    issuer,
-    clientId: provider.clientId,
-    keys: { file: provider.writeKeySet(join(temporaryDirectory(), 'keys.json')), maxAge: 3_600_000 },
-    algorithms: ['RS256'],
-    maxLoginAge: 8 * 3_600_000,
-    usernameClaim: 'preferred_username',
-    groupsClaim: 'groups',
-    acrMeans: {},
-  };
-}
 
 async function bastionWith(
   options: NonNullable<Parameters<typeof startTestBastion>[0]> = {},
@@ -68,22 +54,13 @@ async function live(bastion: TestBastion): Promise<readonly { readonly id: strin
   return (await bastion.call('sessions.list', { live: true })) as unknown as { id: string }[];
 }
 
-async function answerTo(bastion: TestBastion, pass: TestPass): Promise<string> {
-  const { stream, reply } = bastion.proxy.ask({ host: 'web-1', pass: await bastion.proxy.pass(pass) });
-  try {
-    await reply;
-    return 'in';
-  } catch (error) {
-    return isDrawbridgeError(error) ? error.code : String(error);
-  } finally {
-    stream.destroy();
-  }
-}
+const answerOf = async (bastion: TestBastion, pass: TestPass) =>
+  answerTo(bastion, await bastion.proxy.pass(pass));
 
 describe('whoever vouches for operators, once the customer has removed them', { timeout: 120_000 }, () => {
   test('an identity provider that is gone from the file ends its sessions at the reload, and no others', async () => {
     const provider = new SigningProvider();
-    const both = [trusted(provider, provider.issuer), trusted(provider, OTHER)];
+    const both = [trustIn(provider, provider.issuer), trustIn(provider, OTHER)];
     const bastion = await bastionWith({ config: { trust: 'idp', idp: both } });
     const alice = jwkOfLine(bastion.operatorKey.publicLine);
     const byFirst = async () => ({ idp: await provider.evidence(alice) });
@@ -102,8 +79,8 @@ describe('whoever vouches for operators, once the customer has removed them', { 
     await bastion.auditHas('config.reloaded', { keys: ['idp'] });
     // The list follows the event that it has ended.
     await waitFor(async () => (await live(bastion)).length === 1, { what: 'one session to be left' });
-    expect(await answerTo(bastion, await byFirst())).toBe('id_token.wrong_issuer');
-    expect(await answerTo(bastion, await byOther())).toBe('in');
+    expect(await answerOf(bastion, await byFirst())).toBe('id_token.wrong_issuer');
+    expect(await answerOf(bastion, await byOther())).toBe('in');
 
     // A file that trusts nobody is refused as it is at a start, and changes nothing.
     await expect(bastion.role.reload({ ...next, idp: [] })).rejects.toMatchObject({
@@ -113,18 +90,18 @@ describe('whoever vouches for operators, once the customer has removed them', { 
 
     // Back in the file, the first lets in again.
     await bastion.role.reload(bastion.config);
-    expect(await answerTo(bastion, await byFirst())).toBe('in');
+    expect(await answerOf(bastion, await byFirst())).toBe('in');
 
     // Nor does somebody who is gone wait for the keys of whoever came in their place.
     const cut = await begin(bastion, await byFirst());
     const unreadable = { file: join(temporaryDirectory(), 'none.json'), maxAge: 3_600_000 };
-    const third = { ...trusted(provider, 'https://login.third.example'), keys: unreadable };
+    const third = { ...trustIn(provider, 'https://login.third.example'), keys: unreadable };
     await expect(
       bastion.role.reload({ ...bastion.config, idp: [...both.slice(1), third] }),
     ).rejects.toMatchObject({ code: 'idp.keys_unreadable' });
     expect(await cut.ended).toMatchObject({ stderr: expect.stringContaining('no longer trusts') });
-    expect(await answerTo(bastion, await byFirst())).toBe('id_token.wrong_issuer');
-    expect(await answerTo(bastion, await byOther())).toBe('in');
+    expect(await answerOf(bastion, await byFirst())).toBe('id_token.wrong_issuer');
+    expect(await answerOf(bastion, await byOther())).toBe('in');
     await bastion.role.reload(bastion.config);
 
     // Where the proxy's word counted alone, it no longer does.
@@ -132,7 +109,7 @@ describe('whoever vouches for operators, once the customer has removed them', { 
     const unvouched = await begin(bastion, {});
     expect(await bastion.role.reload(bastion.config)).toMatchObject({ taken: ['trust'] });
     expect(await unvouched.ended).toMatchObject({ stderr: expect.stringContaining('no longer trusts') });
-    expect(await answerTo(bastion, {})).toBe('id_token.missing');
+    expect(await answerOf(bastion, {})).toBe('id_token.missing');
 
     // Who was vouched for by a provider that stays goes on all the while.
     await waitFor(async () => (await live(bastion)).length === 1, { what: 'one session to be left' });

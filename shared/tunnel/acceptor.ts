@@ -254,7 +254,7 @@ export class TunnelAcceptor {
 /** What a refused dialler gets to know: not why its token was not believed. */
 function answerTo(error: unknown): { status: number; code: string; message: string } {
   if (isDrawbridgeError(error, 'identity.refused')) {
-    const message = 'This end does not know the dialler, or does not believe its token.';
+    const message = 'The other end does not know the dialler, or does not believe its token.';
     return { status: 401, code: error.code, message };
   }
   if (isDrawbridgeError(error, LEAVING_CODE)) {

@@ -9,6 +9,7 @@ import type { PublicJwk } from '../identity/keys.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
 import { followSuccessions, successionHeader, successionsOfHeader } from '../identity/succession.ts';
 import { PROOF_HEADER, SUCCESSION_HEADER } from './acceptor.ts';
+import { clockDifference } from './clock-difference.ts';
 import {
   HANDSHAKE_TIMEOUT_MS,
   MAX_MESSAGE_BYTES,
@@ -142,7 +143,7 @@ function connect(options: DialOptions, token: string): Promise<Connected> {
       answered = successionsOfHeader(response.headers[SUCCESSION_HEADER]);
     });
     ws.once('unexpected-response', (_request, response) => {
-      readRefusal(response).then(fail, fail);
+      readRefusal(response, options.clock).then(fail, fail);
     });
     ws.once('error', (error) => {
       fail(isDrawbridgeError(error) ? error : describeConnectFailure(error, httpUrl, options.egress));
@@ -155,12 +156,14 @@ function connect(options: DialOptions, token: string): Promise<Connected> {
 }
 
 /** What the other end said instead of upgrading. */
-async function readRefusal(response: IncomingMessage): Promise<DrawbridgeError> {
+async function readRefusal(response: IncomingMessage, clock: Clock): Promise<DrawbridgeError> {
   const status = response.statusCode ?? 0;
   const fallback = `The other end answered the dial with HTTP status ${status}.`;
   const body = await readBounded(response, MAX_REFUSAL_BYTES);
   const { code, message } = refusalFieldsOf(body);
-  return new DrawbridgeError(codeOf(code, 'tunnel.refused'), printable(message) || fallback, {
+  const difference = status === 401 ? clockDifference(response.headers.date, clock) : undefined;
+  const sentence = [printable(message) || fallback, difference].filter((one) => one !== undefined).join(' ');
+  return new DrawbridgeError(codeOf(code, 'tunnel.refused'), sentence, {
     ...(status === 401
       ? {
           hint: 'If this machine was enrolled there, check its clock; if it was removed there, enrol it again.',

@@ -13,6 +13,8 @@ export function refuseUpgrade(socket: Duplex, status: number, code: string, mess
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
       'connection: close',
+      // A dialler whose clock is wrong can see that from it.
+      `date: ${new Date().toUTCString()}`,
       'content-type: application/json',
       `content-length: ${Buffer.byteLength(body)}`,
       '',

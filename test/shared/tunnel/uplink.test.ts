@@ -197,6 +197,17 @@ describe('an uplink', () => {
     expect(meeting.refused[0]?.reason).toBe('unknown_issuer');
   });
 
+  test('names the clocks where they are so far apart that the other end believes nothing', async () => {
+    const meeting = await listen(proxyIdentity);
+    const fast = { ...systemClock, nowMs: () => Date.now() + 3_600_000 };
+    const uplink = uplinkTo(meeting, { tunnels: 1, clock: fast });
+    uplink.start();
+    const problem = await waitFor(() => uplink.status[0]?.problem);
+    expect(problem).toMatch(
+      /does not believe its token\. Its clock is 3\d{3} s behind this machine's\.$/,
+    );
+  });
+
   test('says in plain words that nobody listens', async () => {
     const meeting = await listen(proxyIdentity);
     await meeting.close();

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { DrawbridgeError, systemCodeOf } from '../shared/errors.ts';
 import type { OperatorHome } from './home.ts';
 import type { ReachableHost } from './hosts.ts';
@@ -55,9 +55,12 @@ const SSH_FAILED = 255;
 export async function runOnHosts(options: ExecOptions): Promise<readonly HostResult[]> {
   const results = new Map<string, HostResult>();
   const waiting = [...options.hosts];
+  // Each host listens while it runs: with more than ten at once, Node.js would warn the operator of a leak.
+  const signal = AbortSignal.any([options.signal]);
+  setMaxListeners(0, signal);
   const work = async (): Promise<void> => {
     for (let host = waiting.shift(); host !== undefined; host = waiting.shift()) {
-      const result = await runOnHost(host, options);
+      const result = await runOnHost(host, { ...options, signal });
       results.set(host.name, result);
       options.onResult?.(result);
     }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/clock.ts';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, systemCodeOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { SshChannel } from '../../shared/ssh/channel.ts';
 import {
@@ -57,6 +57,11 @@ const UNKNOWN_TERM = 'dumb';
 
 /** Exit status of something that could not be started, as shells have it. */
 const NOT_STARTED = 127;
+const TOO_LONG_TO_START = 126;
+
+/** What Linux says of a word of more than 128 KiB (`MAX_ARG_STRLEN`), and a command is one word for its shell. */
+const TOO_LONG =
+  'the command is longer than this system takes (128 KiB): send it on standard input (ssh HOST sh -s <FILE)';
 
 /** Serves one session channel: takes terminal and environment, then starts a shell, a command or SFTP. */
 export function serveSession(channel: SshChannel, options: SessionOptions): void {
@@ -154,7 +159,7 @@ class SessionChannel implements ProcessListener {
       return true;
     } catch (error) {
       this.#options.log.warn({ err: error }, 'a session could not be started');
-      this.#channel.whenDecided(() => this.#fail(messageOf(error)));
+      this.#channel.whenDecided(() => this.#fail(error));
       return true;
     }
   }
@@ -181,9 +186,11 @@ class SessionChannel implements ProcessListener {
     });
   }
 
-  #fail(sentence: string): void {
+  #fail(error: unknown): void {
+    const isTooLong = systemCodeOf(error) === 'E2BIG';
+    const sentence = isTooLong ? TOO_LONG : messageOf(error);
     this.#channel.write(Buffer.from(`drawbridge: ${sentence}\r\n`), 'stderr');
-    this.onEnd({ kind: 'exited', code: NOT_STARTED });
+    this.onEnd({ kind: 'exited', code: isTooLong ? TOO_LONG_TO_START : NOT_STARTED });
   }
 
   #programFor(start: SessionStart): Program | undefined {

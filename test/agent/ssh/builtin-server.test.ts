@@ -45,6 +45,15 @@ describe("the agent's builtin SSH server", () => {
     expect([result.code, result.stdout, result.stderr]).toEqual([42, 'out\n', 'err\n']);
   });
 
+  it('says that a command is too long for the system, which is as long as it is for an sshd', async () => {
+    await start();
+    // The client's own command line has that limit too, for each of its words.
+    const words = ['a', 'b'].map((letter) => letter.repeat(70_000));
+    const result = await runSsh([...argumentsOf(['echo']), ...words]);
+    expect(result.code, result.stderr).toBe(126);
+    expect(result.stderr).toContain('longer than this system takes');
+  });
+
   it('says by which signal a command was ended', async () => {
     await start();
     const result = await ssh(['-o', 'LogLevel=DEBUG1', 'kill -KILL $$']);

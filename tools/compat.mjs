@@ -111,6 +111,8 @@ ${versions.map((line) => `- ${line}`).join('\n')}
 - With the builtin shell, what a connection left running (\`nohup\`, \`setsid\`, tmux) ends with that connection, unless the host's
   \`agent.yaml\` says \`afterSession: keep\`; with an sshd it is sshd's to say. [Why](decisions/0016-what-a-session-leaves-behind.md)
 - With the builtin shell, \`-R localhost:…\` listens on 127.0.0.1.
+- A command may be 128 KiB long, which is Linux's limit for one word and therefore an sshd's, too; longer scripts go to
+  standard input (\`ssh HOST sh -s <FILE\`).
 - An sshd does not pass signals of the client on to what runs as root; the builtin shell does.
 - The key exchange \`mlkem768x25519-sha256\` is offered first by the proxy and by the bastion; clients without it use
   \`curve25519-sha256\`.

@@ -13,6 +13,7 @@ const images = join(root, 'docs', 'images');
 const dir = mkdtempSync(join(tmpdir(), 'drawbridge-images-'));
 const START_LIMIT_MS = 120_000;
 const VIEW = { width: 1120, height: 700 };
+const REPLAY_HEIGHT = 780;
 
 const demo = spawn(process.execPath, [join(root, 'dist/cli/main.js'), 'demo', '--dir', join(dir, 'demo')], {
   stdio: 'ignore',
@@ -68,7 +69,9 @@ async function takePictures(browser, { bastion }) {
   await page.getByRole('button', { name: 'Replay' }).click();
   await page.locator('.ap-player').getByText('clip 4711 done').first().waitFor();
   await page.getByText('Verified in this browser.').waitFor();
-  await page.locator('.replay').scrollIntoViewIfNeeded();
+  // High enough for the replay and, below it, the verdict.
+  await page.setViewportSize({ ...VIEW, height: REPLAY_HEIGHT });
+  await page.locator('.session-grid').evaluate((grid) => grid.scrollIntoView());
   await page.screenshot({ path: join(images, 'replay.png'), animations: 'disabled' });
 }
 

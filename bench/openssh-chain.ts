@@ -15,6 +15,8 @@ export interface OpenSshChain {
   readonly host: string;
   /** The host's sshd, for others that want to end in it. */
   readonly hostSshd: { readonly address: string; readonly authorizedKeys: string };
+  /** Kills the `ssh -R` that everything comes through. */
+  cut(): void;
   stop(): Promise<void>;
 }
 
@@ -66,10 +68,12 @@ export async function startOpenSshChain(dir: string): Promise<OpenSshChain> {
     await writeFile(sshConfig, common.join('\n'));
     const forward = `${LOOPBACK}:${reversePort}:${LOOPBACK}:${hostPort}`;
     const args = ['-F', sshConfig, '-N', '-o', 'ExitOnForwardFailure=yes', '-R', forward, 'jump'];
-    children.unshift(spawn('ssh', args, { stdio: 'ignore' }));
+    const tunnel = spawn('ssh', args, { stdio: 'ignore' });
+    children.unshift(tunnel);
+    const cut = (): void => void tunnel.kill('SIGKILL');
     await listening(reversePort);
     const hostSshd = { address: `${LOOPBACK}:${hostPort}`, authorizedKeys: `${userKey}.pub` };
-    return { options: ['-F', sshConfig], host: 'target', hostSshd, stop };
+    return { options: ['-F', sshConfig], host: 'target', hostSshd, cut, stop };
   } catch (error) {
     await stop();
     throw error;

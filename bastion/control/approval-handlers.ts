@@ -7,13 +7,14 @@ const id = z.string().max(64);
 const message = z.string().max(500).optional();
 const operator = z.string().min(1).max(256);
 
+// What names many by leaving something out is strict: a misspelt filter would name all of them.
 const schemas = {
   grant: z.object({ id, forMs: z.number().positive().optional() }),
   answer: z.object({ id, message }),
-  refuseAll: z.object({ operator: operator.optional(), newcomers: z.boolean().optional(), message }),
+  refuseAll: z.strictObject({ operator: operator.optional(), newcomers: z.boolean().optional(), message }),
   lock: z.object({ operator, reason: message }),
   unlock: z.object({ operator }),
-  endSessions: z.object({ operator: operator.optional(), message }),
+  endSessions: z.strictObject({ operator: operator.optional(), message }),
 };
 
 /** The methods of the control socket by which the customer's people decide about operators. */

@@ -1,6 +1,6 @@
+import { secondOf } from './recording-subject.ts';
 import { CHUNKS_PER_SECOND } from './search-schema.ts';
 import type { ChunkLines, SearchStore } from './search-store.ts';
-import { secondOf } from './recording-subject.ts';
 import { matchExpression, wordCounter, wordsOf } from './search-words.ts';
 
 /** Chunks of text that one search looks through; with more the answer says that it is not complete. */

@@ -52,7 +52,8 @@ export const grantAnswerSchema = z.object({
 });
 export const answerSchema = z.object({ message: text.optional() }).nullish();
 
-export const refuseAllSchema = z.object({
+/** Strict: a misspelt filter would name all of them. */
+export const refuseAllSchema = z.strictObject({
   operator: z.string().min(1).max(256).optional().describe('Those of this operator alone'),
   newcomers: z
     .boolean()

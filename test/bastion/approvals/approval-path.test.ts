@@ -177,6 +177,8 @@ describe('the limits of a session', () => {
     });
     expect(left?.movedAt).toBeDefined();
     await bastion.call('sessions.end_all', { operator: 'bob' });
+    for (const method of ['sessions.end_all', 'approvals.refuse_all'])
+      await expect(bastion.call(method, { operater: 'bob' })).rejects.toMatchObject({ code: 'usage.params' });
     expect((await live(bastion)).length).toBe(1);
     expect(await bastion.call('sessions.end_all', { operator: 'alice', message: 'enough' })).toEqual({
       ended: 1,

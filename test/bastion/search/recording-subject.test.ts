@@ -14,5 +14,7 @@ it('a recording is found by who, where and what, also where nothing was run by n
   const subject = { session: 's-1', channel: 0, startedAt: '2030-01-01T00:00:00.000Z' };
   const about = aboutText({ ...subject, operator: 'alice', host: 'web-1', login: 'ops', command: 'uptime' });
   for (const word of ['s-1', 'alice', 'web-1', 'ops', 'uptime']) expect(about.split(' ')).toContain(word);
-  expect(aboutText({ ...subject, operator: 'alice', host: 'web-1', login: 'ops' })).not.toContain('undefined');
+  expect(aboutText({ ...subject, operator: 'alice', host: 'web-1', login: 'ops' })).not.toContain(
+    'undefined',
+  );
 });

@@ -39,3 +39,9 @@ test('an approver may not let an operator in again: that is for administrators',
   const unlock = { method: 'DELETE', headers: approver };
   expect((await web.fetch('/api/operators/mallory/lock', unlock)).status).toBe(403);
 });
+
+test('a misspelt filter refuses nothing instead of everything', async () => {
+  const body = { newcomer: true };
+  const { status } = await web.fetch('/api/approvals/refuse', { method: 'POST', body, headers: approver });
+  expect(status).toBe(400);
+});

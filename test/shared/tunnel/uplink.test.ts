@@ -203,9 +203,7 @@ describe('an uplink', () => {
     const uplink = uplinkTo(meeting, { tunnels: 1, clock: fast });
     uplink.start();
     const problem = await waitFor(() => uplink.status[0]?.problem);
-    expect(problem).toMatch(
-      /does not believe its token\. Its clock is 3\d{3} s behind this machine's\.$/,
-    );
+    expect(problem).toMatch(/does not believe its token\. Its clock is 3\d{3} s behind this machine's\.$/);
   });
 
   test('says in plain words that nobody listens', async () => {

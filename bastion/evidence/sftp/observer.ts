@@ -1,52 +1,13 @@
-import { describePath, type SftpEvent, type SftpPath, type SftpResult } from './events.ts';
-import { OpenFile } from './open-file.ts';
+import type { SftpEvent, SftpPath, SftpResult } from './events.ts';
+import type { OpenFile } from './open-file.ts';
+import { handleKey, OpenHandles } from './open-handles.ts';
+import { DATA_HEAD_BYTES, extensionOf, replyHeadLength, requestHeadLength } from './packet-heads.ts';
 import { type PacketSink, PacketStream } from './packet-stream.ts';
-import { FieldReader, HANDLE_LIMIT_BYTES, PACKET, STATUS } from './protocol.ts';
-import { type Change, readChange } from './requests.ts';
+import { FieldReader, PACKET, STATUS } from './protocol.ts';
+import { readRequest } from './read-request.ts';
 import type { Transfer } from './transfer.ts';
-import {
-  ANY_TRANSFER,
-  changeRefusal,
-  openRefusal,
-  readRefusal,
-  sizeRefusal,
-  type TransferRules,
-} from './transfer-rules.ts';
-
-/**
- * Requests that wait for their answer, from which on the client should be held up. Some clients ask for a whole file at
- * once, 32 KiB by 32 KiB.
- */
-export const REQUESTS_BEFORE_HOLD = 16_384;
-
-/** What may come on top of that: a 2 MiB window of the smallest requests that are on their way already. */
-export const REQUESTS_LIMIT = REQUESTS_BEFORE_HOLD + 2 ** 17;
-
-/** Of them, those that carry names. */
-const NAMED_REQUESTS_LIMIT = 256;
-
-/** Files and folders open at a time; OpenSSH's server has as many file descriptors. */
-const HANDLES_LIMIT = 1024;
-
-/** A request that waits for its answer. */
-type Request =
-  | { readonly kind: 'open'; readonly file: OpenFile }
-  | { readonly kind: 'list'; readonly file: OpenFile }
-  | { readonly kind: 'close'; readonly handle: string }
-  | { readonly kind: 'read'; readonly file: OpenFile; readonly offset: bigint }
-  | { readonly kind: 'write'; readonly file: OpenFile }
-  | { readonly kind: 'change'; readonly change: Change }
-  | { readonly kind: 'other' };
-
-const OTHER: Request = { kind: 'other' };
-
-/** What the server has given a handle for. */
-interface Opened {
-  readonly file: OpenFile;
-  readonly folder: boolean;
-  /** The client has asked to close it: from then on the server may give the same handle to another file. */
-  closing: boolean;
-}
+import { ANY_TRANSFER, changeRefusal, sizeRefusal, type TransferRules } from './transfer-rules.ts';
+import { type Request, WaitingRequests } from './waiting-requests.ts';
 
 /**
  * Servers number their handles, so that a client could use one before it has it, or after it gave it back: what it then
@@ -71,9 +32,8 @@ export class SftpObserver {
   readonly #rules: () => TransferRules;
   readonly #client: PacketStream;
   readonly #server: PacketStream;
-  readonly #requests = new Map<number, Request>();
-  readonly #handles = new Map<string, Opened>();
-  #namedRequests = 0;
+  readonly #requests = new WaitingRequests();
+  readonly #handles = new OpenHandles();
   #clientContents: Transfer | undefined;
   #serverContents: Transfer | undefined;
   #over = false;
@@ -98,7 +58,7 @@ export class SftpObserver {
 
   /** True while so many requests wait that the client should not be given room for more. */
   get shouldHold(): boolean {
-    return this.#requests.size >= REQUESTS_BEFORE_HOLD;
+    return this.#requests.shouldHold;
   }
 
   /** The connection is over: tells of what was under way. */
@@ -110,8 +70,7 @@ export class SftpObserver {
 
   #clientSink(): PacketSink {
     return {
-      headLength: (type, payloadLength, gathered) =>
-        type === PACKET.write ? writeHeadLength(gathered) : payloadLength,
+      headLength: requestHeadLength,
       begin: (type, payloadLength, head) => this.#request(type, payloadLength, head),
       body: (piece) => this.#clientContents?.add(piece),
       end: () => {
@@ -123,7 +82,7 @@ export class SftpObserver {
 
   #serverSink(): PacketSink {
     return {
-      headLength: (type) => replyHeadLength(type),
+      headLength: replyHeadLength,
       begin: (type, payloadLength, head) => this.#reply(type, payloadLength, new FieldReader(head)),
       body: (piece) => this.#serverContents?.add(piece),
       end: () => {
@@ -135,114 +94,34 @@ export class SftpObserver {
 
   #request(type: number, payloadLength: number, head: Buffer): void {
     if (type === PACKET.init) return;
-    const refused = changeRefusal(this.#rules(), type, extensionOf(type, head));
+    const rules = this.#rules();
+    const refused = changeRefusal(rules, type, extensionOf(type, head));
     if (refused !== undefined) {
       this.#refuse(refused);
       return;
     }
     const fields = new FieldReader(head);
     const id = fields.uint32();
-    const request = this.#readRequest(type, fields, payloadLength - head.length);
-    if (this.#over) return;
-    if (request === undefined || fields.short) {
+    const handles = this.#handles;
+    const read = readRequest(type, fields, payloadLength - head.length, { handles, rules });
+    if (read.kind === 'refused') this.#refuse(read.reason, read.path);
+    else if (read.kind === 'strange') this.#giveUp(STRANGE_HANDLE);
+    else if (read.kind === 'malformed' || fields.short)
       this.#giveUp(`the client sent a request of type ${type} that is malformed or too long`);
-      return;
+    else {
+      this.#clientContents = read.contents;
+      const problem = this.#requests.add(id, read.request);
+      if (problem !== undefined) this.#giveUp(problem);
     }
-    if (this.#requests.has(id)) {
-      this.#giveUp('the client used the id of a request that was still waiting');
-      return;
-    }
-    if (isNamed(request)) this.#namedRequests++;
-    this.#requests.set(id, request);
-    if (this.#requests.size > REQUESTS_LIMIT || this.#namedRequests > NAMED_REQUESTS_LIMIT) {
-      this.#giveUp('the client has too many requests waiting');
-    }
-  }
-
-  #readRequest(type: number, fields: FieldReader, bodyLength: number): Request | undefined {
-    switch (type) {
-      case PACKET.open: {
-        const path = describePath(fields.string());
-        const flags = fields.uint32();
-        this.#heed(openRefusal(this.#rules(), flags), path);
-        return { kind: 'open', file: new OpenFile(path, flags) };
-      }
-      case PACKET.opendir:
-        return { kind: 'list', file: new OpenFile(describePath(fields.string()), 0) };
-      case PACKET.close:
-        return this.#readClose(handleKey(fields.string()));
-      case PACKET.read: {
-        const file = this.#fileOf(fields.string());
-        if (file === undefined) return OTHER;
-        this.#heed(readRefusal(this.#rules()), file.path);
-        return { kind: 'read', file, offset: fields.uint64() };
-      }
-      case PACKET.write:
-        return this.#readWrite(fields, bodyLength);
-      default: {
-        const change = readChange(type, fields, (handle) => this.#changedBy(handle)?.file.path);
-        if (change?.action === 'copy') this.#spoilCopied(change);
-        return change === undefined ? OTHER : { kind: 'change', change };
-      }
-    }
-  }
-
-  #readWrite(fields: FieldReader, bodyLength: number): Request | undefined {
-    const handle = fields.string();
-    const offset = fields.uint64();
-    const length = fields.uint32();
-    if (fields.short || length !== bodyLength) return undefined;
-    const file = this.#changedBy(handle)?.file;
-    if (file === undefined) return undefined;
-    const endBytes = file.appends ? file.writes().bytes + length : offset + BigInt(length);
-    this.#heed(sizeRefusal(this.#rules(), endBytes), file.path);
-    file.writeSent();
-    this.#clientContents = file.writes();
-    if (file.appends) this.#clientContents.beginAppended(offset);
-    else this.#clientContents.begin(offset, length);
-    return { kind: 'write', file };
-  }
-
-  /** A copy on the server changes a file by bytes that never come by here. */
-  #spoilCopied(change: Change): void {
-    for (const { file } of this.#handles.values()) {
-      if (file.path.path === change.path) file.writes().spoil();
-    }
-  }
-
-  #readClose(handle: string): Request {
-    const opened = this.#handles.get(handle);
-    if (opened !== undefined) opened.closing = true;
-    return { kind: 'close', handle };
-  }
-
-  #fileOf(handle: Buffer): OpenFile | undefined {
-    const opened = this.#opened(handle);
-    return opened?.folder === false ? opened.file : undefined;
-  }
-
-  /** What a request is about that changes what is behind `handle`; one that is about nothing is not passed on. */
-  #changedBy(handle: Buffer): Opened | undefined {
-    const opened = this.#opened(handle);
-    if (opened === undefined) this.#giveUp(STRANGE_HANDLE);
-    return opened;
-  }
-
-  #opened(handle: Buffer): Opened | undefined {
-    const opened = this.#handles.get(handleKey(handle));
-    return opened?.closing === true ? undefined : opened;
   }
 
   #reply(type: number, payloadLength: number, fields: FieldReader): void {
     if (type === PACKET.version) return;
-    const id = fields.uint32();
-    const request = this.#requests.get(id);
+    const request = this.#requests.take(fields.uint32());
     if (request === undefined) {
       this.#giveUp('the server answered a request that was not made');
       return;
     }
-    this.#requests.delete(id);
-    if (isNamed(request)) this.#namedRequests--;
     if (type === PACKET.handle) this.#handleReply(request, fields);
     else if (type === PACKET.data) this.#dataReply(request, fields.uint32(), payloadLength);
     else if (type === PACKET.status) this.#statusReply(request, fields.uint32());
@@ -257,12 +136,11 @@ export class SftpObserver {
     }
     const handle = handleKey(fields.string());
     if (fields.short) return;
-    if (this.#handles.has(handle) || this.#handles.size >= HANDLES_LIMIT) {
+    const folder = request.kind === 'list';
+    if (!this.#handles.give(handle, { file: request.file, folder })) {
       this.#giveUp('the server gave out a handle that is in use, or too many');
       return;
     }
-    const folder = request.kind === 'list';
-    this.#handles.set(handle, { file: request.file, folder, closing: false });
     if (folder) this.#onEvent({ type: 'file.read', action: 'list', ...request.file.path, result: 'ok' });
   }
 
@@ -271,8 +149,11 @@ export class SftpObserver {
       this.#giveUp(wrongReply(PACKET.data));
       return;
     }
-    this.#heed(sizeRefusal(this.#rules(), request.offset + BigInt(length)), request.file.path);
-    if (this.#over) return;
+    const refused = sizeRefusal(this.#rules(), request.offset + BigInt(length));
+    if (refused !== undefined) {
+      this.#refuse(refused, request.file.path);
+      return;
+    }
     this.#serverContents = request.file.reads();
     this.#serverContents.begin(request.offset, length);
   }
@@ -304,17 +185,12 @@ export class SftpObserver {
   }
 
   #closed(handle: string, end: { readonly result: SftpResult; readonly status?: number }): void {
-    const entry = this.#handles.get(handle);
-    this.#handles.delete(handle);
-    if (entry?.folder === false) this.#tellOf(entry.file, end);
+    const opened = this.#handles.closed(handle);
+    if (opened?.folder === false) this.#tellOf(opened.file, end);
   }
 
   #tellOf(file: OpenFile, end: { readonly result: SftpResult; readonly status?: number }): void {
     for (const event of file.events(end)) this.#onEvent(event);
-  }
-
-  #heed(refused: string | undefined, path: SftpPath): void {
-    if (refused !== undefined) this.#refuse(refused, path);
   }
 
   #refuse(reason: string, path: Partial<SftpPath> = {}): void {
@@ -335,50 +211,16 @@ export class SftpObserver {
     this.#server.stop();
     this.#clientContents = undefined;
     this.#serverContents = undefined;
-    for (const { file, folder } of this.#handles.values()) {
+    for (const { file, folder } of this.#handles.all()) {
       if (!folder) this.#tellOf(file, { result: 'unfinished' });
     }
-    for (const request of this.#requests.values()) {
+    for (const request of this.#requests.all()) {
       if (request.kind === 'change') this.#onEvent({ ...request.change, result: 'unfinished' });
       if (request.kind === 'open') this.#tellOf(request.file, { result: 'unfinished' });
     }
     this.#handles.clear();
     this.#requests.clear();
   }
-}
-
-const ID_BYTES = 4;
-const LENGTH_BYTES = 4;
-const DATA_HEAD_BYTES = ID_BYTES + LENGTH_BYTES;
-
-/** Id, handle, offset and length of a WRITE; its contents are not gathered. */
-function writeHeadLength(gathered: Buffer): number {
-  const toHandle = ID_BYTES + LENGTH_BYTES;
-  if (gathered.length < toHandle) return toHandle;
-  const handleLength = Math.min(gathered.readUInt32BE(ID_BYTES), HANDLE_LIMIT_BYTES);
-  return toHandle + handleLength + 8 + LENGTH_BYTES;
-}
-
-function replyHeadLength(type: number): number {
-  if (type === PACKET.version) return 0;
-  if (type === PACKET.handle) return ID_BYTES + LENGTH_BYTES + HANDLE_LIMIT_BYTES;
-  return type === PACKET.data || type === PACKET.status ? ID_BYTES + LENGTH_BYTES : ID_BYTES;
-}
-
-function extensionOf(type: number, head: Buffer): string | undefined {
-  if (type !== PACKET.extended) return undefined;
-  const fields = new FieldReader(head);
-  fields.uint32();
-  const name = fields.string().toString('latin1');
-  return fields.short ? undefined : name;
-}
-
-function handleKey(handle: Buffer): string {
-  return handle.toString('latin1');
-}
-
-function isNamed(request: Request): boolean {
-  return request.kind === 'change' || request.kind === 'open' || request.kind === 'list';
 }
 
 function endOf(status: number): { readonly result: SftpResult; readonly status?: number } {

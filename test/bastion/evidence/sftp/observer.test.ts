@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SftpEvent } from '../../../../bastion/evidence/sftp/events.ts';
-import { REQUESTS_LIMIT, SftpObserver } from '../../../../bastion/evidence/sftp/observer.ts';
+import { SftpObserver } from '../../../../bastion/evidence/sftp/observer.ts';
 import { PACKET } from '../../../../bastion/evidence/sftp/protocol.ts';
+import { REQUESTS_LIMIT } from '../../../../bastion/evidence/sftp/waiting-requests.ts';
 import { type SftpPiece, sftpCrossing } from '../../../support/sftp-crossing.ts';
+import { packet, text, u32, u64 } from '../../../support/sftp-packets.ts';
 import { temporaryDirectory } from '../../../support/temporary-directory.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -24,25 +26,6 @@ function observe(pieces: readonly SftpPiece[], stepBytes = Number.POSITIVE_INFIN
   }
   observer.end();
   return events;
-}
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-function u64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
-  return bytes;
-}
-
-const text = (value: string | Buffer) => Buffer.concat([u32(Buffer.byteLength(value)), Buffer.from(value)]);
-
-function packet(type: number, ...fields: Buffer[]): Buffer {
-  const payload = Buffer.concat(fields);
-  return Buffer.concat([u32(payload.length + 1), Buffer.from([type]), payload]);
 }
 
 const client = (...packets: Buffer[]): SftpPiece => fromClient(packets);

@@ -11,6 +11,15 @@ import { WriteBatch } from './write-batch.ts';
 /** Data that may be parked in the transport's own buffer before channels have to wait. */
 export const PARKED_HIGH_BYTES = 256 * 1024;
 
+/**
+ * Bytes that may wait for the peer in all. Answers can't wait for room as data does, so a peer that asks on and on and
+ * reads nothing, or does not finish its key exchange, would fill the memory with them; it loses its connection.
+ */
+export const UNREAD_LIMIT_BYTES = 1024 * 1024;
+
+/** Header, padding and tag of a packet, and what it costs in memory to hold one. */
+const PACKET_COST_BYTES = 128;
+
 /** Keys are renewed after so many bytes of both directions together, or so much time (RFC 4253, section 9). */
 export const REKEY_BYTES = 1024 ** 3;
 export const REKEY_MS = 60 * 60 * 1000;
@@ -63,6 +72,8 @@ export class ConnectionProtocol {
   #established = false;
   #ended = false;
   #bytesSinceKeys = 0;
+  /** What waits in ssh2 for new keys. */
+  #heldForKeysBytes = 0;
   #silentIntervals = 0;
   #waitingGlobalRequests = 0;
   #lastGlobalAnswer: Promise<void> = Promise.resolve();
@@ -85,7 +96,7 @@ export class ConnectionProtocol {
       transport: {
         send: (payload) => {
           batch.begin();
-          this.port.send(payload);
+          this.#send(payload);
         },
         sendData: (remoteId, dataStream, chunk) => {
           this.#countBytes(chunk.length);
@@ -103,6 +114,7 @@ export class ConnectionProtocol {
     stream.on('drain', () => this.channels.pump());
     connection.on('handshake', () => {
       this.#bytesSinceKeys = 0;
+      this.#heldForKeysBytes = 0;
       this.channels.pump();
     });
   }
@@ -126,7 +138,7 @@ export class ConnectionProtocol {
   globalRequest(name: string, payload: Buffer = Buffer.alloc(0)): Promise<Buffer | undefined> {
     if (this.#ended) return Promise.resolve(undefined);
     const message = new WireWriter().byte(MESSAGE.GLOBAL_REQUEST).string(name).boolean(true);
-    this.port.send(message.raw(payload).finish());
+    this.#send(message.raw(payload).finish());
     return new Promise((resolve) => this.#globalAnswers.push(resolve));
   }
 
@@ -144,6 +156,14 @@ export class ConnectionProtocol {
       this.port.exchangingKeys ||
       (this.#stream.writableNeedDrain && this.#stream.writableLength >= PARKED_HIGH_BYTES)
     );
+  }
+
+  /** Sends a packet that waits for no room. */
+  #send(payload: Buffer): void {
+    if (this.#ended) return;
+    if (this.port.exchangingKeys) this.#heldForKeysBytes += payload.length + PACKET_COST_BYTES;
+    if (this.#stream.writableLength + this.#heldForKeysBytes <= UNREAD_LIMIT_BYTES) this.port.send(payload);
+    else this.#options.onFault(protocolFault('The SSH peer asks on and on and takes no answers.'));
   }
 
   #countBytes(sizeBytes: number): void {
@@ -191,7 +211,7 @@ export class ConnectionProtocol {
       const writer = new WireWriter();
       if (answer === false) writer.byte(MESSAGE.REQUEST_FAILURE);
       else writer.byte(MESSAGE.REQUEST_SUCCESS).raw(answer === true ? Buffer.alloc(0) : answer);
-      this.port.send(writer.finish());
+      this.#send(writer.finish());
     });
   }
 

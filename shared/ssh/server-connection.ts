@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { AuthContext, Connection } from 'ssh2';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { extraMacsFor, HYBRID, SERVER_ALGORITHMS, USER_SIGNATURES } from './algorithms.ts';
@@ -85,6 +85,9 @@ export interface SshServerConnection {
   open(target: ChannelTarget, signal?: AbortSignal): Promise<SshChannel>;
 }
 
+/** A client that has not taken what was sent so long after its connection was ended for a reason is cut off. */
+const TAKE_END_MS = 10_000;
+
 /** ssh2 cannot be told to keep its own keep-alive off; this is as good as never. */
 const NEVER_MS = 2_147_483_647;
 
@@ -107,6 +110,7 @@ class ServerConnection implements SshServerConnection {
   #username: string | undefined;
   #reason: string | undefined;
   #rejections = 0;
+  #cut: Timer | undefined;
 
   constructor(stream: Duplex, options: ServeSshOptions) {
     this.#stream = stream;
@@ -300,9 +304,11 @@ class ServerConnection implements SshServerConnection {
     this.#protocol?.port.sendDisconnect(reason, sentence);
     this.#protocol?.end();
     if (!this.#stream.writableEnded) this.#stream.end();
+    this.#cut ??= this.#clock.after(TAKE_END_MS, () => this.#stream.destroy());
   }
 
   #closed(error: string | undefined): void {
+    this.#cut?.cancel();
     this.#gone.abort();
     this.#protocol?.end();
     const reason = this.#reason ?? (error === undefined ? 'The client closed the connection.' : error);

@@ -60,7 +60,13 @@ test('a security key that verifies its user is added, signs in alone, and is rem
   expect(signedIn).toMatchObject({ actor: 'admin:root', by: 'security_key', key: 'blue key' });
   await page.goto(`${url}/account`);
   await page.getByRole('button', { name: 'Remove blue key' }).click();
-  await page.getByText('blue key').waitFor({ state: 'detached' });
+  const question = page.getByRole('dialog', { name: 'Remove blue key?' });
+  await question.getByRole('button', { name: 'Keep it' }).click();
+  await question.waitFor({ state: 'detached' });
+  expect(await web.admins.securityKeys.list('root')).toHaveLength(1);
+  await page.getByRole('button', { name: 'Remove blue key' }).click();
+  await question.getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('blue key', { exact: true }).waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('button', { name: 'Use a security key or passkey' }).click();
   await page.getByRole('alert').getByText('The security key was not accepted.').waitFor();
@@ -117,6 +123,21 @@ test('an administrator is added, sets themselves up by the link, gets another ro
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await page.getByRole('button', { name: 'Remove dave' }).waitFor({ state: 'detached' });
   await other.close();
+});
+
+test('an API token is revoked only after a question', async () => {
+  await web.admins.tokens.create('monitoring', 'viewer', 'system');
+  const page = await signInAs('admin', '/settings');
+  await page.getByRole('button', { name: 'Revoke monitoring' }).click();
+  const question = page.getByRole('dialog', { name: 'Revoke monitoring?' });
+  await question.getByText('Programs that use it are refused at once.').waitFor();
+  await page.keyboard.press('Escape');
+  await question.waitFor({ state: 'detached' });
+  expect(await web.admins.tokens.list()).toHaveLength(1);
+  await page.getByRole('button', { name: 'Revoke monitoring' }).click();
+  await question.getByRole('button', { name: 'Revoke' }).click();
+  await page.getByText('No API tokens').waitFor();
+  expect(await web.admins.tokens.list()).toEqual([]);
 });
 
 test('settings show whom the bastion trusts, by fingerprint, and a viewer no administrators', async () => {

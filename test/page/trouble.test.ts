@@ -5,6 +5,7 @@ import { type BastionWeb, startBastionWeb } from '../support/bastion-web.ts';
 import { type BrowserWindow, launchBrowser, openWindow } from '../support/browser.ts';
 import { fillBastion } from '../support/page-fixture.ts';
 import { totpCode } from '../support/totp.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let browser: Browser;
 let web: BastionWeb;
@@ -111,6 +112,39 @@ test('a watched session whose stream is refused for a while is watched again, an
   await state.getByText('The connection is lost. Trying again…').waitFor();
   await page.unroute('**/live');
   await state.getByText('Live', { exact: true }).waitFor();
+});
+
+test('whether a live session still is one is not known without a connection, and is again with it', async () => {
+  const { page } = window;
+  await openSignedIn(`/sessions/${ids.live}`);
+  const badge = page.locator('.view-head .badge');
+  await badge.getByText('Live', { exact: true }).waitFor();
+  await web.goDown();
+  await badge.getByText('Was live, now not known').waitFor();
+  await web.comeBack();
+  await badge.getByText('Live', { exact: true }).waitFor();
+});
+
+test('rows stay in sight where a busy browser tells of several changes of what is in sight at once', async () => {
+  const { page } = window;
+  // The state before is told along with the one that holds.
+  await page.addInitScript({
+    content: `const Native = IntersectionObserver;
+      let told = 0;
+      window.timesTold = () => told;
+      window.IntersectionObserver = class extends Native {
+        constructor(tell, options) {
+          super((changes, observer) => {
+            tell([{ isIntersecting: !changes[0].isIntersecting, target: changes[0].target }, ...changes], observer);
+            told += 1;
+          }, options);
+        }
+      };`,
+  });
+  await openSignedIn('/sessions');
+  await waitFor(() => page.evaluate<boolean>('timesTold() > 0'), { what: 'the page to be told' });
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+  expect(await page.getByRole('link', { name: /systemctl restart nginx/ }).isVisible()).toBe(true);
 });
 
 test('a verification that is cut off or refused says that it says nothing', async () => {

@@ -1,4 +1,7 @@
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import { FormDialog } from './form-dialog.tsx';
+import { useAction } from './use-action.ts';
 
 /** A list of what somebody gets in with. Nothing is drawn where there is none. */
 export function CredentialRows({ children }: { children: ComponentChildren }) {
@@ -42,5 +45,42 @@ export function TakeAway({ word, name, onClick }: TakeAwayProps) {
     <button type="button" class="small" aria-label={`${word} ${name}`} onClick={onClick}>
       {word}
     </button>
+  );
+}
+
+interface AskedTakeAwayProps {
+  readonly word: string;
+  readonly name: string;
+  /** Takes it away, and lets the list know. */
+  readonly take: () => Promise<void>;
+  /** What comes of it. */
+  readonly children: ComponentChildren;
+}
+
+/** The button that takes one of them away after a question, since nothing brings it back. */
+export function AskedTakeAway({ word, name, take, children }: AskedTakeAwayProps) {
+  const [asking, setAsking] = useState(false);
+  const action = useAction(async () => {
+    await take();
+    setAsking(false);
+  });
+  return (
+    <>
+      <button type="button" class="small" aria-label={`${word} ${name}`} onClick={() => setAsking(true)}>
+        {word}…
+      </button>
+      {asking && (
+        <FormDialog
+          title={`${word} ${name}?`}
+          action={action}
+          submit={word}
+          cancel="Keep it"
+          tone="danger"
+          onClose={() => setAsking(false)}
+        >
+          <p>{children}</p>
+        </FormDialog>
+      )}
+    </>
   );
 }

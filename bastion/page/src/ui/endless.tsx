@@ -40,7 +40,8 @@ function Drawn({ children, revision }: { children: () => ComponentChildren; revi
   const height = useRef(0);
   useEffect(() => {
     if (box.current === null) return;
-    const observer = new IntersectionObserver(([entry]) => setNear(entry?.isIntersecting ?? true), {
+    // A busy page is told of several changes at once: how it is now is the last of them.
+    const observer = new IntersectionObserver((changes) => setNear(changes.at(-1)?.isIntersecting ?? true), {
       rootMargin: DRAWN_MARGIN,
     });
     observer.observe(box.current);
@@ -62,9 +63,10 @@ function End<T>({ list, word }: { list: Pages<T>; word: string }) {
   useEffect(() => {
     // After a failure the person decides when to try again.
     if (box.current === null || error !== undefined) return;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting === true && loadMore(), {
-      rootMargin: AHEAD_MARGIN,
-    });
+    const observer = new IntersectionObserver(
+      (changes) => changes.at(-1)?.isIntersecting === true && loadMore(),
+      { rootMargin: AHEAD_MARGIN },
+    );
     observer.observe(box.current);
     return () => observer.disconnect();
     // A new page that is shorter than the window leaves the end in sight: then look again.

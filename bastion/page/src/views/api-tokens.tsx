@@ -4,7 +4,7 @@ import { withBase } from '../data/base-path.ts';
 import { usePage } from '../data/context.ts';
 import { useResource } from '../data/use-resource.ts';
 import { Block } from '../ui/block.tsx';
-import { CredentialRow, CredentialRows, TakeAway } from '../ui/credential-rows.tsx';
+import { AskedTakeAway, CredentialRow, CredentialRows } from '../ui/credential-rows.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { actorWords } from '../ui/format.ts';
 import { Empty, ErrorNote } from '../ui/notes.tsx';
@@ -18,10 +18,10 @@ export function ApiTokens() {
   const { api } = usePage();
   const list = useResource<ApiTokenList>('/api/api-tokens', ({ type }) => /^(token|user)\./.test(type));
   const [adding, setAdding] = useState(false);
-  const revoke = useAction(async (name: string) => {
+  const revoke = async (name: string) => {
     await api.send('DELETE', `/api/api-tokens/${encodeURIComponent(name)}`);
     list.reload();
-  });
+  };
   return (
     <Block title="API tokens" action={{ words: 'New token…', run: () => setAdding(true) }}>
       <p class="muted">
@@ -29,7 +29,6 @@ export function ApiTokens() {
         <a href={withBase('/api/openapi.json')}>the API describes itself</a>.
       </p>
       {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
-      {revoke.error !== undefined && <ErrorNote error={revoke.error} />}
       {list.data?.tokens.length === 0 && <Empty title="No API tokens" />}
       <CredentialRows>
         {list.data?.tokens.map(({ name, role, createdBy, lastUsedAt }) => (
@@ -39,7 +38,9 @@ export function ApiTokens() {
             about={`${role}, by ${actorWords(createdBy)}`}
             used={<LastUsed at={lastUsedAt} />}
           >
-            <TakeAway word="Revoke" name={name} onClick={() => revoke.run(name)} />
+            <AskedTakeAway word="Revoke" name={name} take={() => revoke(name)}>
+              Programs that use it are refused at once. What was done with it stays in the audit log.
+            </AskedTakeAway>
           </CredentialRow>
         ))}
       </CredentialRows>

@@ -5,7 +5,7 @@ import { usePage } from '../data/context.ts';
 import { addKey } from '../data/security-key.ts';
 import { useResource } from '../data/use-resource.ts';
 import { Block } from '../ui/block.tsx';
-import { CredentialRow, CredentialRows, TakeAway } from '../ui/credential-rows.tsx';
+import { AskedTakeAway, CredentialRow, CredentialRows } from '../ui/credential-rows.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { LastUsed, Moment } from '../ui/time.tsx';
@@ -16,10 +16,10 @@ export function Factors() {
   const { api } = usePage();
   const list = useResource<SecurityKeyList>('/api/me/security-keys', ({ type }) => type === 'user.changed');
   const [adding, setAdding] = useState(false);
-  const remove = useAction(async (name: string) => {
+  const remove = async (name: string) => {
     await api.send('DELETE', `/api/me/security-keys/${encodeURIComponent(name)}`);
     list.reload();
-  });
+  };
   const choose = useAction(async () => {
     const { url } = await api.send<SetupLink>('POST', '/api/me/setup-link');
     window.location.assign(withBase(`/set-up${new URL(url).hash}`));
@@ -30,7 +30,6 @@ export function Factors() {
       action={{ words: 'Add a security key…', run: () => setAdding(true) }}
     >
       {list.error !== undefined && <ErrorNote error={list.error} retry={list.reload} />}
-      {remove.error !== undefined && <ErrorNote error={remove.error} />}
       {choose.error !== undefined && <ErrorNote error={choose.error} />}
       <CredentialRows>
         <CredentialRow name="Password and authenticator app" about="both together">
@@ -49,7 +48,9 @@ export function Factors() {
             }
             used={<LastUsed at={lastUsedAt} />}
           >
-            <TakeAway word="Remove" name={name} onClick={() => remove.run(name)} />
+            <AskedTakeAway word="Remove" name={name} take={() => remove(name)}>
+              You can not sign in with it any more. Password and authenticator app go on working.
+            </AskedTakeAway>
           </CredentialRow>
         ))}
       </CredentialRows>

@@ -6,6 +6,7 @@ import { useResource } from '../data/use-resource.ts';
 import { useSessionEvents } from '../data/use-session-events.ts';
 import { Link } from '../router.tsx';
 import { BreakableName } from '../ui/breakable-name.tsx';
+import { useIsLost } from '../ui/connection-note.tsx';
 import { FormDialog } from '../ui/form-dialog.tsx';
 import { durationWords, sizeWords } from '../ui/format.ts';
 import { NoteField, withNote } from '../ui/note-field.tsx';
@@ -22,6 +23,7 @@ export function SessionView({ id }: { id: string }) {
     (event) => event.session === id,
   );
   const events = useSessionEvents(id);
+  const isLost = useIsLost();
   if (session.data === undefined) {
     const missing = session.error instanceof ApiError && session.error.status === 404;
     return (
@@ -49,7 +51,7 @@ export function SessionView({ id }: { id: string }) {
           <BreakableName name={data.operator} /> <span class="muted">on</span>{' '}
           <BreakableName name={data.host} />
         </h1>
-        <StateBadge state={data.state} />
+        <StateBadge state={data.state} isOld={isLost} />
         <span class="grow" />
         {data.state === 'live' && <EndButton session={data} />}
       </div>
@@ -74,7 +76,9 @@ const HEADING_CHARACTERS = 48;
 
 const STATE_WORDS = { live: 'Live', ended: 'Ended', interrupted: 'Interrupted' } as const;
 
-function StateBadge({ state }: { state: Session['state'] }) {
+/** What has ended stays so; whether what was live still is, nobody can say without a connection. */
+function StateBadge({ state, isOld }: { state: Session['state']; isOld: boolean }) {
+  if (state === 'live' && isOld) return <span class="badge badge-old">Was live, now not known</span>;
   return (
     <span class={`badge badge-${state}`}>
       <span class={`dot dot-${state}`} aria-hidden="true" />

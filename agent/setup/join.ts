@@ -121,7 +121,11 @@ function notABastion(url: URL): DrawbridgeError {
 }
 
 const replySchema = z.object({ reply: z.string() });
-const refusalSchema = z.object({ code: z.string().max(100), message: z.string().max(500) });
+const refusalSchema = z.object({
+  code: z.string().max(100),
+  message: z.string().max(500),
+  hint: z.string().max(500).optional(),
+});
 const fieldsSchema = z.looseObject({ sshClientKey: z.string() });
 
 /** Enrols, and gives the key by which the bastion will sign in. */
@@ -165,7 +169,9 @@ async function enrol(
     throw new DrawbridgeError(
       'enrolment.refused',
       refusal.success ? refusal.data.message : `The bastion refused the enrolment (HTTP ${status}).`,
-      { hint: 'A token works once and for 30 minutes: let the bastion make a new one.' },
+      {
+        hint: refusal.data?.hint ?? 'A token works once and for 30 minutes: let the bastion make a new one.',
+      },
     );
   }
   const reply = await verifyEnrolmentReply(answer.data.reply, { issuer, joinerId: identity.id, clock });
@@ -177,6 +183,26 @@ async function enrol(
   parsePublicLine(fields.data.sshClientKey);
   return fields.data.sshClientKey;
 }
+
+/** What an administrator of the host may want to change, at its default. */
+const MORE_SETTINGS = `
+# Accounts that may be used, whatever the bastion says. Left out: the one that the agent runs as, or any when that is root.
+# logins: [deploy]
+
+# Whether the bastion may connect from this host to other addresses (ssh -L). It decides which.
+# forwarding: true
+
+# What a session leaves running: end it with the session, or keep it.
+# afterSession: end
+
+# The way out, when it is not direct. Without 'proxy' the environment's https_proxy counts.
+# egress:
+#   proxy: http://user:password@proxy.example.com:3128
+
+# /healthz, /readyz and /metrics, by plain HTTP on loopback.
+# metrics:
+#   listen: { port: 9464 }
+`;
 
 function renderConfig(options: JoinBastionOptions, name: string): string {
   const { target = 'builtin', sshd, logins, labels, egress } = options;
@@ -190,5 +216,5 @@ function renderConfig(options: JoinBastionOptions, name: string): string {
     ...(labels === undefined ? {} : { labels }),
     ...(egress === undefined || Object.keys(egress).length === 0 ? {} : { egress }),
   };
-  return `# The Drawbridge agent of this host. Paths are relative to this file.\n${stringify(settings)}`;
+  return `# The Drawbridge agent of this host. Paths are relative to this file.\n${stringify(settings)}${MORE_SETTINGS}`;
 }

@@ -148,7 +148,7 @@ export class SessionChannel {
   }
 
   #failed(error: unknown): void {
-    this.#say(isDrawbridgeError(error) ? error.message : 'The channel could not be opened.');
+    this.#say(isDrawbridgeError(error) ? sentenceOf(error) : 'The channel could not be opened.');
     if (!isDrawbridgeError(error))
       this.#context.services.log.error({ err: error }, 'a channel could not be opened');
     this.#settle();
@@ -371,6 +371,11 @@ export class SessionChannel {
       this.#operator.close();
     });
   }
+}
+
+/** What went wrong, and what the operator may look at. */
+function sentenceOf({ message, hint }: DrawbridgeError): string {
+  return hint === undefined ? message : `${message} ${hint}`;
 }
 
 function statusOf(exit: ChannelExit | undefined): { code?: number; signal?: string } {

@@ -209,6 +209,6 @@ export function requireLoginKey(publicKey: string): ReturnType<typeof parsePubli
 function refused(reason: string, waitMs: number | undefined): DrawbridgeError {
   if (reason === 'limited') return tooManyTries(waitMs ?? 0);
   return new DrawbridgeError('login.refused', 'User name, password or code is wrong.', {
-    hint: 'A code can be used once; wait for the next one. If it goes on, ask the administrator of the proxy.',
+    hint: 'A code can be used once; wait for the next one. If it goes on, `drawbridge doctor` tells of a wrong clock, and the administrator of the proxy finds the reason.',
   });
 }

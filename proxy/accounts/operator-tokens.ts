@@ -85,7 +85,7 @@ function deviceRevoked(): DrawbridgeError {
 
 function unauthenticated(cause?: unknown): DrawbridgeError {
   return new DrawbridgeError('operator.unauthenticated', 'You are not logged in.', {
-    hint: 'Run `drawbridge login`. If you are logged in, check the clock of your machine.',
+    hint: 'Run `drawbridge login`. If you are logged in, the clock of your machine or of the proxy may be wrong: `drawbridge doctor` compares them.',
     cause,
   });
 }

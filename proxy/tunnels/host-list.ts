@@ -123,7 +123,7 @@ function listedHost(said: HostInReply, bastion: string): ListedHost {
     address: `${name}.${bastion}`,
     online,
     labels: Object.fromEntries(shownLabels) as Record<string, string>,
-    ...(logins === undefined ? {} : { logins: logins.map(plainText) }),
+    ...(logins === undefined ? {} : { logins: logins.map((login) => plainText(login)) }),
     ...(problem === undefined ? {} : { problem: plainText(problem) }),
     ...(needsApproval === true ? { needsApproval } : {}),
   };

@@ -3,7 +3,8 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpsServer, type Server } from 'node:https';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadAgentConfig } from '../../agent/config.ts';
+import { parse } from 'yaml';
+import { agentConfigSchema, loadAgentConfig } from '../../agent/config.ts';
 import { startAgent } from '../../agent/main.ts';
 import { type JoinBastionOptions, joinBastion } from '../../agent/setup/join.ts';
 import { ownAccount } from '../../agent/shell/account.ts';
@@ -172,6 +173,12 @@ describe('an agent', () => {
       'data/ssh_host_ed25519_key',
     ])
       expect(statSync(join(dir, 'agent', file)).mode & 0o777).toBe(0o600);
+    const written = readFileSync(join(dir, 'agent', 'agent.yaml'), 'utf8');
+    const uncommented = written.replace(/^logins:\n {2}- .*\n/m, '').replace(/^# (?= {0,2}\w+:)/gm, '');
+    expect(agentConfigSchema.parse(parse(uncommented))).toMatchObject({
+      ...{ logins: ['deploy'], forwarding: true, afterSession: 'end' },
+      ...{ egress: { proxy: expect.any(String) }, metrics: { listen: { port: 9464 } } },
+    });
 
     const connection = await bastion.ssh(me.name);
     const channel = await connection.openSession();

@@ -53,6 +53,8 @@ test('an agent joins with a token, serves a session, and is cut when it is revok
     code: 5,
     stdout: 'alice\n',
   });
+  const stranger = await runSsh([...(await bastion.sshArgs('db-1', 'alice')), 'true']);
+  expect(stranger.stderr).toContain('does not let the bastion in as alice. The account may be missing there');
   for (const type of ['token.created', 'agent.joined', 'agent.connected'])
     await bastion.auditHas(type, { host: 'db-1' });
 

@@ -273,7 +273,13 @@ describe('GET /api/operator/hosts', () => {
       incoming
         .accept({
           hosts: [
-            { name: 'web-1', online: true, labels: { env: 'prod' }, logins: ['root'], needsApproval: true },
+            {
+              name: 'web-1',
+              online: true,
+              labels: { env: 'prod' },
+              logins: ['alice', 'deploy'],
+              needsApproval: true,
+            },
             { name: 'web-2', online: true, problem: `From ${incoming.request['source']}\u001b[2J` },
           ],
           more: 3,
@@ -301,7 +307,7 @@ describe('GET /api/operator/hosts', () => {
       hosts: [
         {
           ...{ name: 'web-1', bastion: 'acme', address: 'web-1.acme', online: true, labels: { env: 'prod' } },
-          needsApproval: true,
+          ...{ logins: ['alice', 'deploy'], needsApproval: true },
         },
         { name: 'web-2', problem: expect.stringMatching(/^From 127\.0\.0\.1[\x20-\x7e]*$/) },
       ],

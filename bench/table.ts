@@ -46,7 +46,7 @@ export function printRows(terminal: Terminal, rows: readonly Row[]): void {
       { heading: 'UNIT', value: (row) => row.unit },
       {
         heading: 'RATIO',
-        value: (row) => (row.rival === undefined ? '' : `${(row.ours / row.rival).toFixed(2)}x`),
+        value: (row) => (row.rival ? `${(row.ours / row.rival).toFixed(2)}x` : ''),
         align: 'right',
       },
       { heading: 'GOAL', value: (row) => numberText(row.goal), align: 'right' },

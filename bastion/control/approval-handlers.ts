@@ -7,9 +7,9 @@ const id = z.string().max(64);
 const message = z.string().max(500).optional();
 const operator = z.string().min(1).max(256);
 
-// What names many by leaving something out is strict: a misspelt filter would name all of them.
+// What names more by leaving something out is strict: a misspelt filter or end would be none.
 const schemas = {
-  grant: z.object({ id, forMs: z.number().positive().optional() }),
+  grant: z.strictObject({ id, forMs: z.number().positive().optional() }),
   answer: z.object({ id, message }),
   refuseAll: z.strictObject({ operator: operator.optional(), newcomers: z.boolean().optional(), message }),
   lock: z.object({ operator, reason: message }),

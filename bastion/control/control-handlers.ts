@@ -11,15 +11,20 @@ import { policyHandlers } from './policy-handlers.ts';
 import { recordingHandlers } from './recording-handlers.ts';
 
 const text = (limit: number) => z.string().max(limit);
+const accessReason = text(1000).optional();
 
 const schemas = {
-  access: z.object({
-    state: z.enum(['on', 'off']),
-    forMs: z.number().positive().optional(),
-    untilMs: z.number().positive().optional(),
-    outsideWindows: z.boolean().optional(),
-    reason: text(1000).optional(),
-  }),
+  // On is strict: with an end that is misspelt it would have none. Off is never refused for what stands beside it.
+  access: z.discriminatedUnion('state', [
+    z.strictObject({
+      state: z.literal('on'),
+      forMs: z.number().positive().optional(),
+      untilMs: z.number().positive().optional(),
+      outsideWindows: z.boolean().optional(),
+      reason: accessReason,
+    }),
+    z.object({ state: z.literal('off'), reason: accessReason }),
+  ]),
   sessionQuery: z.object({
     live: z.boolean().optional(),
     operator: text(256).optional(),

@@ -13,8 +13,9 @@ const schemas = {
   show: z.object({ version: version.optional() }),
   check: z.object({ text: policyText }),
   explain: z.object({ question: policyQuestionSchema, text: policyText.optional() }),
-  apply: z.object({ text: policyText, message, expectedVersion: version.optional() }),
-  undo: z.object({ to: version.optional(), message }),
+  // Strict, since a misspelt version would replace another policy than was meant.
+  apply: z.strictObject({ text: policyText, message, expectedVersion: version.optional() }),
+  undo: z.strictObject({ to: version.optional(), message }),
   history: z.object({ before: version.optional(), limit: z.int().min(1).max(500).default(50) }),
   difference: z.object({ from: version, to: version }),
 };

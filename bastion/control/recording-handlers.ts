@@ -13,7 +13,8 @@ const reason = z.string().trim().min(1).max(REASON_LIMIT);
 const schemas = {
   open: z.object({ session, channel }),
   keep: z.object({ session, reason }),
-  delete: z.object({ session, channel, reason }),
+  // Strict: a misspelt channel would delete them all.
+  delete: z.strictObject({ session, channel, reason }),
   search: z.object({ text: z.string().trim().min(1).max(200), limit: z.int().min(1).max(100).default(20) }),
 };
 

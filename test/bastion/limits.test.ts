@@ -84,6 +84,10 @@ test('access opened outside of the windows lets in whom a window keeps out, and 
   await bastion.call('access.set', { state: 'on', forMs: HOUR_MS, outsideWindows: true });
   const ssh = spawnSsh([...(await bastion.sshArgs('web-1', LOGIN)), 'echo in; sleep 60']);
   await waitFor(() => ssh.seen.stdout.includes('in'));
+  for (const end of ['forms', 'for'])
+    await expect(bastion.call('access.set', { state: 'on', [end]: HOUR_MS })).rejects.toMatchObject({
+      code: 'usage.params',
+    });
   await bastion.call('access.set', { state: 'on', forMs: HOUR_MS });
   expect(await ssh.ended).not.toBe(0);
   await bastion.auditHas('session.ended', { code: 'policy.window' });

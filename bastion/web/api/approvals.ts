@@ -42,8 +42,9 @@ export const approvalListSchema = z.object({
 });
 
 export const approvalIdSchema = z.object({ id: z.string().min(1).max(64) });
+/** Strict: a misspelt end would grant for as long as the policy allows. */
 export const grantRequestSchema = z
-  .object({
+  .strictObject({
     for: z.string().max(20).optional().describe('Like 30m or 2h; as long as the policy allows when left out'),
   })
   .nullish();

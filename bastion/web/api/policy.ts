@@ -74,14 +74,18 @@ export const policyAnswerSchema = z.object({
     .readonly(),
 });
 
-export const policyApplySchema = z.object({
+/** Strict: a misspelt version would replace whatever policy is in force. */
+export const policyApplySchema = z.strictObject({
   text,
   message,
   expectedVersion: version.optional().describe('Refuse when another version is in force by now'),
 });
 
 export const policyUndoSchema = z
-  .object({ to: version.optional().describe('The version before the one in force when left out'), message })
+  .strictObject({
+    to: version.optional().describe('The version before the one in force when left out'),
+    message,
+  })
   .nullish();
 
 export type PolicyVersionEntry = z.infer<typeof policyVersionSchema>;

@@ -93,7 +93,8 @@ const keepingReason = z.string().trim().min(1).max(500).describe('Goes into the 
 
 export const holdSchema = z.object({ reason: keepingReason });
 
-export const deleteRecordingsSchema = z.object({
+/** Strict: a misspelt channel would delete them all. */
+export const deleteRecordingsSchema = z.strictObject({
   channel: z.number().int().min(1).max(1_000_000).optional().describe('All of the session when left out'),
   reason: keepingReason,
 });

@@ -12,19 +12,25 @@ export const accessSchema = z.object({
   outsideWindows: z.boolean().optional().describe('Operators may come outside of the windows of the policy'),
 });
 
+const accessChange = {
+  state: z.enum(['on', 'off']),
+  for: z.string().max(20).optional().describe('With on: turn off by itself after, like 30m, 2h or 1d'),
+  until: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe('With on: turn off by itself at this time; instead of "for"'),
+  outsideWindows: z
+    .boolean()
+    .optional()
+    .describe('With on and an end: let operators in outside of the windows of the policy as well'),
+  reason: shortText.optional(),
+};
+
+/** Strict with on alone: a misspelt end would be none. Off is not refused for what nobody knows. */
 export const accessChangeSchema = z
-  .object({
-    state: z.enum(['on', 'off']),
-    for: z.string().max(20).optional().describe('With on: turn off by itself after, like 30m, 2h or 1d'),
-    until: z.iso
-      .datetime({ offset: true })
-      .optional()
-      .describe('With on: turn off by itself at this time; instead of "for"'),
-    outsideWindows: z
-      .boolean()
-      .optional()
-      .describe('With on and an end: let operators in outside of the windows of the policy as well'),
-    reason: shortText.optional(),
+  .looseObject(accessChange)
+  .refine((change) => change.state === 'off' || Object.keys(change).every((key) => key in accessChange), {
+    message: 'with state "on" nothing else may be given',
   })
   .refine((change) => change.state === 'on' || (change.for ?? change.until) === undefined, {
     message: '"for" and "until" go with state "on" only',

@@ -64,6 +64,9 @@ describe("a role that needs the customer's approval", () => {
     });
     await waitFor(() => seen().includes(request.id), { what: 'the line that says that it waits' });
     expect(seen()).not.toContain('recorded by acme (');
+    await expect(bastion.call('approvals.grant', { id: request.id, for: 600_000 })).rejects.toMatchObject({
+      code: 'usage.params',
+    });
     await bastion.call('approvals.grant', { id: request.id, forMs: 600_000 });
     await waitFor(() => seen().includes('Granted until'), { what: 'the answer in the terminal' });
     await waitFor(() => seen().includes('recorded by acme ('), { what: 'the shell' });

@@ -77,6 +77,11 @@ describe('a session that was recorded', () => {
       code: 'recording.held',
     });
     await bastion.call('recordings.release', { session: session.id, reason: 'done' });
+    for (const channel of ['chanel', 'Channel']) {
+      const misspelt = { session: session.id, reason: 'a test', [channel]: 7 };
+      const refused = { code: 'usage.params' };
+      await expect(bastion.call('recordings.delete', misspelt)).rejects.toMatchObject(refused);
+    }
     expect(await bastion.call('recordings.delete', { session: session.id, reason: 'a test' })).toEqual({
       deleted: 1,
     });

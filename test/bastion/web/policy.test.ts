@@ -36,6 +36,9 @@ test('a policy is checked, applied, compared and undone by the API, and every fa
   expect(await send('GET', '/api/policy/difference?from=1&to=2')).toMatchObject({
     json: { lines: expect.arrayContaining([expect.stringMatching(/^\+ /)]) },
   });
+  const misspelt = { text: POLICY('b'), message: 'x', expectedversion: 1 };
+  expect(await send('PUT', '/api/policy', misspelt)).toMatchObject({ status: 400 });
+  expect(await send('POST', '/api/policy/undo', { too: 1 })).toMatchObject({ status: 400 });
   expect(await send('POST', '/api/policy/undo')).toMatchObject({ status: 200, json: { version: 3 } });
   expect(await send('GET', '/api/policy/versions')).toMatchObject({
     json: { versions: [{ version: 3 }, { version: 2 }, { version: 1 }] },

@@ -194,6 +194,8 @@ describe('bad input', () => {
       json: { code: 'usage.duration' },
     });
     expect(await put({ state: 'off', for: '2h' })).toMatchObject({ status: 400 });
+    expect(await put({ state: 'on', 'for ': '2h' })).toMatchObject({ status: 400 });
+    expect(await put({ state: 'off', raeson: 'done' })).toMatchObject({ status: 200 });
     expect(await put({ state: 'on', reason: 'x'.repeat(300_000) })).toMatchObject({
       status: 413,
       json: { code: 'request.too_large' },

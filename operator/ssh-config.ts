@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { DrawbridgeError } from '../shared/errors.ts';
 import type { OperatorHome } from './home.ts';
 import type { Login } from './login-file.ts';
@@ -66,14 +67,17 @@ export function renderSshConfig(input: SshConfigInput): string {
 /**
  * Program and arguments of the ProxyCommand. Node.js reads all public authorities and those of `NODE_EXTRA_CA_CERTS` before
  * it trusts a single other one, 65 ms for each call of ssh. A proxy with an authority of its own needs none of them: the
- * command is started without, and told where they are in case that something on the way turns out to inspect TLS.
+ * command is started without, and told where they are in case that something on the way turns out to inspect TLS: by a whole
+ * path, since ssh may be called in any folder, and a file of that name there is not what was trusted.
  */
 function connectCommand({ login, home, command, extraCaPath = '' }: SshConfigInput): string[] {
   const args = ['connect', '--home', home.dir];
   const [program = '', ...entry] = command;
   if (!login.proxy.ownCa) return [program, ...entry, ...args];
   const environment = [
-    ...(extraCaPath === '' ? [] : ['-u', 'NODE_EXTRA_CA_CERTS', `${EXTRA_CA_VARIABLE}=${extraCaPath}`]),
+    ...(extraCaPath === ''
+      ? []
+      : ['-u', 'NODE_EXTRA_CA_CERTS', `${EXTRA_CA_VARIABLE}=${resolve(extraCaPath)}`]),
     'SSL_CERT_FILE=/dev/null',
     'SSL_CERT_DIR=/dev/null',
   ];

@@ -79,6 +79,9 @@ describe('the ssh configuration of a login', () => {
     expect(proxyCommand(renderSshConfig({ login, home, command, extraCaPath }))).toBe(
       `env -u NODE_EXTRA_CA_CERTS 'DRAWBRIDGE_EXTRA_CA_CERTS=/etc/our own.pem' ${spared}`,
     );
+    expect(proxyCommand(renderSshConfig({ login, home, command, extraCaPath: 'our own.pem' }))).toContain(
+      `'DRAWBRIDGE_EXTRA_CA_CERTS=${process.cwd()}/our own.pem'`,
+    );
     expect(proxyCommand(renderSshConfig({ login: own, home, command, extraCaPath }))).toBe(
       '/usr/bin/node /opt/main.js connect --home /home/alice/.drawbridge %h',
     );

@@ -204,9 +204,17 @@ export class AdminAccounts {
     return this.tokens.create(name, role, actor);
   }
 
-  /** Revokes an API token. Audited as `user.changed`. @throws `api_token.not_found`. */
+  /** Revokes an API token, and those that were made with it. Audited as `user.changed`. @throws `api_token.not_found`. */
   async revokeToken(actor: Actor, name: string): Promise<void> {
-    await this.#audit.append({ type: 'user.changed', actor, kind: 'api_token', name, change: 'revoked' });
+    const apiTokens = await this.tokens.madeWith(name);
+    await this.#audit.append({
+      type: 'user.changed',
+      actor,
+      kind: 'api_token',
+      name,
+      change: 'revoked',
+      ...(apiTokens.length === 0 ? {} : { apiTokens }),
+    });
     await this.tokens.revoke(name);
   }
 

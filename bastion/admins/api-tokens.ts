@@ -3,6 +3,7 @@ import { DrawbridgeError } from '../../shared/errors.ts';
 import type { Database } from '../../shared/store/database.ts';
 import { createBearerSecret, hashBearerSecret } from './bearer-secret.ts';
 import type { AdminRole } from './role.ts';
+import { tokensBeyond } from './token-descent.ts';
 
 /** So that a leaked token is recognised by people and by secret scanners. */
 const TOKEN_PREFIX = 'dba_';
@@ -37,7 +38,7 @@ export class ApiTokens {
     this.#clock = clock;
   }
 
-  /** Makes a token and shows its secret this once. @throws `api_token.exists`, `api_token.too_many`. */
+  /** Makes a token and shows its secret this once. @throws `api_token.exists`, `api_token.too_many`, `api_token.not_found`. */
   async create(name: string, role: AdminRole, createdBy: string): Promise<ApiTokenInfo & { secret: string }> {
     const secret = createBearerSecret(TOKEN_PREFIX);
     const nowMs = this.#clock.nowMs();
@@ -48,6 +49,10 @@ export class ApiTokens {
           hint: 'Revoke those that are no longer used.',
         });
       }
+      // Revoked since it was believed: what it makes now would be nobody's.
+      const maker = createdBy.startsWith('token:') ? createdBy.slice('token:'.length) : undefined;
+      const standing = 'SELECT 1 FROM api_tokens WHERE name = ?';
+      if (maker !== undefined && (await db.get(standing, [maker])) === undefined) throw notFound(maker);
       const { changes } = await db.run(
         `INSERT INTO api_tokens (name, token_hash, role, created_by, created_at) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (name) DO NOTHING`,
@@ -86,11 +91,23 @@ export class ApiTokens {
     }));
   }
 
-  /** @throws `api_token.not_found`. */
-  async revoke(name: string): Promise<void> {
-    const { changes } = await this.#database.run('DELETE FROM api_tokens WHERE name = ?', [name]);
-    if (changes === 0) {
-      throw new DrawbridgeError('api_token.not_found', `There is no API token named "${name}".`);
-    }
+  /** Names of the tokens that were made with this one, by whatever chain. */
+  async madeWith(name: string): Promise<readonly string[]> {
+    const made = await tokensBeyond(this.#database, `token:${name}`);
+    return made.map((token) => token.name).filter((other) => other !== name);
   }
+
+  /** Takes it away, and what was made with it: who had it in their hands has these, too. @throws `api_token.not_found`. */
+  revoke(name: string): Promise<void> {
+    return this.#database.transaction(async (db) => {
+      const made = await tokensBeyond(db, `token:${name}`);
+      const { changes } = await db.run('DELETE FROM api_tokens WHERE name = ?', [name]);
+      if (changes === 0) throw notFound(name);
+      for (const token of made) await db.run('DELETE FROM api_tokens WHERE name = ?', [token.name]);
+    });
+  }
+}
+
+function notFound(name: string): DrawbridgeError {
+  return new DrawbridgeError('api_token.not_found', `There is no API token named "${name}".`);
 }

@@ -81,7 +81,7 @@ function witnessWords({ state, witnessedAt }: Evidence['witness']): ComponentChi
     case 'current':
       return at === undefined ? 'up to date' : <>signed {at}</>;
     case 'behind':
-      return at === undefined ? 'behind' : <>behind since {at}</>;
+      return at === undefined ? 'behind' : <>behind, last signed {at}</>;
     case 'refused':
       return 'refuses';
   }

@@ -42,8 +42,11 @@ export function SessionList({ sessions }: { sessions: readonly Session[] }) {
               <BreakableName name={session.operator} />
             </span>
             <span>
-              <span class="muted">{session.login}@</span>
-              {session.host}
+              <span class="muted">
+                <BreakableName name={`${session.login}@`} />
+              </span>
+              <wbr />
+              <BreakableName name={session.host} />
             </span>
             <span class="clip">
               <SessionKind session={session} />

@@ -99,11 +99,15 @@ function SessionFacts({ session }: { session: Session }) {
         <>
           <div class="whole-name">
             <dt>Operator</dt>
-            <dd>{session.operator}</dd>
+            <dd>
+              <BreakableName name={session.operator} />
+            </dd>
           </div>
           <div class="whole-name">
             <dt>Host</dt>
-            <dd>{session.host}</dd>
+            <dd>
+              <BreakableName name={session.host} />
+            </dd>
           </div>
         </>
       )}

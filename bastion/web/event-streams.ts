@@ -6,6 +6,8 @@ import type { AccessGuard, Caller } from './access-guard.ts';
 
 /** Streams of server-sent events at once, over all callers. */
 export const EVENT_STREAM_LIMIT = 128;
+/** Of them one caller's, so that nobody can keep the others from seeing what happens. */
+export const EVENT_STREAMS_PER_CALLER = 32;
 /** In silence {@link ALIVE} goes out this often: it keeps middleboxes from closing the stream, and both ends notice when the other has gone. */
 const HEARTBEAT_MS = 5_000;
 /** An event rather than a comment, since browsers keep comments from the page. */
@@ -45,13 +47,14 @@ export class EventStreams {
     reply: FastifyReply,
     start: (signal: AbortSignal) => AsyncIterable<ServerSentEvent> | Promise<AsyncIterable<ServerSentEvent>>,
   ): Promise<FastifyReply> {
-    if (this.#running.size >= EVENT_STREAM_LIMIT) {
+    const caller = this.#guard.callerOf(request);
+    const own = [...this.#running.values()].filter(({ actor }) => actor === caller.actor).length;
+    if (this.#running.size >= EVENT_STREAM_LIMIT || own >= EVENT_STREAMS_PER_CALLER) {
       throw new DrawbridgeError('request.too_many_streams', 'Too many pages follow this bastion at once.', {
         hint: 'Close some of them and try again.',
       });
     }
     const controller = new AbortController();
-    const caller = this.#guard.callerOf(request);
     // Who has left already sends no `close` any more, and would hold a place for good.
     if (reply.raw.destroyed) throw new DrawbridgeError('request.gone', 'The viewer has gone.');
     this.#running.set(controller, caller);

@@ -2,7 +2,12 @@ import fastify from 'fastify';
 import { expect, onTestFinished, test } from 'vitest';
 import type { AccessGuard } from '../../../bastion/web/access-guard.ts';
 import { BoundedFeed } from '../../../bastion/web/bounded-feed.ts';
-import { EventStreams, type ServerSentEvent } from '../../../bastion/web/event-streams.ts';
+import {
+  EVENT_STREAM_LIMIT,
+  EVENT_STREAMS_PER_CALLER,
+  EventStreams,
+  type ServerSentEvent,
+} from '../../../bastion/web/event-streams.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 test('a stream on which nothing happens says every 5 s that it is alive, so that both ends notice a dead one', async () => {
@@ -33,4 +38,37 @@ test('a stream on which nothing happens says every 5 s that it is alive, so that
   const silence = setInterval(() => clock.advance(5_000), 10);
   onTestFinished(() => clearInterval(silence));
   await readUntil('event: alive\ndata: {}\n\n');
+});
+
+test('one caller can not take the places of all others', async () => {
+  const guard = {
+    callerOf: ({ query }: { query: { as: string } }) => ({ actor: `admin:${query.as}` }),
+    isStillIn: async () => true,
+  } as unknown as AccessGuard;
+  const streams = new EventStreams({ clock: new FakeClock(), guard });
+  const app = fastify();
+  app.setErrorHandler((error, _request, reply) =>
+    reply.code(503).send({ code: (error as { code?: string }).code }),
+  );
+  app.get('/events', (request, reply) =>
+    streams.send(request, reply, () => new BoundedFeed<ServerSentEvent>(10)),
+  );
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const controller = new AbortController();
+  onTestFinished(async () => {
+    controller.abort();
+    streams.close();
+    await app.close();
+  });
+  const open = async (as: string) =>
+    (await fetch(`${url}/events?as=${as}`, { signal: controller.signal })).status;
+  const openMany = (as: string, count: number) => Promise.all(Array.from({ length: count }, () => open(as)));
+  const all = (count: number, status: number) => Array.from({ length: count }, () => status);
+  expect(await openMany('vera', EVENT_STREAMS_PER_CALLER)).toEqual(all(EVENT_STREAMS_PER_CALLER, 200));
+  expect(await open('vera')).toBe(503);
+  expect(await open('adam')).toBe(200);
+  const left = EVENT_STREAM_LIMIT - EVENT_STREAMS_PER_CALLER - 1;
+  for (let opened = 0; opened < left; opened += 19)
+    expect(await openMany(`viewer-${opened}`, Math.min(19, left - opened))).not.toContain(503);
+  expect(await open('eve')).toBe(503);
 });

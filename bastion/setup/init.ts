@@ -1,4 +1,4 @@
-import { access, chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { type AcmeChoice, acmeFault } from '../../shared/acme/template.ts';
@@ -15,6 +15,7 @@ import { silentLogger } from '../../shared/log.ts';
 import { createSshKeyFile, loadSshKeyFile } from '../../shared/ssh/keys.ts';
 import { Database } from '../../shared/store/database.ts';
 import { lockDirectory } from '../../shared/store/directory-lock.ts';
+import { isThere } from '../../shared/store/is-there.ts';
 import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { createPrivateCa } from '../../shared/tls/private-ca.ts';
 import { AdminAccounts, type NewAdminCredentials } from '../admins/admin-accounts.ts';
@@ -61,7 +62,7 @@ export async function initBastion(options: InitBastionOptions): Promise<Initiali
   const configPath = join(options.dir, 'bastion.yaml');
   const dataDir = join(options.dir, 'data');
   await requireOwnFolder(options.dir, 'bastion');
-  if (await exists(configPath)) throw alreadyThere(options.dir, configPath);
+  if (await isThere(configPath)) throw alreadyThere(options.dir, configPath);
   const place = placeOf(options);
   await makeFolders(options.dir, dataDir);
   const lock = await lockDirectory(dataDir);
@@ -80,7 +81,7 @@ export async function initBastion(options: InitBastionOptions): Promise<Initiali
       hosts: place.certificateHosts,
     });
     const policyPath = join(dataDir, 'policy.yaml');
-    if (!(await exists(policyPath))) await writeWhole(policyPath, policyYaml());
+    if (!(await isThere(policyPath))) await writeWhole(policyPath, policyYaml());
     const admin = await makeAdministrator(dataDir, identity, options, place.publicUrl);
     await writeWhole(
       configPath,
@@ -126,7 +127,7 @@ async function makeIdentity(
   options: InitBastionOptions,
   configPath: string,
 ): Promise<NodeIdentity> {
-  if (!(await exists(join(dataDir, 'identity.json')))) {
+  if (!(await isThere(join(dataDir, 'identity.json')))) {
     return createNodeIdentity(dataDir, 'bastion', options.name);
   }
   const identity = await loadNodeIdentity(dataDir);
@@ -135,7 +136,7 @@ async function makeIdentity(
 }
 
 async function makeSshKey(path: string, comment: string): Promise<void> {
-  if (!(await exists(path))) await createSshKeyFile(path, comment);
+  if (!(await isThere(path))) await createSshKeyFile(path, comment);
 }
 
 function alreadyThere(dir: string, configPath: string, name?: string): DrawbridgeError {
@@ -181,15 +182,6 @@ function placeOf(options: InitBastionOptions): Place {
     publicUrl,
     certificateHosts: [...new Set([publicHost, 'localhost', '127.0.0.1', '::1'])],
   };
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function makeFolders(dir: string, dataDir: string): Promise<void> {

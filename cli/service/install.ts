@@ -1,7 +1,8 @@
-import { access, chmod, chown, lstat, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { loadAgentConfig } from '../../agent/config.ts';
-import { DrawbridgeError, isDrawbridgeError } from '../../shared/errors.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
+import { isThere } from '../../shared/store/is-there.ts';
 import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { type RolePlace, readRolePlace } from '../role-config.ts';
 import {
@@ -37,7 +38,7 @@ export interface ServiceSystem {
 export const thisSystem: ServiceSystem = {
   unitDirectory: UNIT_DIRECTORY,
   accountName: SERVICE_ACCOUNT,
-  isRunning: () => exists(SYSTEMD_RUNS),
+  isRunning: () => isThere(SYSTEMD_RUNS),
   run: runSystemProgram,
   version: readSystemdVersion,
   lastWords: readLastWords,
@@ -58,7 +59,7 @@ export function requireInstallable(
 
 /** Whether a role's unit is on this machine. */
 export function isInstalled(role: RolePlace['role'], system: ServiceSystem = thisSystem): Promise<boolean> {
-  return exists(join(system.unitDirectory, unitName(role)));
+  return isThere(join(system.unitDirectory, unitName(role)));
 }
 
 /** What an installation has done. */
@@ -131,7 +132,7 @@ export async function uninstallService(
   const place = options.purge === undefined ? undefined : await readRolePlace(options.purge.configPath);
   if (place !== undefined) requireRole(place, role);
   const unitPath = join(system.unitDirectory, unitName(role));
-  const wasThere = await exists(unitPath);
+  const wasThere = await isThere(unitPath);
   if (wasThere && (await system.isRunning())) {
     await system.run('systemctl', ['disable', '--now', unitName(role)]);
   }
@@ -142,7 +143,7 @@ export async function uninstallService(
   ];
   const removed: string[] = [];
   for (const path of doomed) {
-    if (!(await exists(path))) continue;
+    if (!(await isThere(path))) continue;
     await rm(path, { recursive: true });
     removed.push(path);
   }
@@ -168,7 +169,7 @@ async function giveToAccount(place: RolePlace, system: ServiceSystem): Promise<v
   if (account === undefined)
     throw new DrawbridgeError('service.no_account', `The account ${system.accountName} could not be made.`);
   for (const directory of [place.dataDir, place.recordingsDir]) {
-    if (await exists(directory)) await giveTree(directory, account);
+    if (await isThere(directory)) await giveTree(directory, account);
   }
   const folder = dirname(place.configPath);
   const { mode } = await lstat(folder);
@@ -220,14 +221,4 @@ function requireRoot(): void {
   throw new DrawbridgeError('service.not_root', 'Only root can install or remove a service.', {
     hint: 'Run the same command with sudo.',
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (isDrawbridgeError(error)) throw error;
-    return false;
-  }
 }

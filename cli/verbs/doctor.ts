@@ -1,7 +1,7 @@
-import { access } from 'node:fs/promises';
 import { openHome } from '../../operator/home.ts';
 import { parseDurationMs } from '../../shared/config/duration.ts';
 import { DrawbridgeError } from '../../shared/errors.ts';
+import { isThere } from '../../shared/store/is-there.ts';
 import { PROBE_IDLE_MAX_MS } from '../../shared/tunnel/probe.ts';
 import { type Cli, examples, type RegisterVerb } from '../cli.ts';
 import type { Check, Finding } from '../doctor/finding.ts';
@@ -60,7 +60,7 @@ async function runDoctor(cli: Cli, options: DoctorOptions): Promise<void> {
 async function checksFor(cli: Cli, options: DoctorOptions): Promise<readonly Check[]> {
   const configPath = configPathOf(options, cli);
   const named = options.config !== undefined || cli.env['DRAWBRIDGE_CONFIG'] !== undefined;
-  const isRole = named || (options.home === undefined && (await exists(configPath)));
+  const isRole = named || (options.home === undefined && (await isThere(configPath)));
   const way = options.idle === undefined ? {} : { idleMs: idleMsOf(options.idle) };
   if (!isRole) {
     const { operatorChecks } = await import('../doctor/operator-checks.ts');
@@ -90,12 +90,3 @@ function show({ terminal }: Cli, finding: Finding): void {
 
 /** As wide as the longest name of a check. */
 const CHECK_WIDTH = 'permissions'.length;
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,4 +1,4 @@
-import { access, chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { type AcmeChoice, acmeFault, tlsYaml } from '../../shared/acme/template.ts';
@@ -6,6 +6,7 @@ import { requireOwnFolder } from '../../shared/config/role-folder.ts';
 import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
 import { createNodeIdentity, loadNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { createSshKeyFile } from '../../shared/ssh/keys.ts';
+import { isThere } from '../../shared/store/is-there.ts';
 import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { createPrivateCa } from '../../shared/tls/private-ca.ts';
 
@@ -45,13 +46,13 @@ export async function initProxy(options: InitProxyOptions): Promise<InitialisedP
   const configPath = join(options.dir, 'proxy.yaml');
   const dataDir = join(options.dir, 'data');
   await requireOwnFolder(options.dir, 'proxy');
-  if (options.force !== true && (await exists(configPath))) throw alreadyThere(options.dir, configPath);
+  if (options.force !== true && (await isThere(configPath))) throw alreadyThere(options.dir, configPath);
   const place = placeOf(options);
   await makeFolders(options.dir, dataDir);
   if (options.force === true) await removeKeys(dataDir);
   await makeIdentity(dataDir, options, configPath);
   const hostKeyPath = join(dataDir, 'ssh_host_ed25519_key');
-  if (!(await exists(hostKeyPath))) await createSshKeyFile(hostKeyPath, `drawbridge-proxy-${options.name}`);
+  if (!(await isThere(hostKeyPath))) await createSshKeyFile(hostKeyPath, `drawbridge-proxy-${options.name}`);
   const tlsDir = join(dataDir, 'tls');
   // Nobody has seen the certificate of a proxy that has no configuration yet.
   await rm(tlsDir, { recursive: true, force: true });
@@ -64,7 +65,7 @@ export async function initProxy(options: InitProxyOptions): Promise<InitialisedP
 }
 
 async function makeIdentity(dataDir: string, options: InitProxyOptions, configPath: string): Promise<void> {
-  if (!(await exists(join(dataDir, 'identity.json')))) {
+  if (!(await isThere(join(dataDir, 'identity.json')))) {
     await createNodeIdentity(dataDir, 'proxy', options.name);
     return;
   }
@@ -178,15 +179,6 @@ function yamlText(text: string): string {
   const plain =
     isIP(text) === 4 || (/^[A-Za-z][A-Za-z0-9._-]*$/.test(text) && !/^(true|false|null)$/i.test(text));
   return plain ? text : JSON.stringify(text);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function makeFolders(dir: string, dataDir: string): Promise<void> {

@@ -1,6 +1,6 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrawbridgeError } from '../errors.ts';
+import { isThere } from '../store/is-there.ts';
 
 /** The roles; each has its config file, `ROLE.yaml`, in a folder of its own, with its keys in `data/` beside it. */
 const ROLES = ['proxy', 'bastion', 'agent'] as const;
@@ -20,13 +20,4 @@ export async function requireOwnFolder(dir: string, role: (typeof ROLES)[number]
 
 function withArticle(role: (typeof ROLES)[number]): string {
   return `${role === 'agent' ? 'an' : 'a'} ${role}`;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -138,6 +138,21 @@ test('a request that was answered and a host that was revoked leave the focus wh
   await expectFocus(/^main$/);
 });
 
+test('a policy that was checked leaves the focus on the button, from where it is put in force', async () => {
+  await signInAsAdmin('/policy/edit');
+  await page.getByLabel('Policy as YAML').waitFor();
+  await tabTo(/^Policy as YAML/);
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('# by keys');
+  await page.keyboard.press('Tab');
+  await expectFocus(/^Check$/);
+  await page.keyboard.press('Enter');
+  await page.getByText('No faults. It is not in force yet.').waitFor();
+  await expectFocus(/^Check$/);
+  await page.keyboard.press('Tab');
+  await expectFocus(/^Put in force…$/);
+});
+
 test('a replay is started and steered by keys, and a line that was found leads to its moment', async () => {
   await signInAsAdmin(`/sessions/${ids.shell}`);
   await page.getByRole('button', { name: 'Replay' }).waitFor();

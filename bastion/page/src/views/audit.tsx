@@ -37,13 +37,14 @@ export function AuditView() {
   ) as unknown as Filter;
   const change = (name: keyof Filter, value: string) =>
     go(withQuery('/audit', { ...filter, [name]: value.trim() }), { replace: true });
+  const isVerifying = verification.kind === 'running';
   return (
     <section class="view">
       <div class="view-head">
         <h1>Audit log</h1>
         <span class="grow" />
         <div class="view-actions">
-          <button type="button" disabled={verification.kind === 'running'} onClick={verify}>
+          <button type="button" aria-busy={isVerifying} onClick={() => isVerifying || verify()}>
             <Icon name="shield" />
             Verify
           </button>

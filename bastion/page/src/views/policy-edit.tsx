@@ -97,7 +97,8 @@ export function PolicyEdit({ inForce, onChanged }: PolicyEditProps) {
         )}
       </p>
       <div class="dialog-buttons in-turn">
-        <button type="button" disabled={check.running} onClick={() => check.run()}>
+        {/* Busy and not disabled, which would take the focus away. */}
+        <button type="button" aria-busy={check.running} onClick={() => check.run()}>
           Check
         </button>
         {mayAdminister(me) && (

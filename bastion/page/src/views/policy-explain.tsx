@@ -70,7 +70,7 @@ export function PolicyExplain() {
             onInput={(event) => setQuestion({ ...question, at: event.currentTarget.value })}
           />
         </label>
-        <button type="submit" class="primary" disabled={ask.running}>
+        <button type="submit" class="primary" aria-busy={ask.running}>
           Ask
         </button>
       </form>

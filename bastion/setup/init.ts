@@ -1,11 +1,11 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
-import { isIP, isIPv6 } from 'node:net';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AcmeChoice, acmeFault } from '../../shared/acme/template.ts';
+import type { AcmeChoice } from '../../shared/acme/template.ts';
 import { AuditLog } from '../../shared/audit/log.ts';
 import { systemClock } from '../../shared/clock.ts';
-import { requireOwnFolder } from '../../shared/config/role-folder.ts';
-import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
+import { makeRoleFolders, requireOwnFolder, writeRoleFile } from '../../shared/config/role-folder.ts';
+import { placeOf } from '../../shared/config/role-place.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import {
   createNodeIdentity,
   loadNodeIdentity,
@@ -16,7 +16,6 @@ import { createSshKeyFile, loadSshKeyFile } from '../../shared/ssh/keys.ts';
 import { Database } from '../../shared/store/database.ts';
 import { lockDirectory } from '../../shared/store/directory-lock.ts';
 import { isThere } from '../../shared/store/is-there.ts';
-import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { createPrivateCa } from '../../shared/tls/private-ca.ts';
 import { AdminAccounts, type NewAdminCredentials } from '../admins/admin-accounts.ts';
 import { BASTION_MIGRATIONS } from '../store/migrations.ts';
@@ -64,7 +63,7 @@ export async function initBastion(options: InitBastionOptions): Promise<Initiali
   await requireOwnFolder(options.dir, 'bastion');
   if (await isThere(configPath)) throw alreadyThere(options.dir, configPath);
   const place = placeOf(options);
-  await makeFolders(options.dir, dataDir);
+  await makeRoleFolders(options.dir, dataDir);
   const lock = await lockDirectory(dataDir);
   try {
     const identity = await makeIdentity(dataDir, options, configPath);
@@ -72,7 +71,7 @@ export async function initBastion(options: InitBastionOptions): Promise<Initiali
     const clientKeyPath = join(dataDir, 'ssh_client_ed25519_key');
     await makeSshKey(clientKeyPath, `drawbridge-bastion-${options.name}`);
     const { publicLine } = await loadSshKeyFile(clientKeyPath);
-    await writeWhole(`${clientKeyPath}.pub`, `${publicLine} drawbridge-bastion-${options.name}\n`);
+    await writeRoleFile(`${clientKeyPath}.pub`, `${publicLine} drawbridge-bastion-${options.name}\n`);
     const tlsDir = join(dataDir, 'tls');
     // Nobody has pinned the certificate of a bastion that has no configuration yet.
     await rm(tlsDir, { recursive: true, force: true });
@@ -81,9 +80,9 @@ export async function initBastion(options: InitBastionOptions): Promise<Initiali
       hosts: place.certificateHosts,
     });
     const policyPath = join(dataDir, 'policy.yaml');
-    if (!(await isThere(policyPath))) await writeWhole(policyPath, policyYaml());
+    if (!(await isThere(policyPath))) await writeRoleFile(policyPath, policyYaml());
     const admin = await makeAdministrator(dataDir, identity, options, place.publicUrl);
-    await writeWhole(
+    await writeRoleFile(
       configPath,
       bastionYaml({ ...place, name: options.name, httpsPort: options.httpsPort, acme: options.acme }),
     );
@@ -144,69 +143,4 @@ function alreadyThere(dir: string, configPath: string, name?: string): Drawbridg
   return new DrawbridgeError('init.exists', `There is a bastion${named} in ${dir} already.`, {
     hint: `Start it with \`drawbridge bastion start --config ${configPath}\`, make a service of it with \`drawbridge bastion install --config ${configPath}\`, or choose another folder.`,
   });
-}
-
-interface Place {
-  readonly listenHost: string;
-  readonly publicUrl: string;
-  readonly certificateHosts: readonly string[];
-}
-
-function placeOf(options: InitBastionOptions): Place {
-  const listenHost = options.host ?? '0.0.0.0';
-  const anywhere = listenHost === '0.0.0.0' || listenHost === '::';
-  const publicHost = options.publicHost ?? (anywhere ? 'localhost' : listenHost);
-  const inUrl = isIPv6(publicHost) ? `[${publicHost}]` : publicHost;
-  const publicUrl = `https://${inUrl}${options.httpsPort === 443 ? '' : `:${options.httpsPort}`}`;
-  const acmeProblem = options.acme === undefined ? undefined : acmeFault(options.acme);
-  if (acmeProblem !== undefined || (options.acme !== undefined && !isDnsName(publicHost))) {
-    throw new DrawbridgeError(
-      'init.invalid_acme',
-      acmeProblem === undefined
-        ? `There can be no certificate by ACME for ${publicHost}.`
-        : `ACME can't be set up like this: ${acmeProblem}.`,
-      { hint: 'Give an e-mail address, and with --public-host a DNS name that leads to this machine.' },
-    );
-  }
-  if (!URL.canParse(publicUrl) || (isIP(publicHost) === 0 && !/^[A-Za-z0-9.-]+$/.test(publicHost))) {
-    throw new DrawbridgeError(
-      'init.invalid_host',
-      `"${publicHost}" is neither a DNS name nor an IP address.`,
-      {
-        hint: 'Give the name alone, without https:// and without a port.',
-      },
-    );
-  }
-  return {
-    listenHost,
-    publicUrl,
-    certificateHosts: [...new Set([publicHost, 'localhost', '127.0.0.1', '::1'])],
-  };
-}
-
-async function makeFolders(dir: string, dataDir: string): Promise<void> {
-  try {
-    await mkdir(dir, { recursive: true });
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    await chmod(dataDir, 0o700);
-  } catch (error) {
-    throw new DrawbridgeError('init.failed', `The folder ${dir} can not be made: ${messageOf(error)}.`, {
-      hint: 'Choose a folder that this account may write to.',
-      cause: error,
-    });
-  }
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  try {
-    await writeWholeFile(path, text);
-  } catch (error) {
-    throw new DrawbridgeError('init.failed', `${path} can not be written: ${messageOf(error)}.`, {
-      cause: error,
-    });
-  }
-}
-
-function isDnsName(host: string): boolean {
-  return isIP(host) === 0 && host.includes('.');
 }

@@ -1,13 +1,13 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
-import { isIP, isIPv6 } from 'node:net';
+import { rm } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { type AcmeChoice, acmeFault, tlsYaml } from '../../shared/acme/template.ts';
-import { requireOwnFolder } from '../../shared/config/role-folder.ts';
-import { DrawbridgeError, messageOf } from '../../shared/errors.ts';
+import { type AcmeChoice, tlsYaml } from '../../shared/acme/template.ts';
+import { makeRoleFolders, requireOwnFolder, writeRoleFile } from '../../shared/config/role-folder.ts';
+import { type Place, placeOf } from '../../shared/config/role-place.ts';
+import { DrawbridgeError } from '../../shared/errors.ts';
 import { createNodeIdentity, loadNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { createSshKeyFile } from '../../shared/ssh/keys.ts';
 import { isThere } from '../../shared/store/is-there.ts';
-import { writeWholeFile } from '../../shared/store/whole-file.ts';
 import { createPrivateCa } from '../../shared/tls/private-ca.ts';
 
 /** What a new proxy is to be. */
@@ -48,7 +48,7 @@ export async function initProxy(options: InitProxyOptions): Promise<InitialisedP
   await requireOwnFolder(options.dir, 'proxy');
   if (options.force !== true && (await isThere(configPath))) throw alreadyThere(options.dir, configPath);
   const place = placeOf(options);
-  await makeFolders(options.dir, dataDir);
+  await makeRoleFolders(options.dir, dataDir);
   if (options.force === true) await removeKeys(dataDir);
   await makeIdentity(dataDir, options, configPath);
   const hostKeyPath = join(dataDir, 'ssh_host_ed25519_key');
@@ -60,7 +60,7 @@ export async function initProxy(options: InitProxyOptions): Promise<InitialisedP
     commonName: `Drawbridge proxy ${options.name}`,
     hosts: place.certificateHosts,
   });
-  await writeWhole(configPath, renderConfig(options, place));
+  await writeRoleFile(configPath, renderConfig(options, place));
   return { configPath, ca, publicUrl: place.publicUrl };
 }
 
@@ -83,43 +83,6 @@ function alreadyThere(dir: string, configPath: string, name?: string): Drawbridg
   return new DrawbridgeError('init.exists', `There is a proxy${named} in ${dir} already.`, {
     hint: `Start it with \`drawbridge proxy start --config ${configPath}\`, make a service of it with \`drawbridge proxy install --config ${configPath}\`, choose another folder, or start over with --force.`,
   });
-}
-
-interface Place {
-  readonly listenHost: string;
-  readonly publicHost: string;
-  readonly publicUrl: string;
-  readonly certificateHosts: readonly string[];
-}
-
-function placeOf(options: InitProxyOptions): Place {
-  const listenHost = options.host ?? '0.0.0.0';
-  const anywhere = listenHost === '0.0.0.0' || listenHost === '::';
-  const publicHost = options.publicHost ?? (anywhere ? 'localhost' : listenHost);
-  const inUrl = isIPv6(publicHost) ? `[${publicHost}]` : publicHost;
-  const port = options.httpsPort === 443 ? '' : `:${options.httpsPort}`;
-  const url = `https://${inUrl}${port}`;
-  const acmeProblem = options.acme === undefined ? undefined : acmeFault(options.acme);
-  if (acmeProblem !== undefined || (options.acme !== undefined && !isDnsName(publicHost))) {
-    throw new DrawbridgeError(
-      'init.invalid_acme',
-      acmeProblem === undefined
-        ? `There can be no certificate by ACME for ${publicHost}.`
-        : `ACME can't be set up like this: ${acmeProblem}.`,
-      { hint: 'Give an e-mail address, and with --public-host a DNS name that leads to this machine.' },
-    );
-  }
-  if (!URL.canParse(url) || (isIP(publicHost) === 0 && !/^[A-Za-z0-9.-]+$/.test(publicHost))) {
-    throw new DrawbridgeError(
-      'init.invalid_host',
-      `"${publicHost}" is neither a DNS name nor an IP address.`,
-      {
-        hint: 'Give the name alone, without https:// and without a port.',
-      },
-    );
-  }
-  const certificateHosts = [...new Set([publicHost, 'localhost', '127.0.0.1', '::1'])];
-  return { listenHost, publicHost, publicUrl: url, certificateHosts };
 }
 
 function renderConfig(options: InitProxyOptions, place: Place): string {
@@ -179,31 +142,4 @@ function yamlText(text: string): string {
   const plain =
     isIP(text) === 4 || (/^[A-Za-z][A-Za-z0-9._-]*$/.test(text) && !/^(true|false|null)$/i.test(text));
   return plain ? text : JSON.stringify(text);
-}
-
-async function makeFolders(dir: string, dataDir: string): Promise<void> {
-  try {
-    await mkdir(dir, { recursive: true });
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    await chmod(dataDir, 0o700);
-  } catch (error) {
-    throw new DrawbridgeError('init.failed', `The folder ${dir} cannot be made: ${messageOf(error)}.`, {
-      hint: 'Choose a folder that this account may write to.',
-      cause: error,
-    });
-  }
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  try {
-    await writeWholeFile(path, text);
-  } catch (error) {
-    throw new DrawbridgeError('init.failed', `${path} cannot be written: ${messageOf(error)}.`, {
-      cause: error,
-    });
-  }
-}
-
-function isDnsName(host: string): boolean {
-  return isIP(host) === 0 && host.includes('.');
 }

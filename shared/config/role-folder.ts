@@ -1,6 +1,8 @@
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DrawbridgeError } from '../errors.ts';
+import { DrawbridgeError, messageOf } from '../errors.ts';
 import { isThere } from '../store/is-there.ts';
+import { writeWholeFile } from '../store/whole-file.ts';
 
 /** The roles; each has its config file, `ROLE.yaml`, in a folder of its own, with its keys in `data/` beside it. */
 const ROLES = ['proxy', 'bastion', 'agent'] as const;
@@ -20,4 +22,29 @@ export async function requireOwnFolder(dir: string, role: (typeof ROLES)[number]
 
 function withArticle(role: (typeof ROLES)[number]): string {
   return `${role === 'agent' ? 'an' : 'a'} ${role}`;
+}
+
+/** Makes the folder of a role, and its data directory, which is its owner's alone. @throws `init.failed` */
+export async function makeRoleFolders(dir: string, dataDir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await chmod(dataDir, 0o700);
+  } catch (error) {
+    throw new DrawbridgeError('init.failed', `The folder ${dir} can not be made: ${messageOf(error)}.`, {
+      hint: 'Choose a folder that this account may write to.',
+      cause: error,
+    });
+  }
+}
+
+/** Writes a file of a role that is being set up, whole or not at all. @throws `init.failed` */
+export async function writeRoleFile(path: string, text: string): Promise<void> {
+  try {
+    await writeWholeFile(path, text);
+  } catch (error) {
+    throw new DrawbridgeError('init.failed', `${path} can not be written: ${messageOf(error)}.`, {
+      cause: error,
+    });
+  }
 }

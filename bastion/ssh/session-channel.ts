@@ -4,17 +4,16 @@ import { bridgeChannels, type ChannelBridge, type ChannelExit } from '../../shar
 import { type ChannelRequest, isSessionStart, type SessionStart } from '../../shared/ssh/channel-request.ts';
 import type { ApprovalNeed } from '../policy/approval.ts';
 import { waitForApproval } from './approval-wait.ts';
+import { enterChannelEnd, enterChannelStart } from './channel-entries.ts';
 import { ChannelEvidence, FILES_UNCLEAR } from './channel-evidence.ts';
 import { type ChannelPlan, planChannel } from './channel-plan.ts';
-import { ChannelEnvironment } from './environment.ts';
+import { ChannelSetup } from './channel-setup.ts';
 import { recordedLine } from './notices.ts';
 import type { SessionContext } from './session-context.ts';
 import { TRANSFER_REFUSED, transferRefusal } from './transfer-limits.ts';
 
 /** Exit status of a channel that the bastion refused or cut: no program of the host has ended with it. */
 export const REFUSED_EXIT_CODE = 254;
-
-type PtyRequest = Extract<ChannelRequest, { kind: 'pty' }>;
 
 /** How far a channel has come. */
 type ChannelState =
@@ -28,9 +27,7 @@ export class SessionChannel {
   readonly #context: SessionContext;
   readonly #operator: SshChannel;
   readonly #number: number;
-  readonly #environment = new ChannelEnvironment();
-  #pty: PtyRequest | undefined;
-  #agentForwarding = false;
+  readonly #setup: ChannelSetup;
   #state: ChannelState = { kind: 'waiting' };
   /** Resolves when the channel is over and its evidence is closed. Never rejects. */
   readonly finished: Promise<void>;
@@ -40,6 +37,7 @@ export class SessionChannel {
     this.#context = context;
     this.#operator = operator;
     this.#number = context.session.nextChannel();
+    this.#setup = new ChannelSetup(context, this.#number);
     this.finished = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -71,38 +69,13 @@ export class SessionChannel {
 
   #request(request: ChannelRequest): boolean | Promise<boolean> {
     if (this.#state.kind !== 'waiting') return false;
-    if (isSessionStart(request)) return this.#start(request);
-    switch (request.kind) {
-      case 'pty':
-        this.#pty = request;
-        return true;
-      case 'env':
-        return this.#environment.set(request);
-      case 'agent-forward':
-        return this.#decideAgent();
-      case 'x11':
-        return this.#refuseExtra(request.kind, 'it is never allowed');
-      default:
-        return false;
-    }
-  }
-
-  async #decideAgent(): Promise<boolean> {
-    const decision = this.#context.decide({ kind: 'agent_forwarding' });
-    if (!decision.allow) return this.#refuseExtra('agent-forward', decision.reason);
-    this.#agentForwarding = true;
-    return true;
-  }
-
-  async #refuseExtra(kind: 'agent-forward' | 'x11', reason: string): Promise<boolean> {
-    await this.#context.recordRefusal('channel.refused', { channel: this.#number, kind, reason });
-    return false;
+    return isSessionStart(request) ? this.#start(request) : this.#setup.request(request);
   }
 
   /** Decides, enters, records, and only then lets the host act. */
   async #start(start: SessionStart): Promise<boolean> {
     this.#state = { kind: 'starting' };
-    const plan = planChannel(start, this.#pty !== undefined);
+    const plan = planChannel(start, this.#setup.pty !== undefined);
     const need = plan === undefined ? undefined : this.#context.approvalNeed(plan.action);
     if (plan !== undefined && need !== undefined) {
       // Answered before the wait: some clients take no key and show no line before they have their answer.
@@ -131,11 +104,11 @@ export class SessionChannel {
     try {
       await waitForApproval(this.#context, need, {
         action: plan.command === undefined ? plan.kind : `${plan.kind} ${plan.command}`.slice(0, 200),
-        reason: this.#environment.reason,
+        reason: this.#setup.reason,
         signal: this.#operator.signal,
         place: {
           channel: this.#operator,
-          hasTerminal: this.#pty !== undefined,
+          hasTerminal: this.#setup.pty !== undefined,
           listen: (onData) => this.#listenWhileWaiting(onData),
         },
       });
@@ -158,12 +131,7 @@ export class SessionChannel {
     if (this.#state.kind !== 'starting') return;
     this.#operator.attach({
       ...(onData === undefined ? {} : { onData }),
-      onRequest: (request) => {
-        if (request.kind !== 'window-change' || this.#pty === undefined) return false;
-        const { cols, rows, widthPx, heightPx } = request;
-        this.#pty = { ...this.#pty, cols, rows, widthPx, heightPx };
-        return true;
-      },
+      onRequest: (request) => this.#setup.resize(request),
       onClosed: () => {
         this.#state = { kind: 'over' };
       },
@@ -192,8 +160,8 @@ export class SessionChannel {
       context,
       number: this.#number,
       plan,
-      pty: this.#pty,
-      environment: this.#environment.record,
+      pty: this.#setup.pty,
+      environment: this.#setup.environment,
       onRelease: (chunk) => {
         if (this.#state.kind === 'running') this.#state.bridge.release(chunk);
       },
@@ -208,7 +176,8 @@ export class SessionChannel {
     let problem: string | undefined;
     let started = false;
     const end = async (): Promise<void> => {
-      await this.#close(evidence, plan, { exit, problem, started });
+      this.#state = { kind: 'over' };
+      await enterChannelEnd(context, this.#number, plan, { evidence, how: { exit, problem, started } });
       this.#settle();
     };
     try {
@@ -216,7 +185,11 @@ export class SessionChannel {
       context.allowHostSignIn();
       const opening = context.link.openSession(session.signal);
       opening.catch(() => undefined);
-      await Promise.all([this.#announce(plan, evidence), evidence.announce()]);
+      const entered = enterChannelStart(context, this.#number, plan, {
+        setup: this.#setup,
+        keepsInput: evidence.keepsInput,
+      });
+      await Promise.all([entered, evidence.announce()]);
       started = true;
       const host = await opening;
       if (session.phase.kind !== 'live' || this.#operator.signal.aborted) {
@@ -225,11 +198,13 @@ export class SessionChannel {
       }
       // Before the shell's own first output, and recorded like everything that is seen there. The output of a command
       // is the command's alone, also in a terminal: programs read it (Ansible with a pty does).
-      if (this.#pty !== undefined && plan.kind === 'shell') {
+      if (this.#setup.pty !== undefined && plan.kind === 'shell') {
         const line = evidence.notice(recordedLine(context));
         this.#operator.whenDecided(() => this.#operator.write(line));
       }
-      if (!(await this.#startOnHost(host, start))) {
+      const answer = await this.#setup.startOn(host, start);
+      if (answer === 'no_terminal') this.#say(`The host ${session.identity.host} gave no terminal.`);
+      if (answer !== 'started') {
         host.destroy();
         throw new DrawbridgeError('host.refused', `The host ${session.identity.host} refused to start it.`);
       }
@@ -256,7 +231,7 @@ export class SessionChannel {
       this.#state = { kind: 'running', bridge, evidence };
       // Only where a person looks on: the output of a command is the command's alone.
       const stopNotices =
-        this.#pty === undefined || plan.kind !== 'shell'
+        this.#setup.pty === undefined || plan.kind !== 'shell'
           ? () => undefined
           : session.onNotice((sentence) => this.#notice(sentence, bridge, evidence));
       bridge.ended
@@ -281,35 +256,6 @@ export class SessionChannel {
     }
   }
 
-  async #announce(plan: ChannelPlan, evidence: ChannelEvidence): Promise<void> {
-    await this.#context.record(plan.kind === 'shell' ? 'shell.started' : 'exec.started', {
-      channel: this.#number,
-      pty: this.#pty !== undefined,
-      ...(this.#agentForwarding ? { agentForwarding: true } : {}),
-      grant: this.#context.grantFor(plan.action),
-      ...(plan.kind === 'subsystem' ? { subsystem: plan.command } : { command: plan.command, ...plan.whole }),
-      ...(plan.transfer === undefined ? {} : { transfer: { ...plan.transfer } }),
-      ...(evidence.keepsInput ? { keepsStdin: true } : {}),
-    });
-  }
-
-  /** Terminal and environment go ahead without waiting; only the start itself is waited for. */
-  async #startOnHost(host: SshChannel, start: SessionStart): Promise<boolean> {
-    const pty = this.#pty;
-    const terminal = pty === undefined ? undefined : host.request(pty);
-    if (this.#agentForwarding) {
-      this.#context.agentForwarding = true;
-      host.notify({ kind: 'agent-forward' });
-    }
-    this.#environment.sendTo(host, this.#context.session.identity);
-    const started = host.request(start);
-    if (terminal !== undefined && !(await terminal)) {
-      this.#say(`The host ${this.#context.session.identity.host} gave no terminal.`);
-      return false;
-    }
-    return started;
-  }
-
   #whileRunning(request: ChannelRequest, evidence: ChannelEvidence): boolean {
     switch (request.kind) {
       case 'window-change':
@@ -321,40 +267,6 @@ export class SessionChannel {
         return true;
       default:
         return false;
-    }
-  }
-
-  async #close(
-    evidence: ChannelEvidence,
-    plan: ChannelPlan,
-    how: { exit: ChannelExit | undefined; problem: string | undefined; started: boolean },
-  ): Promise<void> {
-    this.#state = { kind: 'over' };
-    const { session, services } = this.#context;
-    try {
-      const fields = await evidence.close();
-      if (how.started) {
-        await this.#context.record(plan.kind === 'shell' ? 'shell.ended' : 'exec.ended', {
-          channel: this.#number,
-          ...statusOf(how.exit),
-          ...(how.problem === undefined ? {} : { problem: how.problem }),
-          ...fields,
-        });
-      }
-    } catch (error) {
-      services.log.error(
-        { err: error, session: session.identity.id },
-        'the end of a channel could not be stored',
-      );
-      this.#context.endForEvidence(error);
-    } finally {
-      const bytes = evidence.bytes;
-      session.channelClosed({
-        channel: this.#number,
-        kind: plan.kind,
-        bytesIn: bytes.in,
-        bytesOut: bytes.out,
-      });
     }
   }
 
@@ -376,9 +288,4 @@ export class SessionChannel {
 /** What went wrong, and what the operator may look at. */
 function sentenceOf({ message, hint }: DrawbridgeError): string {
   return hint === undefined ? message : `${message} ${hint}`;
-}
-
-function statusOf(exit: ChannelExit | undefined): { code?: number; signal?: string } {
-  if (exit === undefined) return {};
-  return exit.kind === 'exit-status' ? { code: exit.code } : { signal: exit.name };
 }

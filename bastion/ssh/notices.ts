@@ -11,3 +11,9 @@ export function recordedLine(context: SessionContext): string {
   const { id, host, login } = context.session.identity;
   return `This session is recorded by ${context.services.bastionName} (${id}, ${login} on ${host}).\r\n`;
 }
+
+/** What an operator is told of the reason for which something was aborted. */
+export function sentenceOf(reason: unknown): string {
+  if (typeof reason === 'object' && reason !== null && 'message' in reason) return String(reason.message);
+  return 'The session was ended.';
+}

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { IncomingChannel } from '../../shared/ssh/channel-table.ts';
 import {
   type SshAuthAttempt,
@@ -6,18 +5,21 @@ import {
   serveSsh,
 } from '../../shared/ssh/server-connection.ts';
 import type { AdmittedStream } from '../admission/admission.ts';
-import { decide, type PolicyDecision } from '../policy/decide.ts';
+import type { PolicyDecision } from '../policy/decide.ts';
 import type { Session, SessionEnding } from '../sessions/session.ts';
-import { requestOf } from '../sessions/session-decision.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import { openForward, refuseForward } from './forward-channel.ts';
 import { HostChannels } from './host-channels.ts';
 import type { HostKeys } from './host-keys.ts';
 import { HostLink } from './host-link.ts';
 import type { HostSignIns } from './host-sign-ins.ts';
+import { cutAfterLastWords } from './last-words.ts';
 import { type LoginRefusal, lateRefusal } from './late-refusal.ts';
+import { decideLogin, identityOf, isBoundKey } from './login-decision.ts';
 import { endWithLogin } from './login-end.ts';
-import { bannerText } from './notices.ts';
+import { LoginEntries } from './login-entries.ts';
+import { bannerText, sentenceOf } from './notices.ts';
+import { OperatorChannels } from './operator-channels.ts';
 import { SessionChannel } from './session-channel.ts';
 import { SessionContext, type SessionServices } from './session-context.ts';
 
@@ -26,18 +28,6 @@ const LOGIN_GRACE_MS = 60_000;
 
 /** Keys that a client may offer in vain: people's agents hold many. */
 const MAX_AUTH_TRIES = 30;
-
-/**
- * After the last words to the operator, what was encrypted before them may leave for so long; a stream that has not let
- * go of it by then is cut. Nothing of the session is encrypted any more by then.
- */
-const FLUSH_MS = 30;
-
-/** And so long may the operator take to hear them. A cut makes the proxy drop what it still has for the operator. */
-export const LAST_WORDS_MS = 50;
-
-/** Channels of one session at once, forwards among them: what a browser behind `-D` opens, and room to spare. */
-export const CHANNELS_MAX = 256;
 
 /**
  * Only to a server whose name begins so does OpenSSH's client say that nobody reads its output any more: else
@@ -79,22 +69,15 @@ type Phase =
     }
   | { readonly kind: 'gone' };
 
-interface Closable {
-  silence(): void;
-  cut(message: string): void;
-  /** Never rejects. */
-  readonly finished: Promise<void>;
-}
-
 /** One operator's SSH connection, from the proof of the key to the last channel. */
 export class OperatorConnection {
   readonly #options: OperatorConnectionOptions;
   readonly #admitted: AdmittedStream;
   readonly #tell: { decided(): void; gone(): void };
   readonly #ssh: SshServerConnection;
-  readonly #channels = new Set<Closable>();
+  readonly #channels: OperatorChannels;
+  readonly #entries: LoginEntries;
   #phase: Phase = { kind: 'proving' };
-  #refused: string | undefined;
   #isCut = false;
 
   constructor(
@@ -106,6 +89,8 @@ export class OperatorConnection {
     this.#admitted = admitted;
     this.#tell = tell;
     const { services, hostKey, closesAt } = options;
+    this.#channels = new OperatorChannels(options.registry);
+    this.#entries = new LoginEntries(services, admitted);
     this.#ssh = serveSsh(admitted.stream, {
       hostKey,
       software: SOFTWARE,
@@ -118,8 +103,9 @@ export class OperatorConnection {
       log: services.log,
       onAuth: (attempt) => this.#authenticate(attempt),
       onSession: (open) =>
-        this.#whenLive(open, (context) => this.#keep(new SessionChannel(context, open.accept()))),
-      onDirectTcpip: (open) => this.#whenLive(open, (context) => this.#keep(openForward(context, open))),
+        this.#whenLive(open, (context) => this.#channels.keep(new SessionChannel(context, open.accept()))),
+      onDirectTcpip: (open) =>
+        this.#whenLive(open, (context) => this.#channels.keep(openForward(context, open))),
       onDirectStreamlocal: (open) =>
         this.#whenLive(open, (context) => refuseForward(context, open, open.target.path, NO_SOCKETS)),
       onGlobalRequest: (request) =>
@@ -156,25 +142,8 @@ export class OperatorConnection {
   /** What the policy says to this login. */
   #decideLogin(login: string): PolicyDecision {
     const { services, labelsOf } = this.#options;
-    const identity = this.#identity(login);
-    const labels = labelsOf(identity.host);
-    const request = requestOf(identity, labels, { kind: 'login' }, services.clock);
-    return decide(services.policy.policy, request);
-  }
-
-  #identity(login: string) {
-    const { claims, host, source } = this.#admitted;
-    return {
-      operator: claims.sub,
-      groups: claims.groups,
-      amr: claims.amr,
-      ...(claims.device === undefined ? {} : { device: claims.device }),
-      host: host.name,
-      login,
-      ...(source === undefined ? {} : { source }),
-      passId: claims.jti,
-      ...(claims.vouched_by === undefined ? {} : { vouchedBy: claims.vouched_by.issuer }),
-    };
+    const labels = labelsOf(this.#admitted.host.name);
+    return decideLogin(services, identityOf(this.#admitted, login), labels);
   }
 
   /** Begins the way to the host, once per login: the client may not change its mind about whom it signs in as. */
@@ -206,7 +175,7 @@ export class OperatorConnection {
       this.#cut(refusal.reason);
       return;
     }
-    const session = registry.create(this.#identity(attempt.username));
+    const session = registry.create(identityOf(this.#admitted, attempt.username));
     session.decidedUntilMs = decision.untilMs ?? Number.POSITIVE_INFINITY;
     const context = new SessionContext({ services, session, link, labels: () => labelsOf(host.name) });
     const announced = this.#announce(context);
@@ -233,18 +202,8 @@ export class OperatorConnection {
   }
 
   async #announce(context: SessionContext): Promise<boolean> {
-    const { claims, source } = this.#admitted;
     try {
-      await context.record('operator.admitted', {
-        source,
-        pass: claims.jti,
-        groups: claims.groups,
-        amr: claims.amr,
-        device: claims.device,
-        vouchedBy: claims.vouched_by,
-        fingerprint: claims.cnf,
-        client: this.#ssh.clientVersion,
-      });
+      await this.#entries.enterAdmitted(context, this.#ssh.clientVersion);
       await this.#options.registry.announce(context.session);
       return true;
     } catch (error) {
@@ -259,27 +218,9 @@ export class OperatorConnection {
   }
 
   async #refuseLogin(login: string, refusal: LoginRefusal): Promise<void> {
-    if (this.#refused !== undefined) return;
-    const { code, reason } = refusal;
-    this.#refused = reason;
-    const { services } = this.#options;
-    const shown = login.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);
-    const { operator, host, source } = this.#identity(shown);
-    try {
-      await services.refusals.add({
-        type: 'operator.refused',
-        actor: `operator:${operator}`,
-        operator,
-        host,
-        login: shown,
-        source,
-        code,
-        reason,
-      });
-    } catch (error) {
-      services.log.error({ err: error }, 'a refusal could not be audited');
-    }
-    this.#ssh.sendBanner(`${services.bastionName} refused: ${reason.replace(/\.$/, '')}.\r\n`);
+    if (!(await this.#entries.enterRefused(login, refusal))) return;
+    const { bastionName } = this.#options.services;
+    this.#ssh.sendBanner(`${bastionName} refused: ${refusal.reason.replace(/\.$/, '')}.\r\n`);
   }
 
   async #whenLive(
@@ -290,21 +231,7 @@ export class OperatorConnection {
       open.refuse('The session has ended.');
       return;
     }
-    const full =
-      this.#channels.size >= CHANNELS_MAX
-        ? `a session may have ${CHANNELS_MAX} channels open`
-        : this.#options.registry.channelRefusal();
-    if (full !== undefined) {
-      await this.#phase.context.recordRefusal('channel.refused', { kind: 'open', reason: full });
-      open.refuse(`${this.#options.services.bastionName} refused: ${full}.`);
-      return;
-    }
-    await serve(this.#phase.context);
-  }
-
-  #keep(channel: Closable): void {
-    this.#channels.add(channel);
-    void channel.finished.then(() => this.#channels.delete(channel));
+    await this.#channels.admit(open, this.#phase.context, serve);
   }
 
   async #fromHost(incoming: IncomingChannel): Promise<void> {
@@ -312,7 +239,7 @@ export class OperatorConnection {
       await this.#whenLive(incoming, async () => {
         if (this.#phase.kind !== 'live') return;
         const channel = await this.#phase.hostChannels.take(incoming);
-        if (channel !== undefined) this.#keep(channel);
+        if (channel !== undefined) this.#channels.keep(channel);
       });
     } catch (error) {
       // Only evidence that can't be written comes here, and the session ends for it already.
@@ -328,19 +255,14 @@ export class OperatorConnection {
     if (this.#phase.kind === 'gone' || this.#isCut) return;
     this.#isCut = true;
     if ('link' in this.#phase) this.#phase.link?.destroy();
-    for (const channel of this.#channels) channel.silence();
+    this.#channels.silence();
     setImmediate(() => this.#lastWords(message));
   }
 
   #lastWords(message: string): void {
-    for (const channel of this.#channels) channel.cut(message);
+    this.#channels.cut(message);
     this.#ssh.disconnect(message);
-    const { stream } = this.#admitted;
-    const { clock } = this.#options.services;
-    clock.after(FLUSH_MS, () => {
-      if (!stream.writableFinished) stream.destroy();
-    });
-    clock.after(LAST_WORDS_MS, () => stream.destroy());
+    cutAfterLastWords(this.#admitted.stream, this.#options.services.clock);
   }
 
   async #closed(reason: string): Promise<void> {
@@ -350,7 +272,7 @@ export class OperatorConnection {
     if ('link' in phase) phase.link?.destroy();
     try {
       if (phase.kind === 'live') await this.#finish(phase, { code: 'session.closed', message: reason });
-      else await this.#neverProved(reason);
+      else await this.#entries.enterUnproved(reason);
     } catch (error) {
       this.#options.services.log.error({ err: error }, 'the end of a connection could not be entered');
     } finally {
@@ -361,34 +283,8 @@ export class OperatorConnection {
   /** The session may have gone before its start was stored; its end comes behind that all the same. */
   async #finish(phase: Extract<Phase, { kind: 'live' }>, fallback: SessionEnding): Promise<void> {
     await phase.announced;
-    await Promise.all([...this.#channels].map((channel) => channel.finished));
+    await this.#channels.finished();
     await phase.hostChannels.close();
     await this.#options.registry.finish(phase.session, fallback);
   }
-
-  /** A pass was good and nobody proved its key: a network fault at best. */
-  async #neverProved(reason: string): Promise<void> {
-    if (this.#refused !== undefined) return;
-    const { claims, host, source, gate } = this.#admitted;
-    await this.#options.services.refusals.add({
-      type: 'operator.refused',
-      actor: `operator:${claims.sub}`,
-      operator: claims.sub,
-      host: host.name,
-      source,
-      code: gate.aborted ? 'access.off' : 'key.not_proved',
-      reason: gate.aborted ? sentenceOf(gate.reason) : `the key of the pass was not proved: ${reason}`,
-    });
-  }
-}
-
-function isBoundKey(fingerprint: string, bound: string): boolean {
-  const left = Buffer.from(fingerprint);
-  const right = Buffer.from(bound);
-  return left.length === right.length && timingSafeEqual(left, right);
-}
-
-function sentenceOf(reason: unknown): string {
-  if (typeof reason === 'object' && reason !== null && 'message' in reason) return String(reason.message);
-  return 'The session was ended.';
 }

@@ -33,6 +33,8 @@ test('a request shows up by itself, in the navigation too, and is granted for a 
   await page.getByText('Nobody waits').waitFor();
   await web.desk.ask({ operator: 'alice', reason: 'ticket 4711' });
   await page.getByText('“ticket 4711”').waitFor();
+  const said = page.locator('[aria-live]').getByText('One more approval is wanted: 1 in all.');
+  await said.waitFor({ state: 'attached' });
   await page.getByRole('navigation').getByRole('link', { name: 'Approvals 1 waiting' }).waitFor();
   await page.getByRole('button', { name: 'Grant alice on db-1' }).click();
   const dialog = page.getByRole('dialog', { name: 'Let alice in?' });

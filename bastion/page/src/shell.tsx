@@ -3,6 +3,7 @@ import type { ApprovalList, Status } from '../../web/api.ts';
 import { usePage } from './data/context.ts';
 import { type Resource, useResource } from './data/use-resource.ts';
 import { Link, useLocation } from './router.tsx';
+import { Announcements } from './ui/announcements.tsx';
 import { BreakableName } from './ui/breakable-name.tsx';
 import { ConnectionNote, useIsLost } from './ui/connection-note.tsx';
 import { Icon, type IconName } from './ui/icon.tsx';
@@ -87,6 +88,7 @@ export function Shell({ onSignOut }: { onSignOut: () => void }) {
       </header>
       <main id="main" class="content" ref={main} tabIndex={-1}>
         <ConnectionNote isLost={isLost} />
+        <Announcements access={status.data?.access.state} waiting={approvals.data?.requests.length} />
         <View path={path} status={status} isOld={isLost} approvals={approvals} />
         <Zone />
       </main>

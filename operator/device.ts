@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { systemClock } from '../shared/clock.ts';
 import type { Egress } from '../shared/egress/egress.ts';
 import { DrawbridgeError, systemCodeOf } from '../shared/errors.ts';
+import { freshEd25519 } from '../shared/fresh-key.ts';
 import { NEW_DEVICE, signDeviceProof } from '../shared/identity/device-proof.ts';
 import { publicJwkOf } from '../shared/identity/keys.ts';
 import { writeWholeFile } from '../shared/store/whole-file.ts';
@@ -66,7 +67,7 @@ export async function enrolDevice(
     });
   }
   const egress = await loginEgress(home, login, env);
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const { privateKey, publicKey } = freshEd25519();
   const { challenge } = await requestChallenge(egress, login.proxy.url);
   const proof = await signDeviceProof(
     { iss: NEW_DEVICE, aud: login.proxy.id, jti: challenge, cnf: login.key.fingerprint },

@@ -37,9 +37,14 @@ export class AcmeKey {
         );
       }
     }
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    await writeWholeFile(path, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
-    return new AcmeKey(privateKey);
+    const { privateKey } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      privateKeyEncoding: { format: 'pem', type: 'pkcs8' },
+      publicKeyEncoding: { format: 'pem', type: 'spki' },
+    });
+    await writeWholeFile(path, privateKey);
+    // From its encoding, as `freshEd25519` does and says why.
+    return new AcmeKey(createPrivateKey(privateKey));
   }
 
   /** Signs the body of one request. Without an `account` the key itself is named, for making one. */

@@ -1,9 +1,10 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { DrawbridgeError, systemCodeOf } from '../errors.ts';
+import { freshEd25519 } from '../fresh-key.ts';
 import { writeWholeFile } from '../store/whole-file.ts';
 import { type NodeRole, nodeIdOf, type PublicJwk, publicJwkOf, thumbprintOf } from './keys.ts';
 import { assertIdOfKey, MAX_SUCCESSIONS, signSuccession } from './succession.ts';
@@ -66,7 +67,7 @@ export async function createNodeIdentity(
     );
   }
   const path = join(dataDir, FILE_NAME);
-  const { privateKey } = generateKeyPairSync('ed25519');
+  const { privateKey } = freshEd25519();
   const file = { v: 1, role, name, privateKey: privateKey.export({ format: 'jwk' }) };
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -103,7 +104,7 @@ export async function rotateNodeIdentity(
       hint: 'Revoke it where it was enrolled, and enrol it anew.',
     });
   }
-  const { privateKey } = generateKeyPairSync('ed25519');
+  const { privateKey } = freshEd25519();
   const succession = { id: before.id, from: before.publicJwk, to: publicJwkOf(privateKey) };
   const successions = [...before.successions, await signSuccession(succession, before.privateKey, clock)];
   const path = join(dataDir, FILE_NAME);

@@ -1,6 +1,7 @@
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { DrawbridgeError, systemCodeOf } from '../errors.ts';
+import { freshEd25519 } from '../fresh-key.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
 const ED25519 = 'ssh-ed25519';
@@ -46,7 +47,7 @@ export async function createSshKeyFile(path: string, comment: string): Promise<s
 
 /** A fresh Ed25519 key in OpenSSH's format. */
 export function generateSshKey(comment: string): { privateKey: string; publicLine: string } {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const { publicKey, privateKey } = freshEd25519();
   const jwk = privateKey.export({ format: 'jwk' });
   const seed = Buffer.from(jwk.d ?? '', 'base64url');
   const blob = publicBlobOf(publicKey);

@@ -1,5 +1,6 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { sign } from 'node:crypto';
 import { DrawbridgeError } from '../errors.ts';
+import { freshEd25519 } from '../fresh-key.ts';
 import { publicBlobOf } from './keys.ts';
 import { loadSsh2 } from './ssh2-library.ts';
 import { WireWriter } from './wire.ts';
@@ -32,7 +33,7 @@ export function signingKeyOf(privateKey: string): SigningKey {
 
 /** A fresh key, which is nowhere but in memory. */
 export function freshSigningKey(): SigningKey {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const { publicKey, privateKey } = freshEd25519();
   return signingKey(publicBlobOf(publicKey), (data) => sign(null, data, privateKey));
 }
 

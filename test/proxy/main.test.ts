@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -10,6 +9,7 @@ import { initProxy } from '../../proxy/setup/init.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { ControlClient } from '../../shared/control/client.ts';
 import { createEgress } from '../../shared/egress/egress.ts';
+import { freshEd25519 } from '../../shared/fresh-key.ts';
 import { loadNodeIdentity } from '../../shared/identity/node-identity.ts';
 import { signOperatorToken } from '../../shared/identity/operator-token.ts';
 import { silentLogger } from '../../shared/log.ts';
@@ -110,7 +110,7 @@ describe('a proxy', () => {
     const proxy = await startTestProxy({ config: { drain: 500 } });
     const { uplink } = await proxy.joinBastion('acme', echo);
     const tunnel = uplink.pick();
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const { privateKey, publicKey } = freshEd25519();
     const publicLine = publicLineOf(publicKey);
     await proxy.login(await proxy.addUser('alice'), publicLine);
     const key = { privateKey, fingerprint: parsePublicLine(publicLine).fingerprint };
@@ -138,7 +138,7 @@ describe('a revoked bastion', () => {
     const { uplink } = await proxy.joinBastion('acme', echo);
     const tunnel = uplink.pick();
     const user = await proxy.addUser('alice');
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const { privateKey, publicKey } = freshEd25519();
     const publicLine = publicLineOf(publicKey);
     await proxy.login(user, publicLine);
     const { fingerprint } = parsePublicLine(publicLine);

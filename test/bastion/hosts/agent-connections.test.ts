@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { expect, onTestFinished, test } from 'vitest';
 import { RefusalLog } from '../../../bastion/admission/refusal-log.ts';
@@ -7,6 +6,7 @@ import { AgentStore } from '../../../bastion/hosts/agent-store.ts';
 import { HostDirectory } from '../../../bastion/hosts/host-directory.ts';
 import { PresenceLog } from '../../../bastion/hosts/presence-log.ts';
 import { BASTION_MIGRATIONS } from '../../../bastion/store/migrations.ts';
+import { freshEd25519 } from '../../../shared/fresh-key.ts';
 import { parsePublicJwk } from '../../../shared/identity/keys.ts';
 import { silentLogger } from '../../../shared/log.ts';
 import { Database } from '../../../shared/store/database.ts';
@@ -28,7 +28,7 @@ async function place() {
   const store = new AgentStore(database, clock);
   const agent = {
     ...{ ...PEER, sshHostKey: 'ssh-ed25519 AAAA', target: 'builtin' as const, labels: {} },
-    publicJwk: parsePublicJwk(generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })),
+    publicJwk: parsePublicJwk(freshEd25519().publicKey.export({ format: 'jwk' })),
     joinedAt: '2030-01-01T00:00:00.000Z',
   };
   const directory = new HostDirectory({ agents: [agent], direct: [], startedAt: agent.joinedAt });

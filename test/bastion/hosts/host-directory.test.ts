@@ -1,15 +1,15 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { EnrolledAgent } from '../../../bastion/hosts/agent-store.ts';
 import { HostDirectory } from '../../../bastion/hosts/host-directory.ts';
+import { freshEd25519 } from '../../../shared/fresh-key.ts';
 import { parsePublicJwk } from '../../../shared/identity/keys.ts';
 import type { Tunnel } from '../../../shared/tunnel/tunnel.ts';
 
 const AGENT: EnrolledAgent = {
   id: 'a-1',
   name: 'db-1',
-  publicJwk: parsePublicJwk(generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })),
+  publicJwk: parsePublicJwk(freshEd25519().publicKey.export({ format: 'jwk' })),
   sshHostKey: 'ssh-ed25519 AAAA',
   target: 'builtin',
   labels: {},

@@ -1,9 +1,10 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { DeviceAdministration } from '../../../proxy/accounts/device-administration.ts';
 import { DEVICES_PER_OPERATOR_LIMIT } from '../../../proxy/accounts/devices.ts';
 import type { Login } from '../../../proxy/store/store.ts';
+import { freshEd25519 } from '../../../shared/fresh-key.ts';
 import { type DeviceClaims, NEW_DEVICE, signDeviceProof } from '../../../shared/identity/device-proof.ts';
 import { publicJwkOf } from '../../../shared/identity/keys.ts';
 import { generateSshKey, parsePublicLine } from '../../../shared/ssh/keys.ts';
@@ -42,7 +43,7 @@ async function withDevices() {
   /** A device that alice has just enrolled. */
   const enrol = async (name = 'laptop') => {
     const first = await login();
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const { privateKey, publicKey } = freshEd25519();
     const proof = await proofOf(privateKey, { cnf: first.fingerprint });
     const request = { name, publicJwk: publicJwkOf(publicKey), proof, source: '192.0.2.1' };
     const { id } = await devices.enrol(await operatorOf(first), request);
@@ -106,7 +107,7 @@ describe('a device', () => {
       await withDevices();
     const lost = await enrol();
     const stolen = await login(lost);
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const { privateKey, publicKey } = freshEd25519();
     const proof = await proofOf(privateKey, { cnf: stolen.fingerprint });
     const request = { name: 'thief', publicJwk: publicJwkOf(publicKey), proof, source: '203.0.113.9' };
     await devices.enrol(await operatorOf(stolen), request);
@@ -118,13 +119,13 @@ describe('a device', () => {
   it('cannot be claimed without its key, for another login key, another proxy, or another operator', async () => {
     const { enrol, login, addUser, store, clock } = await withDevices();
     const device = await enrol();
-    const stranger = generateKeyPairSync('ed25519').privateKey;
+    const stranger = freshEd25519().privateKey;
     await expect(login({ id: device.id, key: stranger })).rejects.toMatchObject(REFUSED);
     await expect(login(device, { cnf: 'SHA256:other' })).rejects.toMatchObject(REFUSED);
     await expect(login(device, { aud: 'p-other' })).rejects.toMatchObject(REFUSED);
     await expect(login({ id: 'd-nothing', key: device.key })).rejects.toMatchObject(REFUSED);
     await addUser('bob');
-    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const { publicKey, privateKey } = freshEd25519();
     const ofBob = { id: 'd-bob', username: 'bob', name: 'b', publicJwk: publicJwkOf(publicKey) };
     await store.devices.addDevice({ ...ofBob, enrolledAtMs: clock.nowMs() }, 1);
     await expect(login({ id: 'd-bob', key: privateKey })).rejects.toMatchObject(REFUSED);
@@ -147,7 +148,7 @@ describe('a device', () => {
     const { devices, login, operatorOf, proofOf, store, clock } = await withDevices();
     const made = await login();
     const operator = await operatorOf(made);
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const { privateKey, publicKey } = freshEd25519();
     const publicJwk = publicJwkOf(publicKey);
     const wrong = await proofOf(privateKey, { cnf: 'SHA256:other' });
     const request = { name: 'laptop', publicJwk, source: '192.0.2.1' };

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ProviderLogins } from '../../../proxy/providers/provider-logins.ts';
 import { PasswordHasher } from '../../../shared/accounts/password-hasher.ts';
+import { freshEd25519 } from '../../../shared/fresh-key.ts';
 import { publicJwkOf } from '../../../shared/identity/keys.ts';
 import { commitToKey } from '../../../shared/identity/provider/key-commitment.ts';
 import { proxyAccounts } from '../../support/proxy-accounts.ts';
@@ -45,7 +46,7 @@ describe('an ID token that is tied to no key', () => {
       providers: [provider],
       ...{ store, logins, passwords, refusals, audit, clock },
     });
-    const freshKey = () => commitToKey(publicJwkOf(generateKeyPairSync('ed25519').publicKey));
+    const freshKey = () => commitToKey(publicJwkOf(freshEd25519().publicKey));
     const iat = Math.floor(clock.nowMs() / 1000);
     const times = { iat, auth_time: iat, exp: iat + 300 };
     const { nonce: _none, ...claims } = signing.claims(freshKey(), {

@@ -1,9 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { freshEd25519 } from '../../../shared/fresh-key.ts';
 import { signOperatorToken } from '../../../shared/identity/operator-token.ts';
 import { fingerprintOf, parsePublicLine, publicLineOf } from '../../../shared/ssh/keys.ts';
 import { rawWebSocketStream } from '../../../shared/tunnel/raw-websocket.ts';
@@ -14,7 +14,7 @@ import { waitFor } from '../../support/wait-for.ts';
 
 /** Logs in with a key whose private half can sign tokens. */
 async function loggedIn(proxy: TestProxy, user: TestUser) {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const { publicKey, privateKey } = freshEd25519();
   const publicLine = publicLineOf(publicKey, 'test');
   const { fingerprint } = parsePublicLine(publicLine);
   const answer = await proxy.call('POST', '/api/login', {
@@ -223,7 +223,7 @@ describe('an operator token', () => {
   it('for another proxy, or of a key that never logged in, is refused', async () => {
     const proxy = await startTestProxy();
     const operator = await loggedIn(proxy, await proxy.addUser('alice'));
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const { privateKey, publicKey } = freshEd25519();
     const fingerprint = fingerprintOf(parsePublicLine(publicLineOf(publicKey)).blob);
     const strangers = await signOperatorToken({ privateKey, fingerprint }, proxy.identity.id, proxy.clock);
     const stolenName = await signOperatorToken(
@@ -243,7 +243,7 @@ describe('an operator token', () => {
     const proxy = await startTestProxy();
     const { fingerprint, bearer } = await loggedIn(proxy, await proxy.addUser('alice'));
     expect((await proxy.call('POST', '/api/logout', undefined, await bearer())).status).toBe(200);
-    const { privateKey } = generateKeyPairSync('ed25519');
+    const { privateKey } = freshEd25519();
     const token = await signOperatorToken({ privateKey, fingerprint }, proxy.identity.id, proxy.clock);
     const headers = { authorization: `Bearer ${token}` };
     expect(await proxy.call('GET', '/api/operator', undefined, headers)).toMatchObject({

@@ -1,5 +1,5 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { freshEd25519 } from '../../../shared/fresh-key.ts';
 import { publicJwkOf, sshFingerprintOf } from '../../../shared/identity/keys.ts';
 import {
   readOperatorTokenFingerprint,
@@ -13,7 +13,7 @@ const clock = new FakeClock();
 const PROXY = 'p-aaaaaaaaaaaaaaaa';
 
 function loginKey() {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const { privateKey, publicKey } = freshEd25519();
   return { privateKey, publicKey, fingerprint: sshFingerprintOf(publicJwkOf(publicKey)) };
 }
 

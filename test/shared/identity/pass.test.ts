@@ -1,7 +1,7 @@
-import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { freshEd25519 } from '../../../shared/fresh-key.ts';
 import { CLOCK_SKEW_S, PASS_LIFETIME_S } from '../../../shared/identity/claims.ts';
 import { signDialToken } from '../../../shared/identity/dial-token.ts';
 import { createNodeIdentity, type NodeIdentity } from '../../../shared/identity/node-identity.ts';
@@ -198,7 +198,7 @@ describe('a pass', () => {
   });
 
   it('never shows the token in its error', async () => {
-    const { privateKey } = generateKeyPairSync('ed25519');
+    const { privateKey } = freshEd25519();
     const token = await forge({}, { key: privateKey });
     const error: unknown = await verify(token).catch((caught: unknown) => caught);
     expect(JSON.stringify(error) + String(error)).not.toContain(token.slice(0, 40));

@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { freshEd25519 } from '../../../shared/fresh-key.ts';
 import { isSignedByItsCa, parseUserCertificate } from '../../../shared/ssh/certificate.ts';
 import { parsePublicLine } from '../../../shared/ssh/keys.ts';
 import { verifyWholeSignature } from '../../../shared/ssh/user-key.ts';
@@ -16,8 +17,7 @@ const part = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'base
 
 /** Keys as a token would hold them, with the signatures that it would make. */
 function token(type: string) {
-  const pair =
-    type === ED25519 ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pair = type === ED25519 ? freshEd25519() : generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { x, y } = pair.publicKey.export({ format: 'jwk' });
   const key = new WireWriter().string(type);
   if (type === ED25519) key.string(part(x));

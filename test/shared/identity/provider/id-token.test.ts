@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { freshEd25519 } from '../../../../shared/fresh-key.ts';
 import { publicJwkOf } from '../../../../shared/identity/keys.ts';
 import {
   ID_TOKEN_LIMIT_BYTES,
@@ -13,7 +14,7 @@ import { FakeClock } from '../../../support/fake-clock.ts';
 import { SigningProvider } from '../../../support/signing-provider.ts';
 
 const provider = new SigningProvider();
-const jwk = publicJwkOf(generateKeyPairSync('ed25519').publicKey);
+const jwk = publicJwkOf(freshEd25519().publicKey);
 const commitment = commitToKey(jwk);
 const clock = new FakeClock(Date.now());
 
@@ -96,7 +97,7 @@ describe('an ID token', () => {
     async (alg) => {
       const pair =
         alg === 'EdDSA'
-          ? generateKeyPairSync('ed25519')
+          ? freshEd25519()
           : alg.startsWith('ES')
             ? generateKeyPairSync('ec', { namedCurve: alg === 'ES256' ? 'P-256' : 'P-384' })
             : generateKeyPairSync('rsa', { modulusLength: 2048 });

@@ -193,4 +193,15 @@ describe('the architecture', () => {
       files.filter((file) => /(^|\/)(utils?|helpers?|managers?|misc|common)(\/|\.tsx?$)/.test(file)),
     ).toEqual([]);
   });
+
+  it('makes signing keys in ways that Node.js 20 survives: as text or bytes, never as objects', () => {
+    const faults = files.filter((file) => {
+      const calls = readFileSync(join(root, file), 'utf8').matchAll(
+        /generateKeyPairSync\('(?!x25519')[^']*'(?<rest>[^;]*);/g,
+      );
+      return [...calls].some((call) => !call.groups?.['rest']?.includes('privateKeyEncoding'));
+    });
+    // See shared/fresh-key.ts.
+    expect(faults).toEqual([]);
+  });
 });

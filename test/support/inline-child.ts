@@ -12,6 +12,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
  */
 export async function startTypeScriptChild(
   source: string,
+  nodeFlags: readonly string[] = [],
 ): Promise<ChildProcess & { stdout: NodeJS.ReadableStream }> {
   const { build } = await import('vite');
   const artifacts = join(ROOT, '.artifacts');
@@ -33,7 +34,7 @@ export async function startTypeScriptChild(
       rollupOptions: { output: { entryFileNames: 'child.mjs' } },
     },
   });
-  const child = spawn(process.execPath, [join(directory, 'child.mjs')], {
+  const child = spawn(process.execPath, [...nodeFlags, join(directory, 'child.mjs')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(async () => {

@@ -10,13 +10,16 @@ import {
 } from '../../../bastion/web/event-streams.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-test('a stream on which nothing happens says every 5 s that it is alive, so that both ends notice a dead one', async () => {
-  const clock = new FakeClock();
-  const guard = { callerOf: () => ({}), isStillIn: async () => true } as unknown as AccessGuard;
+/** Streams of `source` behind a server; `?as=NAME` says who asks. */
+async function serve(clock: FakeClock, source: () => BoundedFeed<ServerSentEvent>) {
+  const guard = {
+    callerOf: ({ query }: { query: { as?: string } }) => ({ actor: `admin:${query.as ?? 'vera'}` }),
+    isStillIn: async () => true,
+  } as unknown as AccessGuard;
   const streams = new EventStreams({ clock, guard });
-  const feed = new BoundedFeed<ServerSentEvent>(10);
   const app = fastify();
-  app.get('/events', (request, reply) => streams.send(request, reply, () => feed));
+  app.setErrorHandler((_error, _request, reply) => reply.code(503).send());
+  app.get('/events', (request, reply) => streams.send(request, reply, source));
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const controller = new AbortController();
   onTestFinished(async () => {
@@ -24,6 +27,13 @@ test('a stream on which nothing happens says every 5 s that it is alive, so that
     streams.close();
     await app.close();
   });
+  return { url, controller };
+}
+
+test('a stream on which nothing happens says every 5 s that it is alive, so that both ends notice a dead one', async () => {
+  const clock = new FakeClock();
+  const feed = new BoundedFeed<ServerSentEvent>(10);
+  const { url, controller } = await serve(clock, () => feed);
   const { body } = await fetch(`${url}/events`, { signal: controller.signal });
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
@@ -41,25 +51,7 @@ test('a stream on which nothing happens says every 5 s that it is alive, so that
 });
 
 test('one caller can not take the places of all others', async () => {
-  const guard = {
-    callerOf: ({ query }: { query: { as: string } }) => ({ actor: `admin:${query.as}` }),
-    isStillIn: async () => true,
-  } as unknown as AccessGuard;
-  const streams = new EventStreams({ clock: new FakeClock(), guard });
-  const app = fastify();
-  app.setErrorHandler((error, _request, reply) =>
-    reply.code(503).send({ code: (error as { code?: string }).code }),
-  );
-  app.get('/events', (request, reply) =>
-    streams.send(request, reply, () => new BoundedFeed<ServerSentEvent>(10)),
-  );
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
-  const controller = new AbortController();
-  onTestFinished(async () => {
-    controller.abort();
-    streams.close();
-    await app.close();
-  });
+  const { url, controller } = await serve(new FakeClock(), () => new BoundedFeed<ServerSentEvent>(10));
   const open = async (as: string) =>
     (await fetch(`${url}/events?as=${as}`, { signal: controller.signal })).status;
   const openMany = (as: string, count: number) => Promise.all(Array.from({ length: count }, () => open(as)));

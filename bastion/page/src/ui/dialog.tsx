@@ -19,7 +19,14 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     if (dialog === null) return;
     const opener = document.activeElement;
     const closed = () => onCloseNow.current();
+    // Left to the browser, Escape gives the focus back first and tells of it later: a key that is pressed between the two
+    // would open what is being closed.
+    const cancelled = (event: Event) => {
+      event.preventDefault();
+      closed();
+    };
     dialog.showModal();
+    dialog.addEventListener('cancel', cancelled);
     dialog.addEventListener('close', closed);
     return () => {
       // Its own closing, when the view takes it away, is no wish of the person's.
